@@ -1,0 +1,60 @@
+/*
+ * contender.h: the one contract that everything the suite measures fulfils.
+ *
+ * A unit is one independently running function: a task, a thread, a coroutine or a job of a pool. The harnesses
+ * run the same workload over each contender's table and compare `made()` with the number they asked for, so that
+ * a contender which quietly does less fails its row.
+ *
+ * Operations that a contender cannot offer are NULL; `lacks` then says why, in words that go into the results.
+ * Everything below run() is called from units only (the first one included), except `made`.
+ */
+#ifndef CONTENDER_H
+#define CONTENDER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct contender {
+    const char *name;     /* key on the command line and in results, e.g. "pthread" */
+    const char *label;    /* as figures print it, e.g. "pthread per task" */
+    const char *isolates; /* one line: the single thing this contender varies */
+    const char *lacks;    /* why NULL operations are NULL, or NULL */
+    int max_threads;      /* 1: single-threaded; 0: any number */
+
+    /* Starts with `threads` OS threads running units (ignored by one-thread-per-unit contenders), runs fn(arg) as
+     * the first unit, returns when it has returned and every other unit has ended. 0 or -errno. */
+    int (*run)(int threads, void (*fn)(void *), void *arg);
+
+    /* Starts a unit. 0, or -errno when a limit is reached; what already runs is unharmed. */
+    int (*spawn)(void (*fn)(void *), void *arg);
+
+    /* Lets other runnable units go first. */
+    void (*yield)(void);
+
+    /* Gate: closed at first, units wait at it, one opens it for all. new gives NULL without memory. */
+    void *(*gate_new)(void);
+    void (*gate_wait)(void *gate);
+    void (*gate_open)(void *gate);
+    void (*gate_free)(void *gate);
+
+    /* Latch: wait until done was called n times. */
+    void *(*latch_new)(long n);
+    void (*latch_done)(void *latch);
+    void (*latch_wait)(void *latch);
+    void (*latch_free)(void *latch);
+
+    /* Channel of 64-bit words; capacity 0 is a rendezvous (a contender whose natural primitive is a condition
+     * variable or semaphore hands over one word at a time). send and recv block. */
+    void *(*chan_new)(size_t capacity);
+    void (*chan_send)(void *chan, uint64_t word);
+    uint64_t (*chan_recv)(void *chan);
+    void (*chan_free)(void *chan);
+
+    /* Units of concurrency really made since run() began, the first one included. */
+    uint64_t (*made)(void);
+} contender;
+
+/* The registry: every contender, NULL-terminated (benches/contenders.c). */
+extern const contender *const contenders[];
+
+#endif
