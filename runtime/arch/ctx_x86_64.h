@@ -18,6 +18,9 @@
 #define GOS_CTX_RIP 56
 #define GOS_CTX_SIZE 64
 
+/* MXCSR without its sticky exception flags (bits 0-5), which the ABI does not preserve across calls. */
+#define GOS_MXCSR_CONTROL 0xffc0
+
 #ifndef __ASSEMBLER__
 #include <stddef.h>
 #include <stdint.h>
