@@ -1,0 +1,70 @@
+"""Statistics of the report: nothing is assumed about how the samples are distributed.
+
+The estimate of a quantity is its median; its interval is a pair of order statistics, whose probability to enclose the
+true median follows from the binomial distribution alone. Below six samples no such pair reaches 95 %; the interval is
+then [minimum, maximum] and `confidence` says what it is worth.
+"""
+from math import comb
+from typing import NamedTuple
+
+WANTED_CONFIDENCE = 0.95
+
+
+class Estimate(NamedTuple):
+    """A median with its interval, the number of samples behind it and the confidence that the interval has."""
+    median: float
+    low: float
+    high: float
+    n: int
+    confidence: float
+
+
+def median(values):
+    """The middle value, or the mean of the two middle values."""
+    if not values:
+        raise ValueError("median of no samples")
+    ordered = sorted(values)
+    half, odd = divmod(len(ordered), 2)
+    return ordered[half] if odd else (ordered[half - 1] + ordered[half]) / 2
+
+
+def confidence(n, k):
+    """Probability that the median lies between the k-th smallest and the k-th largest of n samples, k from 1."""
+    return 1.0 - 2.0 * sum(comb(n, i) for i in range(k)) / 2.0 ** n
+
+
+def interval_rank(n, wanted=WANTED_CONFIDENCE):
+    """The largest k whose interval still has the wanted confidence; 1 when none has."""
+    rank = 1
+    while 2 * (rank + 1) <= n and confidence(n, rank + 1) >= wanted:
+        rank += 1
+    return rank
+
+
+def estimate(values, wanted=WANTED_CONFIDENCE):
+    """Median and order-statistic interval of the samples."""
+    ordered = sorted(values)
+    n = len(ordered)
+    middle = median(ordered)
+    rank = interval_rank(n, wanted)
+    return Estimate(middle, ordered[rank - 1], ordered[n - rank], n, max(0.0, confidence(n, rank)))
+
+
+def slope(points):
+    """Least-squares slope of y over x; None when all x are the same, since then there is no slope."""
+    points = list(points)
+    if len({x for x, _ in points}) < 2:
+        return None
+    mean_x = sum(x for x, _ in points) / len(points)
+    mean_y = sum(y for _, y in points) / len(points)
+    return (sum((x - mean_x) * (y - mean_y) for x, y in points) /
+            sum((x - mean_x) ** 2 for x, _ in points))
+
+
+def paired_ratio(ours, theirs, wanted=WANTED_CONFIDENCE):
+    """Estimate of theirs/ours over the keys (launches) that both have; None when they share none.
+
+    Pairs cancel what both arms of a launch feel alike: a slower clock, a busy neighbour.
+    """
+    ratios = [theirs[key] / ours[key] for key in ours if key in theirs and ours[key] > 0]
+    return estimate(ratios, wanted) if ratios else None

@@ -1,0 +1,83 @@
+#!/usr/bin/env python3
+"""scripts/stats.py against known values, brute force, and scipy where it is installed."""
+import itertools
+import os
+import sys
+import unittest
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "scripts"))
+import stats  # noqa: E402
+
+try:
+    import scipy.stats
+except ImportError:
+    scipy = None
+
+
+class Median(unittest.TestCase):
+    def test_odd_even_single(self):
+        self.assertEqual(stats.median([3, 1, 2]), 2)
+        self.assertEqual(stats.median([4, 1, 3, 2]), 2.5)
+        self.assertEqual(stats.median([7]), 7)
+
+    def test_nothing_is_an_error(self):
+        self.assertRaises(ValueError, stats.median, [])
+
+
+class Interval(unittest.TestCase):
+    # Ranks and confidences as tabulated for the sign test.
+    KNOWN = {6: (1, 0.969), 10: (2, 0.979), 20: (6, 0.959), 30: (10, 0.957)}
+
+    def test_known_ranks(self):
+        for n, (rank, confidence) in self.KNOWN.items():
+            self.assertEqual(stats.interval_rank(n), rank)
+            self.assertAlmostEqual(stats.confidence(n, rank), confidence, places=3)
+
+    def test_few_samples_give_the_range_and_say_so(self):
+        got = stats.estimate([5.0, 1.0, 3.0])
+        self.assertEqual(got[:4], (3.0, 1.0, 5.0, 3))
+        self.assertAlmostEqual(got.confidence, 0.75)
+        self.assertEqual(stats.estimate([2.0]), (2.0, 2.0, 2.0, 1, 0.0))
+
+    def test_confidence_by_brute_force(self):
+        # Each sample lies above or below the median with equal chance: count the sign patterns that enclose it.
+        for n in range(1, 11):
+            for rank in range(1, n // 2 + 1):
+                inside = sum(rank <= sum(signs) <= n - rank for signs in itertools.product((0, 1), repeat=n))
+                self.assertAlmostEqual(stats.confidence(n, rank), inside / 2 ** n)
+
+    @unittest.skipIf(scipy is None, "scipy is not installed")
+    def test_against_scipy(self):
+        for n in range(6, 60):
+            rank = stats.interval_rank(n)
+            self.assertAlmostEqual(stats.confidence(n, rank), 1 - 2 * scipy.stats.binom.cdf(rank - 1, n, 0.5))
+            if 2 * (rank + 1) <= n:
+                self.assertLess(1 - 2 * scipy.stats.binom.cdf(rank, n, 0.5), 0.95)
+
+
+class Slope(unittest.TestCase):
+    def test_exact_line(self):
+        self.assertAlmostEqual(stats.slope([(n, 4096 + 513 * n) for n in (1000, 2000, 4000)]), 513)
+
+    def test_known_fit(self):
+        self.assertAlmostEqual(stats.slope([(1, 2), (2, 3), (3, 5), (4, 4)]), 0.8)
+
+    def test_one_size_has_no_slope(self):
+        self.assertIsNone(stats.slope([(5, 1), (5, 2)]))
+
+
+class Ratio(unittest.TestCase):
+    def test_pairs_by_launch(self):
+        # Both arms of a launch share its speed, so the ratio is exact although the times differ tenfold.
+        ours = {launch: speed for launch, speed in enumerate((1.0, 10.0, 3.0, 2.0, 5.0, 4.0))}
+        theirs = {launch: 7.0 * speed for launch, speed in ours.items()}
+        got = stats.paired_ratio(ours, theirs)
+        self.assertEqual(got[:4], (7.0, 7.0, 7.0, 6))
+        self.assertAlmostEqual(got.confidence, 0.96875)
+
+    def test_nothing_shared(self):
+        self.assertIsNone(stats.paired_ratio({0: 1.0}, {1: 1.0}))
+
+
+if __name__ == "__main__":
+    unittest.main()
