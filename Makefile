@@ -1,0 +1,216 @@
+# make targets
+#   setup         install what is missing (Debian, Ubuntu); may be followed by others: make setup bench
+#   all           the default: library, benches, tests and examples, without network
+#   check         build, then run all tests, examples, layer and style checks
+#   check-layers  only who includes whom, and style
+#   bench         build, measure, plot and write REPORT.md; see PROFILE
+#   plots         figures of RESULTS, from its raw data alone
+#   report        REPORT.md of RESULTS, from its raw data alone
+#   install       header, library and gossamer.pc under PREFIX (and DESTDIR)
+#   uninstall     remove these again
+#   clean         remove build/
+#   help          this page
+#
+# knobs (NAME=value after make)
+#   PROFILE       bench: quick, default (about five minutes) or full (for the paper)
+#   RESULTS       plots, report: a folder of results/; by default latest, else reference
+#   ONLY          check: only tests whose name contains this
+#   SEED          check: replays a run that printed this seed
+#   SAN           address, undefined or thread: build with that sanitizer
+#   CHECKS        0 to 3: level of the runtime's own assertions; 0 by default
+#   CC            gcc (default), clang or a path; CXX follows it
+#   CFLAGS        -O2 -g by default; come last, so they win
+#   PREFIX        /usr/local by default; DESTDIR is put before it
+#   B             build folder; by default one for each CC, SAN and CHECKS below build/
+#   V             1: show full commands
+
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+.SUFFIXES:
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+
+VERSION := 0.1.0
+PROFILE ?= default
+RESULTS ?= $(if $(wildcard results/latest),results/latest,results/reference)
+ONLY    ?=
+SEED    ?=
+SAN     ?=
+CHECKS  ?= 0
+PREFIX  ?= /usr/local
+DESTDIR ?=
+PYTHON  ?= python3
+V       ?=
+CFLAGS  ?= -O2 -g
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+ifeq ($(origin CXX),default)
+CXX := $(patsubst ./%,%,$(join $(dir $(CC)),$(patsubst cc,c++,$(subst clang,clang++,$(subst gcc,g++,$(notdir $(CC)))))))
+endif
+
+# ---- bad input ends here, before anything is touched
+
+TARGETS := all bench check check-layers clean help install plots report setup uninstall
+BUILDS  := all bench check install
+GOALS   := $(or $(MAKECMDGOALS),all)
+
+unknown := $(foreach g,$(GOALS),$(if $(or $(filter $(TARGETS),$g),$(findstring /,$g)),,$g))
+ifneq ($(unknown),)
+$(error no target '$(firstword $(unknown))': `make help` lists them)
+endif
+one_of = $(if $(and $(filter 1,$(words $($1))),$(filter $2,$($1))),,$(error $1='$($1)' is unknown: use one of $2))
+$(call one_of,PROFILE,quick default full)
+$(call one_of,CHECKS,0 1 2 3)
+$(if $(SAN),$(call one_of,SAN,address undefined thread))
+
+# ---- make setup OTHERS: the others run in a second make, which starts when setup has ended
+
+ifneq ($(and $(filter setup,$(GOALS)),$(filter-out setup,$(GOALS))),)
+others := $(filter-out setup,$(GOALS))
+.PHONY: setup $(others)
+setup:
+	@scripts/setup
+$(firstword $(others)): setup
+	@+$(MAKE) $(others)
+$(wordlist 2,$(words $(others)),$(others)): $(firstword $(others)) ; @:
+else
+
+ARCH := $(shell uname -m)
+B    ?= build/$(subst $() ,_,$(notdir $(CC)))-$(or $(SAN),release)-c$(CHECKS)-$(ARCH)
+
+ifneq ($(or $(filter $(BUILDS),$(GOALS)),$(findstring /,$(GOALS))),)
+ifeq ($(wildcard runtime/arch/*_$(ARCH).S),)
+$(error there is no port to $(ARCH) yet)
+endif
+ifeq ($(wildcard $(B)/flags),)
+missing := $(filter $(CC) $(CXX) libc6-dev lld libhwloc-dev libbenchmark-dev,$(shell scripts/setup --missing))
+$(if $(missing),$(error missing: $(missing); run `make setup`))
+endif
+compiler = $(if $(shell command -v $(firstword $($1))),,$(error $1='$($1)' is not a program here: name a compiler))
+$(call compiler,CC)$(call compiler,CXX)
+endif
+ifneq ($(and $(filter bench,$(GOALS)),$(or $(SAN),$(filter-out 0,$(CHECKS)))),)
+$(error bench measures the release build: leave SAN and CHECKS out)
+endif
+
+# ---- flags: what a file needs, and the user's last
+
+WARN   := -Wall -Wextra -Wvla -Werror
+WARN_C := -Wmissing-prototypes -Wstrict-prototypes
+BASE   := -fno-omit-frame-pointer -Iruntime -Iruntime/include -I. -DCHECKS=$(CHECKS) -pthread
+SANITIZE := $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all)
+C_FLAGS  := -std=gnu17 $(WARN) $(WARN_C) -fno-common $(BASE) $(SANITIZE)
+CC_FLAGS := -std=gnu++17 $(WARN) $(BASE) $(SANITIZE)
+# The runtime runs on system stacks and must serve shared objects too.
+LIB_FLAGS := -fPIC -fvisibility=hidden -ftls-model=initial-exec
+# Task code: stack checks, and calls that the linker can see through. Sanitizers want whole (paged) stacks.
+TASK_FLAGS := $(if $(SAN),,-fsplit-stack) -ftls-model=initial-exec -fno-plt -fcf-protection=none
+LINK := -fuse-ld=lld -Wl,-z,now -pthread $(SANITIZE)
+LIBS := -L$(B) -lgossamer -lhwloc
+
+# ---- what there is to build
+
+other_arch = $(filter-out %_$(ARCH).$1,$(wildcard runtime/*/*_x86_64.$1 runtime/*/*_aarch64.$1))
+LIB_SRC   := $(sort $(filter-out $(call other_arch,c) $(call other_arch,S),$(wildcard runtime/*/*.c runtime/*/*.S)))
+CHECK_SRC := $(wildcard benches/check_*.c)
+BENCH_SRC := $(sort $(wildcard baselines/*.c) $(filter-out $(CHECK_SRC),$(wildcard benches/*.c benches/*.cc)))
+PROG_SRC  := $(sort $(wildcard tests/*/test_*.c tests/*/test_*.cc examples/*.c))
+PLAIN_SRC := $(if $(PROG_SRC),$(shell grep -ls '^// build: plain' $(PROG_SRC)))
+TASK_SRC  := $(filter-out $(PLAIN_SRC),$(PROG_SRC)) $(wildcard benches/workload*.c)
+
+LIB       := $(B)/libgossamer.a
+LIB_OBJ   := $(LIB_SRC:%=$(B)/%.o)
+CHECK_OBJ := $(CHECK_SRC:%.c=$(B)/%.plain.o) $(CHECK_SRC:%.c=$(B)/%.checked.o)
+BENCH_OBJ := $(BENCH_SRC:%=$(B)/%.o) $(CHECK_OBJ)
+PROG_OBJ  := $(PROG_SRC:%=$(B)/%.o)
+PROGS     := $(basename $(PROG_SRC:%=$(B)/%))
+GOSBENCH  := $(if $(wildcard benches/main.c),$(B)/gosbench)
+
+Q    := $(if $(filter-out 0,$(V)),,@)
+say   = $(if $(Q),@printf '  %-5s %s\n' $1 $2)
+# A file that changes only when its text does: what depends on it is rebuilt then, and only then.
+keep  = @mkdir -p $(@D); text='$(subst ','\'',$1)'; [ "$$text" = "$$(cat $@ 2>/dev/null)" ] || printf '%s\n' "$$text" >$@
+
+.PHONY: all bench check check-layers clean help install plots report setup uninstall FORCE
+FORCE:
+
+all: $(LIB) $(GOSBENCH) $(PROGS)
+
+$(B)/flags: FORCE
+	$(call keep,$(CC) $(CXX) $(C_FLAGS) $(CC_FLAGS) $(LIB_FLAGS) $(TASK_FLAGS) $(LINK) $(CFLAGS) $(LDFLAGS))
+$(B)/sources: FORCE
+	$(call keep,$(LIB_SRC) $(BENCH_SRC) $(CHECK_SRC))
+
+$(LIB_OBJ): KIND := $(LIB_FLAGS)
+$(TASK_SRC:%=$(B)/%.o): KIND := $(TASK_FLAGS)
+
+$(B)/%.c.o: %.c $(B)/flags
+	$(call say,CC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(C_FLAGS) $(KIND) -MMD -MP $(CFLAGS) -c $< -o $@
+$(B)/%.S.o: %.S $(B)/flags
+	$(call say,AS,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(C_FLAGS) $(KIND) -MMD -MP $(CFLAGS) -c $< -o $@
+$(B)/%.cc.o: %.cc $(B)/flags
+	$(call say,CXX,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CXX) $(CC_FLAGS) $(KIND) -MMD -MP $(CFLAGS) -c $< -o $@
+
+# The same code without and with stack checks, side by side in one program.
+$(B)/%.plain.o: %.c $(B)/flags
+	$(call say,CC,'$< (plain)')
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(C_FLAGS) $(filter-out -fsplit-stack,$(TASK_FLAGS)) -DVARIANT=plain -MMD -MP $(CFLAGS) -c $< -o $@
+$(B)/%.checked.o: %.c $(B)/flags
+	$(call say,CC,'$< (checked)')
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(C_FLAGS) $(TASK_FLAGS) -DVARIANT=checked -MMD -MP $(CFLAGS) -c $< -o $@
+
+$(LIB): $(LIB_OBJ) $(B)/sources
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && ar rcs $@ $(LIB_OBJ)
+$(B)/gosbench: $(BENCH_OBJ) $(LIB) $(B)/sources
+	$(call say,LINK,$@)
+	$(Q)$(CXX) $(LINK) $(CFLAGS) $(LDFLAGS) $(BENCH_OBJ) $(LIBS) -lbenchmark -o $@
+$(patsubst %.c,$(B)/%,$(filter %.c,$(PROG_SRC))): $(B)/%: $(B)/%.c.o $(LIB)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(LINK) $(CFLAGS) $(LDFLAGS) $< $(LIBS) -lm -o $@
+$(patsubst %.cc,$(B)/%,$(filter %.cc,$(PROG_SRC))): $(B)/%: $(B)/%.cc.o $(LIB)
+	$(call say,LINK,$@)
+	$(Q)$(CXX) $(LINK) $(CFLAGS) $(LDFLAGS) $< $(LIBS) -o $@
+
+# ---- targets that run something
+
+setup:
+	@scripts/setup
+check: all
+	@SEED='$(SEED)' CC='$(CC)' CXX='$(CXX)' SAN='$(SAN)' MAKE='$(MAKE)' $(PYTHON) tests/run.py --build $(B) --only '$(ONLY)'
+check-layers:
+	@$(PYTHON) .ci/layers.py
+	@CC='$(CC)' CXX='$(CXX)' $(PYTHON) .ci/tidy.py
+bench: all
+	@$(PYTHON) scripts/bench.py --profile $(PROFILE) --gosbench $(B)/gosbench
+	@+$(MAKE) plots report RESULTS=results/latest
+plots:
+	@$(PYTHON) plots/plots.py --results $(RESULTS)
+report: | $(filter plots,$(GOALS))
+	@$(PYTHON) scripts/report.py --results $(RESULTS)
+
+DEST := $(DESTDIR)$(PREFIX)
+install: $(LIB)
+	$(Q)mkdir -p $(DEST)/include $(DEST)/lib/pkgconfig
+	$(Q)cp runtime/include/gossamer.h $(DEST)/include/gossamer.h
+	$(Q)cp $(LIB) $(DEST)/lib/libgossamer.a
+	$(Q)sed 's/@VERSION@/$(VERSION)/' runtime/gossamer.pc.in >$(DEST)/lib/pkgconfig/gossamer.pc
+	$(Q)chmod 644 $(DEST)/include/gossamer.h $(DEST)/lib/libgossamer.a $(DEST)/lib/pkgconfig/gossamer.pc
+uninstall:
+	$(Q)rm -f $(DEST)/include/gossamer.h $(DEST)/lib/libgossamer.a $(DEST)/lib/pkgconfig/gossamer.pc
+
+clean:
+	$(Q)rm -rf build
+help:
+	@sed -n '/^$$/q; s/^# \{0,1\}//p' Makefile
+
+-include $(patsubst %.o,%.d,$(LIB_OBJ) $(BENCH_OBJ) $(PROG_OBJ))
+endif
