@@ -76,7 +76,7 @@ $(wordlist 2,$(words $(others)),$(others)): $(firstword $(others)) ; @:
 else
 
 ARCH := $(shell uname -m)
-B    ?= build/$(subst $() ,_,$(notdir $(CC)))-$(or $(SAN),release)-c$(CHECKS)-$(ARCH)
+B    := build/$(subst $() ,_,$(notdir $(CC)))-$(or $(SAN),release)-c$(CHECKS)-$(ARCH)
 
 ifneq ($(or $(filter $(BUILDS),$(GOALS)),$(findstring /,$(GOALS))),)
 ifeq ($(wildcard runtime/arch/*_$(ARCH).S),)
