@@ -1,0 +1,103 @@
+/*
+ * coop_stacks.c: stacks of 64 KiB, with a guard page each and without.
+ *
+ * Pages come by first touch. MAP_NORESERVE: a stack that is mostly address space is not counted as memory promised.
+ * No huge pages: one touched page per stack would become two megabytes.
+ */
+#include "coop.h"
+
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+static char *map_pages(size_t size)
+{
+    void *base =
+        mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
+    return base == MAP_FAILED ? NULL : base;
+}
+
+/* ---- guarded: two mappings each, which vm.max_map_count counts ---- */
+
+static size_t guard_size(void)
+{
+    return (size_t)sysconf(_SC_PAGESIZE);
+}
+
+static void *guarded_map(void)
+{
+    size_t guard = guard_size();
+    char *base = map_pages(guard + COOP_STACK_SIZE);
+    if (!base)
+        return NULL;
+    if (mprotect(base, guard, PROT_NONE)) {
+        munmap(base, guard + COOP_STACK_SIZE);
+        return NULL;
+    }
+    return base + guard + COOP_STACK_SIZE;
+}
+
+static void guarded_unmap_all(coop_unit *free)
+{
+    size_t whole = guard_size() + COOP_STACK_SIZE;
+    while (free) {
+        coop_unit *next = free->next;
+        munmap((char *)coop_stack_end(free) - whole, whole);
+        free = next;
+    }
+}
+
+const coop_stacks coop_stacks_guarded = {.map = guarded_map, .unmap_all = guarded_unmap_all};
+
+/* ---- bare: carved from slabs, which the kernel joins into few mappings ---- */
+
+#define STACKS_PER_SLAB 256
+#define SLAB_SIZE (STACKS_PER_SLAB * COOP_STACK_SIZE)
+
+typedef struct slab {
+    struct slab *next;
+    char *base;
+} slab;
+
+static struct {
+    slab *slabs;       /* the newest first */
+    size_t left;       /* stacks not yet given out of it */
+} bare;
+
+static int add_slab(void)
+{
+    slab *fresh = malloc(sizeof *fresh);
+    if (!fresh)
+        return 0;
+    fresh->base = map_pages(SLAB_SIZE);
+    if (!fresh->base) {
+        free(fresh);
+        return 0;
+    }
+    madvise(fresh->base, SLAB_SIZE, MADV_NOHUGEPAGE); /* a kernel without huge pages refuses: as good */
+    fresh->next = bare.slabs;
+    bare.slabs = fresh;
+    bare.left = STACKS_PER_SLAB;
+    return 1;
+}
+
+static void *bare_map(void)
+{
+    if (bare.left == 0 && !add_slab())
+        return NULL;
+    return bare.slabs->base + bare.left-- * COOP_STACK_SIZE;
+}
+
+static void bare_unmap_all(coop_unit *unused)
+{
+    (void)unused;
+    while (bare.slabs) {
+        slab *gone = bare.slabs;
+        bare.slabs = gone->next;
+        munmap(gone->base, SLAB_SIZE);
+        free(gone);
+    }
+    bare.left = 0;
+}
+
+const coop_stacks coop_stacks_bare = {.map = bare_map, .unmap_all = bare_unmap_all};

@@ -1,0 +1,343 @@
+/*
+ * pthread.c: one kernel thread per unit, twice: with the default stack and with the smallest one.
+ *
+ * The first unit runs on the caller's thread. Threads are detached: nobody has to remember or join them, which is
+ * the cheapest way to have very many. All waiting is mutex and condition variable. Signals are sent with the mutex
+ * held, so that whoever is woken may free the object: the waker's last touch is the unlock, which POSIX allows.
+ */
+#include "baselines.h"
+#include "jobs.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+static struct {
+    pthread_attr_t attr;
+    pthread_mutex_t lock;     /* guards store and ended */
+    pthread_cond_t all_ended;
+    job_store store;
+    bool ended;
+    _Atomic long live;        /* units that have not ended; 0 between runs */
+    _Atomic uint64_t made;    /* threads that have begun to run their unit */
+} state = {.lock = PTHREAD_MUTEX_INITIALIZER, .all_ended = PTHREAD_COND_INITIALIZER};
+
+static void unit_begins(void)
+{
+    atomic_fetch_add_explicit(&state.made, 1, memory_order_relaxed);
+}
+
+/* acq_rel: what every unit did comes before what run's caller does next. */
+static void unit_ends(void)
+{
+    if (atomic_fetch_sub_explicit(&state.live, 1, memory_order_acq_rel) > 1)
+        return;
+    pthread_mutex_lock(&state.lock);
+    state.ended = true;
+    pthread_cond_signal(&state.all_ended);
+    pthread_mutex_unlock(&state.lock);
+}
+
+static void *thread_main(void *arg)
+{
+    job *mine = arg;
+    pthread_mutex_lock(&state.lock);
+    job todo = *mine;
+    job_give(&state.store, mine);
+    pthread_mutex_unlock(&state.lock);
+    unit_begins();
+    todo.fn(todo.arg);
+    unit_ends();
+    return NULL;
+}
+
+static int spawn(void (*fn)(void *), void *arg)
+{
+    pthread_mutex_lock(&state.lock);
+    job *todo = job_take(&state.store);
+    pthread_mutex_unlock(&state.lock);
+    if (!todo)
+        return -ENOMEM;
+    todo->fn = fn;
+    todo->arg = arg;
+    atomic_fetch_add_explicit(&state.live, 1, memory_order_relaxed); /* cannot be the first: the caller is live */
+
+    pthread_t thread;
+    int error = pthread_create(&thread, &state.attr, thread_main, todo);
+    if (error) {
+        atomic_fetch_sub_explicit(&state.live, 1, memory_order_relaxed);
+        pthread_mutex_lock(&state.lock);
+        job_give(&state.store, todo);
+        pthread_mutex_unlock(&state.lock);
+    }
+    return -error;
+}
+
+/* ---- run ---- */
+
+/* Threads of this process: /proc/self/task has one subdirectory each. 0 where that is not to be had. */
+static unsigned long threads_now(void)
+{
+    struct stat task;
+    return stat("/proc/self/task", &task) ? 0 : (unsigned long)task.st_nlink;
+}
+
+/* A detached thread outlives its unit by the time the kernel takes to end it, with its stack. Waiting here keeps
+ * these remains out of what is measured after the run. Gives up after about a second: other threads of the
+ * process may have come. */
+static void wait_for_exits(unsigned long before)
+{
+    const struct timespec pause = {.tv_nsec = 100 * 1000};
+    for (int i = 0; i < 6000 && threads_now() > before; i++)
+        nanosleep(&pause, NULL);
+}
+
+static int prepare_attr(size_t stack_size)
+{
+    int error = pthread_attr_init(&state.attr);
+    if (error)
+        return error;
+    error = pthread_attr_setdetachstate(&state.attr, PTHREAD_CREATE_DETACHED);
+    if (!error && stack_size)
+        error = pthread_attr_setstacksize(&state.attr, stack_size);
+    if (error)
+        pthread_attr_destroy(&state.attr);
+    return error;
+}
+
+/* stack_size 0: the default. */
+static int run_with(size_t stack_size, void (*fn)(void *), void *arg)
+{
+    long idle = 0;
+    if (!atomic_compare_exchange_strong_explicit(&state.live, &idle, 1, memory_order_acquire, memory_order_relaxed))
+        return -EBUSY;
+    int error = prepare_attr(stack_size);
+    if (error) {
+        atomic_store_explicit(&state.live, 0, memory_order_release);
+        return -error;
+    }
+    unsigned long before = threads_now();
+    state.ended = false;
+    atomic_store_explicit(&state.made, 0, memory_order_relaxed);
+    unit_begins();
+    fn(arg);
+    unit_ends();
+
+    pthread_mutex_lock(&state.lock);
+    while (!state.ended)
+        pthread_cond_wait(&state.all_ended, &state.lock);
+    job_store_clear(&state.store);
+    pthread_mutex_unlock(&state.lock);
+    wait_for_exits(before);
+    pthread_attr_destroy(&state.attr);
+    return 0;
+}
+
+static int run_default(int threads, void (*fn)(void *), void *arg)
+{
+    (void)threads;
+    return run_with(0, fn, arg);
+}
+
+/* The smallest stack that the system vouches for, in whole pages; the guard page comes on top of it. */
+static int run_min(int threads, void (*fn)(void *), void *arg)
+{
+    (void)threads;
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    size_t least = (size_t)sysconf(_SC_THREAD_STACK_MIN);
+    return run_with((least + page - 1) / page * page, fn, arg);
+}
+
+static uint64_t made(void)
+{
+    return atomic_load_explicit(&state.made, memory_order_relaxed);
+}
+
+static void yield(void)
+{
+    sched_yield();
+}
+
+/* ---- gate ---- */
+
+typedef struct gate {
+    pthread_mutex_t lock;
+    pthread_cond_t opened;
+    bool open;
+} gate;
+
+static void *gate_new(void)
+{
+    gate *g = malloc(sizeof *g);
+    if (g)
+        *g = (gate){.lock = PTHREAD_MUTEX_INITIALIZER, .opened = PTHREAD_COND_INITIALIZER};
+    return g;
+}
+
+static void gate_wait(void *arg)
+{
+    gate *g = arg;
+    pthread_mutex_lock(&g->lock);
+    while (!g->open)
+        pthread_cond_wait(&g->opened, &g->lock);
+    pthread_mutex_unlock(&g->lock);
+}
+
+static void gate_open(void *arg)
+{
+    gate *g = arg;
+    pthread_mutex_lock(&g->lock);
+    g->open = true;
+    pthread_cond_broadcast(&g->opened);
+    pthread_mutex_unlock(&g->lock);
+}
+
+static void gate_free(void *arg)
+{
+    gate *g = arg;
+    pthread_cond_destroy(&g->opened);
+    pthread_mutex_destroy(&g->lock);
+    free(g);
+}
+
+/* ---- latch: all but the last done are one atomic instruction ---- */
+
+typedef struct latch {
+    _Atomic long missing;
+    pthread_mutex_t lock;
+    pthread_cond_t completed;
+    bool complete;            /* guarded by lock, so that a waiter returns after the last done has let go */
+} latch;
+
+static void *latch_new(long n)
+{
+    latch *l = malloc(sizeof *l);
+    if (l)
+        *l = (latch){.missing = n, .complete = n <= 0, .lock = PTHREAD_MUTEX_INITIALIZER,
+                     .completed = PTHREAD_COND_INITIALIZER};
+    return l;
+}
+
+static void latch_done(void *arg)
+{
+    latch *l = arg;
+    if (atomic_fetch_sub_explicit(&l->missing, 1, memory_order_acq_rel) != 1)
+        return;
+    pthread_mutex_lock(&l->lock);
+    l->complete = true;
+    pthread_cond_broadcast(&l->completed);
+    pthread_mutex_unlock(&l->lock);
+}
+
+static void latch_wait(void *arg)
+{
+    latch *l = arg;
+    pthread_mutex_lock(&l->lock);
+    while (!l->complete)
+        pthread_cond_wait(&l->completed, &l->lock);
+    pthread_mutex_unlock(&l->lock);
+}
+
+static void latch_free(void *arg)
+{
+    latch *l = arg;
+    pthread_cond_destroy(&l->completed);
+    pthread_mutex_destroy(&l->lock);
+    free(l);
+}
+
+/* ---- channel: a ring; a rendezvous is a ring of one whose sender waits until its word was taken ---- */
+
+typedef struct chan {
+    pthread_mutex_t lock;
+    pthread_cond_t words;     /* something to receive */
+    pthread_cond_t room;      /* a slot came free */
+    pthread_cond_t met;       /* rendezvous: a word was taken */
+    bool rendezvous;
+    size_t slots;
+    uint64_t sent, taken;     /* words since the start; slot of word i: i % slots */
+    uint64_t ring[];
+} chan;
+
+static void *chan_new(size_t capacity)
+{
+    size_t slots = capacity ? capacity : 1;
+    if (slots > (SIZE_MAX - sizeof(chan)) / sizeof(uint64_t))
+        return NULL;
+    chan *c = malloc(sizeof *c + slots * sizeof c->ring[0]);
+    if (c)
+        *c = (chan){.lock = PTHREAD_MUTEX_INITIALIZER, .words = PTHREAD_COND_INITIALIZER,
+                    .room = PTHREAD_COND_INITIALIZER, .met = PTHREAD_COND_INITIALIZER,
+                    .rendezvous = capacity == 0, .slots = slots};
+    return c;
+}
+
+static void chan_send(void *arg, uint64_t word)
+{
+    chan *c = arg;
+    pthread_mutex_lock(&c->lock);
+    while (c->sent - c->taken == c->slots)
+        pthread_cond_wait(&c->room, &c->lock);
+    uint64_t ticket = c->sent++;
+    c->ring[ticket % c->slots] = word;
+    pthread_cond_signal(&c->words);
+    if (c->rendezvous)
+        while (c->taken <= ticket)
+            pthread_cond_wait(&c->met, &c->lock);
+    pthread_mutex_unlock(&c->lock);
+}
+
+static uint64_t chan_recv(void *arg)
+{
+    chan *c = arg;
+    pthread_mutex_lock(&c->lock);
+    while (c->sent == c->taken)
+        pthread_cond_wait(&c->words, &c->lock);
+    uint64_t word = c->ring[c->taken++ % c->slots];
+    if (c->rendezvous)
+        pthread_cond_broadcast(&c->met); /* at most the sender of this word and one not yet awake wait here */
+    pthread_cond_signal(&c->room);
+    pthread_mutex_unlock(&c->lock);
+    return word;
+}
+
+static void chan_free(void *arg)
+{
+    chan *c = arg;
+    pthread_cond_destroy(&c->met);
+    pthread_cond_destroy(&c->room);
+    pthread_cond_destroy(&c->words);
+    pthread_mutex_destroy(&c->lock);
+    free(c);
+}
+
+/* ---- the tables ---- */
+
+#define OPERATIONS                                                                                                     \
+    .spawn = spawn, .yield = yield,                                                                                    \
+    .gate_new = gate_new, .gate_wait = gate_wait, .gate_open = gate_open, .gate_free = gate_free,                      \
+    .latch_new = latch_new, .latch_done = latch_done, .latch_wait = latch_wait, .latch_free = latch_free,              \
+    .chan_new = chan_new, .chan_send = chan_send, .chan_recv = chan_recv, .chan_free = chan_free,                      \
+    .made = made
+
+const contender contender_pthread = {
+    .name = "pthread",
+    .label = "pthread per task",
+    .isolates = "the kernel makes, schedules and stores every unit",
+    .run = run_default,
+    OPERATIONS,
+};
+
+const contender contender_pthread_min = {
+    .name = "pthread-min",
+    .label = "pthread, smallest stack",
+    .isolates = "against pthread: only the reserved stack size",
+    .run = run_min,
+    OPERATIONS,
+};
