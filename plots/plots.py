@@ -1,0 +1,99 @@
+#!/usr/bin/env python3
+"""Draws every figure of a results folder: DIR/figures/NAME.tsv, NAME.svg and NAME.png."""
+import argparse
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+
+sys.dont_write_bytecode = True
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, HERE)
+import prep  # noqa: E402
+import rows  # noqa: E402
+
+
+def need(tool, package):
+    if not shutil.which(tool):
+        raise rows.ResultsError(f"{tool} is not installed; run `make setup`, or install {package}")
+
+
+def run_tool(command, folder):
+    """Runs a tool in the folder; gnuplot exits 0 on some errors, so a word on standard error fails too."""
+    done = subprocess.run(command, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    said = (done.stderr.strip() or done.stdout.strip()).splitlines()
+    if done.returncode != 0 or said:
+        raise rows.ResultsError(f"{command[0]}: {' '.join(said) or f'exit code {done.returncode}'}")
+
+
+def portable(svg):
+    """Names fallbacks for machines without the font, and drops what only says which program drew it."""
+    svg = svg.replace('font-family="DejaVu Sans', 'font-family="DejaVu Sans, Verdana, sans-serif" data-was="')
+    svg = re.sub(r'"DejaVu Sans, Verdana, sans-serif" data-was="( Bold)?"',
+                 lambda match: '"DejaVu Sans, Verdana, sans-serif"' +
+                 (' font-weight="bold"' if match.group(1) else ''), svg)
+    return re.sub(r"<desc>.*?</desc>\n*", "", svg, flags=re.DOTALL)
+
+
+def draw(name, figure, folder):
+    """Writes the table, the layouts and the pictures of one figure into the folder."""
+    with open(os.path.join(folder, name + ".tsv"), "w", encoding="utf-8") as file:
+        file.write(figure.table)
+    layout = os.path.join(folder, name + ".layout")
+    for suffix, text in [("", figure.layout)] + [("." + part, text) for part, text in figure.parts.items()]:
+        with open(layout + suffix, "w", encoding="utf-8") as file:
+            file.write(text)
+    settings = f"width={figure.width}; height={figure.height}; out='{name}.svg'; layout='{name}.layout'"
+    run_tool(["gnuplot", "-e", settings, os.path.join(HERE, "style.gp"), os.path.join(HERE, name + ".gp")], folder)
+    path = os.path.join(folder, name + ".svg")
+    with open(path, encoding="utf-8") as file:
+        svg = file.read()
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(portable(svg))
+    run_tool(["rsvg-convert", "--zoom", "1.5", "--output", name + ".png", name + ".svg"], folder)
+
+
+def plot(results):
+    """All figures into a scratch folder first, then into place: a failure leaves the old ones whole."""
+    need("gnuplot", "gnuplot-nox")
+    need("rsvg-convert", "librsvg2-bin")
+    run = rows.Results(results)
+    target = os.path.join(results, "figures")
+    with tempfile.TemporaryDirectory(prefix="gossamer-plots-") as scratch:
+        drawn = []
+        for name, make in prep.FIGURES.items():
+            figure = make(run)
+            if figure:
+                draw(name, figure, scratch)
+                drawn.append(name)
+            else:
+                print(f"  plot  {name}: no samples in this run, no figure")
+        os.makedirs(target, exist_ok=True)
+        for name in prep.FIGURES:
+            for kind in (".tsv", ".svg", ".png"):
+                path = os.path.join(target, name + kind)
+                if name in drawn:
+                    shutil.copyfile(os.path.join(scratch, name + kind), path + ".new")
+                    os.replace(path + ".new", path)
+                elif os.path.exists(path):
+                    os.remove(path)
+    for name in drawn:
+        print(f"  plot  {os.path.join(os.path.relpath(target), name)}.svg")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--results", metavar="DIR", required=True, help="results folder, e.g. results/reference")
+    args = parser.parse_args()
+    try:
+        plot(args.results)
+    except (rows.ResultsError, OSError) as error:
+        print(f"plots.py: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

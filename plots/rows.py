@@ -1,0 +1,191 @@
+"""Reads a results folder (results/README.md) and turns its raw samples into estimates.
+
+No sample is dropped: an estimate is the median over launches of each launch's median over its repetitions, since
+launches differ more than repetitions do; a run of a single launch falls back on the repetitions.
+"""
+import json
+import os
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "scripts"))
+import stats  # noqa: E402
+
+US = "gossamer"
+
+# Contender -> (line style of style.gp, name in figures and tables). The order is the order in tables; a contender
+# that is not here is plotted all the same, under its own name and with a spare style.
+CONTENDERS = {
+    US: (1, "gossamer"),
+    "gossamer-fixed": (2, "gossamer, fixed stacks"),
+    "fixed-bare": (3, "fixed stacks, no guard"),
+    "fixed": (4, "fixed stacks, guarded"),
+    "ucontext": (5, "ucontext"),
+    "pthread": (6, "pthread"),
+    "pthread-min": (7, "pthread, smallest stack"),
+    "pool": (8, "pthread pool"),
+}
+FIRST_SPARE_STYLE, STYLES = 9, 24
+
+MEMORY_PARTS = ("rss_bytes", "pte_bytes", "kernel_stack_bytes")
+FIELDS = {"case": str, "contender": str, "variant": str, "n": int, "threads": int, "launch": int, "rep": int,
+          "metric": str, "units_asked": int, "units_made": int, "status": str, "why": str}
+STATUSES = ("ok", "stopped", "not-run", "failed")
+
+
+class ResultsError(Exception):
+    """The folder cannot be used; the message is one line that says what, why and what to do."""
+
+
+def read_text(path):
+    try:
+        with open(path, encoding="utf-8") as file:
+            return file.read()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
+        raise ResultsError(f"{path}: {reason}; a results folder comes from `make bench`") from None
+
+
+def check_row(row, where):
+    """Refuses what the schema does not allow, so that no figure is ever drawn from half a row."""
+    if not isinstance(row, dict):
+        raise ResultsError(f"{where}: not an object; run `make bench` again")
+    for field, kind in FIELDS.items():
+        if type(row.get(field)) is not kind:
+            raise ResultsError(f"{where}: field `{field}` is missing or not of type {kind.__name__}; "
+                               "see results/README.md")
+    value = row.get("value")
+    if "value" not in row or not (value is None or type(value) in (int, float)):
+        raise ResultsError(f"{where}: field `value` is missing or not a number; see results/README.md")
+    if row["status"] not in STATUSES:
+        raise ResultsError(f"{where}: unknown status `{row['status']}`; see results/README.md")
+    if row["status"] == "ok" and value is None:
+        raise ResultsError(f"{where}: status ok without a value; run `make bench` again")
+
+
+def parse_rows(text, path):
+    """The rows of rows.jsonl. A damaged or torn line refuses the whole file."""
+    rows = []
+    for number, line in enumerate(text.splitlines(), 1):
+        where = f"{path}:{number}"
+        try:
+            row = json.loads(line)
+        except ValueError:
+            raise ResultsError(f"{where}: not a whole JSON line; the file is damaged, run `make bench` again") from None
+        check_row(row, where)
+        rows.append(row)
+    if not rows:
+        raise ResultsError(f"{path}: holds no samples; run `make bench` again")
+    return rows
+
+
+class Results:
+    """The samples of one run. Cases, contenders and variants appear in a fixed order, whatever the order of rows."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        rows_path, env_path = os.path.join(folder, "rows.jsonl"), os.path.join(folder, "env.json")
+        self.rows = parse_rows(read_text(rows_path), rows_path)
+        try:
+            self.env = json.loads(read_text(env_path))
+        except ValueError:
+            raise ResultsError(f"{env_path}: not JSON; run `make bench` again") from None
+        if not isinstance(self.env, dict):
+            raise ResultsError(f"{env_path}: not a JSON object; run `make bench` again")
+        self.topology = read_text(os.path.join(folder, "topology.xml"))
+        known = list(CONTENDERS)
+        names = {row["contender"] for row in self.rows}
+        self.contenders = [name for name in known if name in names] + sorted(names - set(known))
+
+    def select(self, case, **fields):
+        """The rows of a case whose fields have the given values."""
+        return [row for row in self.rows
+                if row["case"] == case and all(row[name] == value for name, value in fields.items())]
+
+    def values(self, case, **fields):
+        """The samples that hold a number, of a contender that did what was asked."""
+        return [row for row in self.select(case, **fields) if row["status"] == "ok" and row["value"] is not None]
+
+    def of_case(self, case):
+        """Contenders with at least one row in this case, in table order."""
+        names = {row["contender"] for row in self.select(case)}
+        return [name for name in self.contenders if name in names]
+
+    def sizes(self, case, **fields):
+        return sorted({row["n"] for row in self.select(case, **fields)})
+
+    def per_launch(self, case, **fields):
+        """{launch: median of its repetitions}; of a single launch {(launch, rep): value}."""
+        return by_launch((row["launch"], row["rep"], row["value"]) for row in self.values(case, **fields))
+
+    def estimate(self, case, **fields):
+        """Estimate over launches, or None where there is no sample."""
+        samples = self.per_launch(case, **fields)
+        return stats.estimate(list(samples.values())) if samples else None
+
+    def memory_points(self, contender):
+        """{(n, launch, rep): (units, rss, page tables, kernel stack)}: totals, also at the point where it stopped."""
+        parts = {}
+        for row in self.select("memory", contender=contender):
+            if row["metric"] in MEMORY_PARTS and row["value"] is not None and row["units_made"] > 0:
+                point = parts.setdefault((row["n"], row["launch"], row["rep"]), {"units": row["units_made"]})
+                point[row["metric"]] = row["value"]
+        return {key: (point["units"], *(point[part] for part in MEMORY_PARTS))
+                for key, point in sorted(parts.items()) if all(part in point for part in MEMORY_PARTS)}
+
+    def memory_per_unit(self, contender, n):
+        """(units made, Estimate of bytes per unit) at one size, or None."""
+        points = {key: point for key, point in self.memory_points(contender).items() if key[0] == n}
+        if not points:
+            return None
+        samples = by_launch((key[1], key[2], sum(point[1:]) / point[0]) for key, point in points.items())
+        return stats.median([point[0] for point in points.values()]), stats.estimate(list(samples.values()))
+
+    def memory_slopes(self, contender, part=None):
+        """{launch: bytes a further unit costs}, by least squares over all sizes; of one part or of their sum. Of a
+        single launch {rep: bytes}."""
+        points, launches = self.memory_points(contender), {}
+        alone = len({launch for _, launch, _ in points}) == 1
+        for (_, launch, rep), point in points.items():
+            value = sum(point[1:]) if part is None else point[1 + MEMORY_PARTS.index(part)]
+            launches.setdefault(rep if alone else launch, []).append((point[0], value))
+        slopes = {launch: stats.slope(points) for launch, points in launches.items()}
+        return {launch: value for launch, value in slopes.items() if value is not None}
+
+    def most_units(self, case, contender):
+        """(most units made, row that stopped it or None). What it made before it was stopped counts."""
+        rows = self.select(case, contender=contender)
+        most = max((row["units_made"] for row in rows if row["status"] in ("ok", "stopped")), default=0)
+        return most, next((row for row in rows if row["status"] == "stopped"), None)
+
+    def notes(self, case):
+        """[(contender, status, units, why)] of everything in a case that is not ok, each once."""
+        seen = {}
+        for row in self.select(case):
+            if row["status"] != "ok":
+                key = (row["contender"], row["variant"], row["status"], row["why"])
+                seen[key] = max(seen.get(key, 0), row["units_made"])
+        order = {name: place for place, name in enumerate(self.contenders)}
+        return sorted(((*key, units) for key, units in seen.items()), key=lambda note: (order[note[0]], note[1:]))
+
+    def style(self, contender):
+        """Line style in style.gp; contenders unknown to this file share the spare ones in turn."""
+        if contender in CONTENDERS:
+            return CONTENDERS[contender][0]
+        spare = [name for name in self.contenders if name not in CONTENDERS].index(contender)
+        return FIRST_SPARE_STYLE + spare % (STYLES - FIRST_SPARE_STYLE + 1)
+
+
+def by_launch(samples):
+    """Medians of (launch, rep, value) by launch, or the samples themselves where there is one launch only."""
+    samples = list(samples)
+    launches = {}
+    for launch, _, value in samples:
+        launches.setdefault(launch, []).append(value)
+    if len(launches) == 1:
+        return {(launch, rep, place): value for place, (launch, rep, value) in enumerate(samples)}
+    return {launch: stats.median(values) for launch, values in sorted(launches.items())}
+
+
+def label(contender):
+    """The name that figures and tables print."""
+    return CONTENDERS[contender][1] if contender in CONTENDERS else contender
