@@ -54,7 +54,7 @@ TARGETS := all bench check check-layers clean help install plots report setup un
 BUILDS  := all bench check install
 GOALS   := $(or $(MAKECMDGOALS),all)
 
-unknown := $(foreach g,$(GOALS),$(if $(or $(filter $(TARGETS),$g),$(findstring /,$g)),,$g))
+unknown := $(strip $(foreach g,$(GOALS),$(if $(or $(filter $(TARGETS),$g),$(findstring /,$g)),,$g)))
 ifneq ($(unknown),)
 $(error no target '$(firstword $(unknown))': `make help` lists them)
 endif
@@ -106,20 +106,23 @@ LIB_FLAGS := -fPIC -fvisibility=hidden -ftls-model=initial-exec
 # Task code: stack checks, and calls that the linker can see through. Sanitizers want whole (paged) stacks.
 TASK_FLAGS := $(if $(SAN),,-fsplit-stack) -ftls-model=initial-exec -fno-plt -fcf-protection=none
 LINK := -fuse-ld=lld -Wl,-z,now -pthread $(SANITIZE)
-LIBS := -L$(B) -lgossamer -lhwloc
+LIBS := -L$(B) -lbaselines -lgossamer -lhwloc
 
 # ---- what there is to build
 
 other_arch = $(filter-out %_$(ARCH).$1,$(wildcard runtime/*/*_x86_64.$1 runtime/*/*_aarch64.$1))
 LIB_SRC   := $(sort $(filter-out $(call other_arch,c) $(call other_arch,S),$(wildcard runtime/*/*.c runtime/*/*.S)))
 CHECK_SRC := $(wildcard benches/check_*.c)
-BENCH_SRC := $(sort $(wildcard baselines/*.c) $(filter-out $(CHECK_SRC),$(wildcard benches/*.c benches/*.cc)))
+BASE_SRC  := $(sort $(wildcard baselines/*.c))
+BENCH_SRC := $(sort $(filter-out $(CHECK_SRC),$(wildcard benches/*.c benches/*.cc)))
 PROG_SRC  := $(sort $(wildcard tests/*/test_*.c tests/*/test_*.cc examples/*.c))
 PLAIN_SRC := $(if $(PROG_SRC),$(shell grep -ls '^// build: plain' $(PROG_SRC)))
 TASK_SRC  := $(filter-out $(PLAIN_SRC),$(PROG_SRC)) $(wildcard benches/workload*.c)
 
 LIB       := $(B)/libgossamer.a
+BASELINES := $(B)/libbaselines.a
 LIB_OBJ   := $(LIB_SRC:%=$(B)/%.o)
+BASE_OBJ  := $(BASE_SRC:%=$(B)/%.o)
 CHECK_OBJ := $(CHECK_SRC:%.c=$(B)/%.plain.o) $(CHECK_SRC:%.c=$(B)/%.checked.o)
 BENCH_OBJ := $(BENCH_SRC:%=$(B)/%.o) $(CHECK_OBJ)
 PROG_OBJ  := $(PROG_SRC:%=$(B)/%.o)
@@ -134,12 +137,12 @@ keep  = @mkdir -p $(@D); text='$(subst ','\'',$1)'; [ "$$text" = "$$(cat $@ 2>/d
 .PHONY: all bench check check-layers clean help install plots report setup uninstall FORCE
 FORCE:
 
-all: $(LIB) $(GOSBENCH) $(PROGS)
+all: $(LIB) $(BASELINES) $(GOSBENCH) $(PROGS)
 
 $(B)/flags: FORCE
 	$(call keep,$(CC) $(CXX) $(C_FLAGS) $(CC_FLAGS) $(LIB_FLAGS) $(TASK_FLAGS) $(LINK) $(CFLAGS) $(LDFLAGS))
 $(B)/sources: FORCE
-	$(call keep,$(LIB_SRC) $(BENCH_SRC) $(CHECK_SRC))
+	$(call keep,$(LIB_SRC) $(BASE_SRC) $(BENCH_SRC) $(CHECK_SRC))
 
 $(LIB_OBJ): KIND := $(LIB_FLAGS)
 $(TASK_SRC:%=$(B)/%.o): KIND := $(TASK_FLAGS)
@@ -167,28 +170,33 @@ $(B)/%.checked.o: %.c $(B)/flags
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(C_FLAGS) $(TASK_FLAGS) -DVARIANT=checked -MMD -MP $(CFLAGS) -c $< -o $@
 
-$(LIB): $(LIB_OBJ) $(B)/sources
+$(LIB): $(LIB_OBJ)
+$(BASELINES): $(BASE_OBJ)
+$(LIB) $(BASELINES): $(B)/sources
 	$(call say,AR,$@)
-	$(Q)rm -f $@ && ar rcs $@ $(LIB_OBJ)
-$(B)/gosbench: $(BENCH_OBJ) $(LIB) $(B)/sources
+	$(Q)rm -f $@ && ar rcs $@ $(filter %.o,$^)
+$(B)/gosbench: $(BENCH_OBJ) $(LIB) $(BASELINES) $(B)/sources
 	$(call say,LINK,$@)
 	$(Q)$(CXX) $(LINK) $(CFLAGS) $(LDFLAGS) $(BENCH_OBJ) $(LIBS) -lbenchmark -o $@
-$(patsubst %.c,$(B)/%,$(filter %.c,$(PROG_SRC))): $(B)/%: $(B)/%.c.o $(LIB)
+$(patsubst %.c,$(B)/%,$(filter %.c,$(PROG_SRC))): $(B)/%: $(B)/%.c.o $(LIB) $(BASELINES)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LINK) $(CFLAGS) $(LDFLAGS) $< $(LIBS) -lm -o $@
-$(patsubst %.cc,$(B)/%,$(filter %.cc,$(PROG_SRC))): $(B)/%: $(B)/%.cc.o $(LIB)
+$(patsubst %.cc,$(B)/%,$(filter %.cc,$(PROG_SRC))): $(B)/%: $(B)/%.cc.o $(LIB) $(BASELINES)
 	$(call say,LINK,$@)
 	$(Q)$(CXX) $(LINK) $(CFLAGS) $(LDFLAGS) $< $(LIBS) -o $@
 
 # ---- targets that run something
 
+# For makes and compilers that tests call.
+export CC CXX CFLAGS LDFLAGS SAN CHECKS SEED PYTHON
+
 setup:
 	@scripts/setup
 check: all
-	@SEED='$(SEED)' CC='$(CC)' CXX='$(CXX)' SAN='$(SAN)' MAKE='$(MAKE)' $(PYTHON) tests/run.py --build $(B) --only '$(ONLY)'
+	@MAKE='$(MAKE)' $(PYTHON) tests/run.py --build $(B) --only '$(ONLY)'
 check-layers:
 	@$(PYTHON) .ci/layers.py
-	@CC='$(CC)' CXX='$(CXX)' $(PYTHON) .ci/tidy.py
+	@$(PYTHON) .ci/tidy.py
 bench: all
 	@$(PYTHON) scripts/bench.py --profile $(PROFILE) --gosbench $(B)/gosbench
 	@+$(MAKE) plots report RESULTS=results/latest
@@ -212,5 +220,5 @@ clean:
 help:
 	@sed -n '/^$$/q; s/^# \{0,1\}//p' Makefile
 
--include $(patsubst %.o,%.d,$(LIB_OBJ) $(BENCH_OBJ) $(PROG_OBJ))
+-include $(patsubst %.o,%.d,$(LIB_OBJ) $(BASE_OBJ) $(BENCH_OBJ) $(PROG_OBJ))
 endif

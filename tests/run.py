@@ -23,6 +23,7 @@ import random
 import re
 import resource
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -144,7 +145,7 @@ def compare(wanted, got):
 
 def run_one(test, env, default_timeout):
     """Gives ('passed' or 'failed' or 'skipped', why, output)."""
-    if not os.path.exists(test.command[0]):
+    if not shutil.which(test.command[0]):
         return "failed", f"{test.command[0]} was not built", ""
     timeout = float(test.last("timeout", default_timeout)) * (4 if env.get("SAN") else 1)
     status, out, err = execute(test, env, timeout)
