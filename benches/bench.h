@@ -1,0 +1,102 @@
+/*
+ * bench.h: what the files of gosbench share. One process measures one case of one contender; scripts/bench.py starts
+ * the processes, draws their order and keeps the rows (results/README.md says what a row holds).
+ */
+#ifndef BENCH_H
+#define BENCH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "baselines/contender.h"
+
+/* ---- main.c: the command line ----------------------------------------------------------------------------- */
+
+typedef struct options {
+    const char *case_name;
+    const contender *who;   /* NULL for the cases `check` and `bound`, which measure no contender */
+    uint64_t n;             /* units, or operations a sample; 0: chosen so that a sample takes about 20 ms */
+    int threads;            /* OS threads given to the contender */
+    int reps, launch;
+    int cap_seconds;        /* spawning stops after this long */
+    uint64_t seed;          /* draws the order of arms where a process has several */
+    const char *json, *rows;
+} options;
+
+/* One clear line about a wrong command line, exit code 2. */
+_Noreturn void usage_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* The cases: each measures, writes its rows and returns false when a row failed. */
+bool case_memory(const options *opt);
+bool case_spawn(const options *opt);
+bool case_yield(const options *opt);
+bool case_handover(const options *opt);
+bool case_check(const options *opt);
+bool case_bound(const options *opt);
+
+/* For callgrind: runs `rounds` rounds of one check loop and says how many calls that was; false: no such loop. */
+bool check_loop(const char *variant, const char *build, uint64_t rounds);
+
+/* ---- rows.c: lines of rows.jsonl -------------------------------------------------------------------------- */
+
+/* What the rows of one measurement share. */
+typedef struct sheet {
+    const char *case_name, *contender, *variant;
+    uint64_t n;
+    int threads, launch;
+    uint64_t units_asked, units_made;
+    uint64_t ops;           /* operations proved by the workload's own counters; 0: none counted */
+    const char *status;     /* ok, stopped, not-run, failed */
+    char why[768];
+} sheet;
+
+/* Where rows go; NULL is standard output. The file appears with the first row. */
+void rows_to(const char *path);
+
+/* Appends a row. A NaN value becomes null. */
+void row_write(const sheet *s, int rep, const char *metric, double value);
+
+/* Marks the sheet as failed (the first reason stays), says so on standard error, and returns false. */
+bool sheet_fail(sheet *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* A sheet filled from the options; contender "raw" when there is none. */
+sheet sheet_new(const options *opt, const char *variant);
+
+/* True when the contender offers the operations; otherwise writes a not-run row. */
+bool sheet_offers(sheet *s, const options *opt, bool offered, const char *metric);
+
+/* ---- proc.c: what the kernel says about this process -------------------------------------------------------- */
+
+typedef struct usage {
+    uint64_t rss, pte, pss;    /* bytes: VmRSS, VmPTE, Pss */
+    uint64_t threads;
+    uint64_t mappings;         /* lines of /proc/self/maps */
+} usage;
+
+enum { KERNEL_STACK_BYTES = 16 << 10 };   /* x86-64: THREAD_SIZE, one for each thread */
+
+/* Reads all of it. Static buffers: one caller at a time (the observer, or main while there is none). */
+usage usage_read(void);
+
+/* A number from a /proc or /sys file: the one behind `key` (NULL: the first of the file), UINT64_MAX for "max", or
+ * `fallback`. */
+uint64_t proc_number(const char *path, const char *key, uint64_t fallback);
+
+/* ---- limits.c ----------------------------------------------------------------------------------------------- */
+
+/* Bytes that this process may still use: the least of MemAvailable and what its cgroups have left. */
+uint64_t memory_left(void);
+
+/* Puts into `why` what ended the spawning: errno in words and the limit that is nearest to being used up. */
+void limits_explain(int error, char *why, size_t size);
+
+/* ---- clock ------------------------------------------------------------------------------------------------------ */
+
+/* Monotonic nanoseconds. */
+int64_t clock_ns(void);
+
+/* Binds the process to the highest CPU it may use: contenders with one thread are compared on one CPU. */
+void pin_to_one_cpu(void);
+
+#endif

@@ -1,0 +1,221 @@
+/*
+ * The units. They call no libc: the linker would move a function that does to a deep region, and the stack of a unit
+ * is what is measured. stamp() is the one exception, and called outside the loops only.
+ */
+#include "workload.h"
+
+#include "check_calls.h"
+
+enum { WARM_UP_WORDS = 64 };
+
+static workload *work;   /* the one workload under way */
+
+static __attribute__((noinline)) int64_t stamp(void) { return clock_ns(); }
+
+static void count(uint64_t *counter, uint64_t n) { __atomic_fetch_add(counter, n, __ATOMIC_RELAXED); }
+
+/* ---- memory -------------------------------------------------------------------------------------------------- */
+
+static void parked_unit(void *unused) {
+    (void)unused;
+    workload *w = work;
+    count(&w->ran, 1);
+    w->who->latch_done(w->arrived);
+    w->who->gate_wait(w->gate);
+    w->who->latch_done(w->finished);
+}
+
+/* A unit could not be made, or the observer wants an end: everything that runs goes on. */
+static void stop_spawning(workload *w, int error) {
+    w->stopped = true;
+    w->error = error;
+    observer_ask(OBSERVER_LIMITS, error);
+}
+
+static void spawn_parked(workload *w) {
+    while (w->spawned < w->asked && !w->stopped) {
+        int error = observer_says_stop() ? 0 : w->who->spawn(parked_unit, NULL);
+        if (error != 0 || observer_says_stop()) stop_spawning(w, -error);
+        if (error == 0) w->spawned++;
+    }
+}
+
+static void all_done(workload *w, void *latch, uint64_t missing) {
+    for (uint64_t i = 0; i < missing; i++) w->who->latch_done(latch);
+    w->who->latch_wait(latch);
+}
+
+void memory_main(void *arg) {
+    workload *w = work = arg;
+    w->gate = w->who->gate_new();
+    w->arrived = w->who->latch_new((long)w->asked);
+    w->finished = w->who->latch_new((long)w->asked);
+    w->no_memory = w->gate == NULL || w->arrived == NULL || w->finished == NULL;
+    if (w->no_memory) return;
+    spawn_parked(w);
+    all_done(w, w->arrived, w->asked - w->spawned);
+    observer_ask(OBSERVER_USAGE, 0);
+    w->parked = the_observer.usage;
+    w->who->gate_open(w->gate);
+    all_done(w, w->finished, w->asked - w->spawned);
+    observer_ask(OBSERVER_USAGE, 0);
+    w->retained = the_observer.usage;
+    w->who->latch_free(w->finished);
+    w->who->latch_free(w->arrived);
+    w->who->gate_free(w->gate);
+}
+
+/* ---- spawn --------------------------------------------------------------------------------------------------- */
+
+static void marking_unit(void *mark) {
+    ++*(uint8_t *)mark;
+    work->who->latch_done(work->finished);
+}
+
+static void spawn_round(workload *w) {
+    uint64_t made = 0;
+    w->finished = w->who->latch_new((long)w->asked);
+    w->no_memory = w->finished == NULL;
+    if (w->no_memory) return;
+    for (uint64_t i = 0; i < w->asked; i++) w->marks[i] = 0;
+    w->begin = stamp();
+    while (made < w->asked) {
+        int error = observer_says_stop() ? 0 : w->who->spawn(marking_unit, &w->marks[made]);
+        if (error != 0 || observer_says_stop()) {
+            stop_spawning(w, -error);
+            break;
+        }
+        made++;
+    }
+    all_done(w, w->finished, w->asked - made);
+    w->end = stamp();
+    w->who->latch_free(w->finished);
+    for (uint64_t i = 0; i < w->asked; i++) w->ran += w->marks[i];
+    w->spawned += made;
+}
+
+void spawn_main(void *arg) {
+    workload *w = work = arg;
+    if (w->warm_up) spawn_round(w);
+    if (!w->stopped) spawn_round(w);
+}
+
+/* ---- yield --------------------------------------------------------------------------------------------------- */
+
+static uint64_t started, ended;   /* sides that have begun and finished their loop */
+static void *last;                /* the side that ran last */
+
+static void yielding_unit(void *side) {
+    workload *w = work;
+    void (*yield)(void) = w->who->yield;
+    uint64_t passed = 0;
+    count(&w->ran, 1);
+    count(&started, 1);
+    while (__atomic_load_n(&started, __ATOMIC_ACQUIRE) < 2) yield();
+    if (w->begin == 0) w->begin = stamp();
+    for (uint64_t i = 0; i < w->asked; i++) {
+        if (__atomic_load_n(&last, __ATOMIC_RELAXED) != side) {
+            __atomic_store_n(&last, side, __ATOMIC_RELAXED);
+            passed++;
+        }
+        yield();
+    }
+    count(&w->ops, passed);
+    if (__atomic_add_fetch(&ended, 1, __ATOMIC_ACQ_REL) == 1) w->end = stamp();
+    w->who->latch_done(w->finished);
+}
+
+/* Starts a unit for each side and waits for both. */
+static void two_sides(workload *w, void (*one)(void *), void (*other)(void *)) {
+    static char side[2];
+    w->finished = w->who->latch_new(2);
+    w->no_memory = w->finished == NULL;
+    if (w->no_memory) return;
+    if (w->who->spawn(one, &side[0]) != 0) return;
+    w->spawned = 1;
+    if (w->who->spawn(other, &side[1]) == 0) w->spawned++;
+    else other(&side[1]);   /* so that the first side can end; the count shows it */
+    w->who->latch_wait(w->finished);
+    w->who->latch_free(w->finished);
+}
+
+void yield_main(void *arg) {
+    workload *w = work = arg;
+    started = ended = 0;
+    last = NULL;
+    two_sides(w, yielding_unit, yielding_unit);
+}
+
+/* ---- handover ------------------------------------------------------------------------------------------------ */
+
+/* Sends `words` words, each of which must come back one higher. */
+static void ping(workload *w, uint64_t words) {
+    uint64_t errors = 0;
+    for (uint64_t i = 0; i < words; i++) {
+        w->who->chan_send(w->there, i);
+        errors += w->who->chan_recv(w->back) != i + 1;
+    }
+    w->errors += errors;
+}
+
+static void ping_unit(void *unused) {
+    (void)unused;
+    workload *w = work;
+    count(&w->ran, 1);
+    ping(w, WARM_UP_WORDS);
+    w->begin = stamp();
+    ping(w, w->asked);
+    w->end = stamp();
+    count(&w->ops, w->asked);
+    w->who->latch_done(w->finished);
+}
+
+static void pong_unit(void *unused) {
+    (void)unused;
+    workload *w = work;
+    count(&w->ran, 1);
+    for (uint64_t i = 0; i < w->asked + WARM_UP_WORDS; i++)
+        w->who->chan_send(w->back, w->who->chan_recv(w->there) + 1);
+    count(&w->ops, w->asked);
+    w->who->latch_done(w->finished);
+}
+
+void handover_main(void *arg) {
+    workload *w = work = arg;
+    w->there = w->who->chan_new(0);
+    w->back = w->who->chan_new(0);
+    w->no_memory = w->there == NULL || w->back == NULL;
+    if (w->no_memory) return;
+    two_sides(w, ping_unit, pong_unit);
+    w->who->chan_free(w->there);
+    w->who->chan_free(w->back);
+}
+
+/* ---- blocks of calls ----------------------------------------------------------------------------------------- */
+
+void block_run(void *arg) {
+    block *b = arg;
+    for (int i = 0; i < BLOCK_EPOCHS; i++) {
+        int64_t begin = stamp();
+        b->ops[i] = b->arm[b->order[i]](b->rounds);
+        b->ns[i] = stamp() - begin;
+    }
+}
+
+static void *block_done;   /* latch */
+
+static void block_unit(void *arg) {
+    block *b = arg;
+    block_run(b);
+    b->who->latch_done(block_done);
+}
+
+void block_on_unit(void *arg) {
+    block *b = arg;
+    block_done = b->who->latch_new(1);
+    b->error = -b->who->spawn(block_unit, b);
+    if (b->error == 0) b->who->latch_wait(block_done);
+    b->who->latch_free(block_done);
+}
+
+uint64_t crossing_on_large_stack(uint64_t rounds) { return crossing_plain(rounds); }
