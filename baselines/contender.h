@@ -22,7 +22,8 @@ typedef struct contender {
     int max_threads;      /* 1: single-threaded; 0: any number */
 
     /* Starts with `threads` OS threads running units (ignored by one-thread-per-unit contenders), runs fn(arg) as
-     * the first unit, returns when it has returned and every other unit has ended. 0 or -errno. */
+     * the first unit, returns when it has returned and every other unit has ended. 0, or -errno with fn not run:
+     * -EBUSY while a run is active, -EINVAL for a number of threads that it cannot have. */
     int (*run)(int threads, void (*fn)(void *), void *arg);
 
     /* Starts a unit. 0, or -errno when a limit is reached; what already runs is unharmed. */
@@ -31,13 +32,14 @@ typedef struct contender {
     /* Lets other runnable units go first. */
     void (*yield)(void);
 
-    /* Gate: closed at first, units wait at it, one opens it for all. new gives NULL without memory. */
+    /* Gate: closed at first, units wait at it, one opens it for all. new gives NULL without memory. Gates, latches
+     * and channels outlive run() until freed; free one when every call on it has returned. */
     void *(*gate_new)(void);
     void (*gate_wait)(void *gate);
     void (*gate_open)(void *gate);
     void (*gate_free)(void *gate);
 
-    /* Latch: wait until done was called n times. */
+    /* Latch: wait until done was called n times. May be freed by whoever returned from wait, the only waiter. */
     void *(*latch_new)(long n);
     void (*latch_done)(void *latch);
     void (*latch_wait)(void *latch);
@@ -50,7 +52,8 @@ typedef struct contender {
     uint64_t (*chan_recv)(void *chan);
     void (*chan_free)(void *chan);
 
-    /* Units of concurrency really made since run() began, the first one included. */
+    /* Units of concurrency really made since run() began, the first one included: counted where a unit begins to
+     * run, not where it was asked for. Any thread, also after the run. */
     uint64_t (*made)(void);
 } contender;
 

@@ -2,8 +2,10 @@
  * pthread.c: one kernel thread per unit, twice: with the default stack and with the smallest one.
  *
  * The first unit runs on the caller's thread. Threads are detached: nobody has to remember or join them, which is
- * the cheapest way to have very many. All waiting is mutex and condition variable. Signals are sent with the mutex
- * held, so that whoever is woken may free the object: the waker's last touch is the unlock, which POSIX allows.
+ * the cheapest way to have very many. All waiting is mutex and condition variable. Gates and latches signal with the
+ * mutex held, so that whoever is woken may free the object: the waker's last touch is the unlock, which POSIX allows.
+ * Channels signal after the unlock: on one processor the woken thread runs at once and would stumble over the mutex,
+ * which made a hand-over twice as dear.
  */
 #include "baselines.h"
 #include "jobs.h"
@@ -252,7 +254,12 @@ static void latch_free(void *arg)
     free(l);
 }
 
-/* ---- channel: a ring; a rendezvous is a ring of one whose sender waits until its word was taken ---- */
+/*
+ * ---- channel: a ring ----
+ *
+ * A rendezvous is a ring of one slot. Its send is over as soon as there are receivers for all words in the ring: each
+ * of them will take one. Waiting for that to happen would cost a second wake-up per word.
+ */
 
 typedef struct chan {
     pthread_mutex_t lock;
@@ -261,6 +268,7 @@ typedef struct chan {
     pthread_cond_t met;       /* rendezvous: a word was taken */
     bool rendezvous;
     size_t slots;
+    size_t receivers;         /* threads in chan_recv that have no word yet */
     uint64_t sent, taken;     /* words since the start; slot of word i: i % slots */
     uint64_t ring[];
 } chan;
@@ -278,6 +286,14 @@ static void *chan_new(size_t capacity)
     return c;
 }
 
+static void wait_until_taken(chan *c, uint64_t ticket)
+{
+    pthread_mutex_lock(&c->lock);
+    while (c->taken <= ticket)
+        pthread_cond_wait(&c->met, &c->lock);
+    pthread_mutex_unlock(&c->lock);
+}
+
 static void chan_send(void *arg, uint64_t word)
 {
     chan *c = arg;
@@ -286,24 +302,26 @@ static void chan_send(void *arg, uint64_t word)
         pthread_cond_wait(&c->room, &c->lock);
     uint64_t ticket = c->sent++;
     c->ring[ticket % c->slots] = word;
-    pthread_cond_signal(&c->words);
-    if (c->rendezvous)
-        while (c->taken <= ticket)
-            pthread_cond_wait(&c->met, &c->lock);
+    bool over = !c->rendezvous || c->receivers >= c->sent - c->taken;
     pthread_mutex_unlock(&c->lock);
+    pthread_cond_signal(&c->words);
+    if (!over)
+        wait_until_taken(c, ticket);
 }
 
 static uint64_t chan_recv(void *arg)
 {
     chan *c = arg;
     pthread_mutex_lock(&c->lock);
+    c->receivers++;
     while (c->sent == c->taken)
         pthread_cond_wait(&c->words, &c->lock);
+    c->receivers--;
     uint64_t word = c->ring[c->taken++ % c->slots];
-    if (c->rendezvous)
-        pthread_cond_broadcast(&c->met); /* at most the sender of this word and one not yet awake wait here */
-    pthread_cond_signal(&c->room);
     pthread_mutex_unlock(&c->lock);
+    if (c->rendezvous)
+        pthread_cond_broadcast(&c->met); /* whoever waits here knows its own word by its ticket */
+    pthread_cond_signal(&c->room);
     return word;
 }
 

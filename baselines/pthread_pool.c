@@ -73,9 +73,10 @@ static int spawn(void (*fn)(void *), void *arg)
         pool.head = todo;
     pool.tail = todo;
     pool.unfinished++;
-    if (pool.sleepers)
-        pthread_cond_signal(&pool.changed);
+    bool wake = pool.sleepers > 0;
     pthread_mutex_unlock(&pool.lock);
+    if (wake)
+        pthread_cond_signal(&pool.changed); /* after the unlock, which the woken thread would run into */
     return 0;
 }
 
