@@ -1,6 +1,5 @@
 #!/usr/bin/env python3
 """Draws every figure of a results folder: DIR/figures/NAME.tsv, NAME.svg and NAME.png."""
-import argparse
 import os
 import re
 import shutil
@@ -84,7 +83,7 @@ def plot(results):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = rows.Arguments(description=__doc__)
     parser.add_argument("--results", metavar="DIR", required=True, help="results folder, e.g. results/reference")
     args = parser.parse_args()
     try:

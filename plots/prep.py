@@ -59,12 +59,18 @@ def exact(value):
     return f"{value:,.0f}" if abs(value - round(value)) < 1e-6 else short(value)
 
 
-def nanoseconds(value):
-    """As an engineer writes it: 12.3 ns, 1.33 µs, 14.2 ms."""
+def time_unit(value):
+    """(factor, name) of the unit that suits a number of nanoseconds."""
     for factor, unit in ((1e9, "s"), (1e6, "ms"), (1e3, "µs")):
         if value >= 0.9995 * factor:
-            return f"{short(value / factor)} {unit}"
-    return f"{short(value)} ns"
+            return factor, unit
+    return 1.0, "ns"
+
+
+def nanoseconds(value):
+    """As an engineer writes it: 12.3 ns, 1.33 µs, 14.2 ms."""
+    factor, unit = time_unit(value)
+    return f"{short(value / factor)} {unit}"
 
 
 def count(value):
@@ -76,10 +82,8 @@ def count(value):
 
 
 def tick_ns(value):
-    for factor, unit in ((1e9, "s"), (1e6, "ms"), (1e3, "µs")):
-        if value >= factor:
-            return f"{value / factor:g} {unit}"
-    return f"{value:g} ns"
+    factor, unit = time_unit(value)
+    return f"{value / factor:g} {unit}"
 
 
 def nbytes(value):
@@ -261,11 +265,12 @@ def spawn(run):
 # Operation -> (case, variant, gnuplot point, place within its contender's band, words)
 SWITCHES = (("yield", "", 7, 0.27, "yield, one way"), ("handover", "same", 4, 0.0, "hand-over, same thread"),
             ("handover", "across", 9, -0.27, "hand-over, across threads"))
-BOUNDS = {"raw-switch": "raw register switch", "swapcontext": "swapcontext", "futex": "futex hand-over"}
-
-
-def bound_words(name):
-    return BOUNDS.get(name, name.replace("-", " ").replace("_", " "))
+# The bounds that the figure shows as lines, and all of them in words.
+BOUND_LINES = ("switch", "swapcontext", "futex-same", "futex-across")
+BOUNDS = {"call": "call and return", "switch": "raw register switch", "swapcontext": "swapcontext",
+          "clock": "reading the clock", "futex-same": "futex hand-over, one CPU",
+          "futex-across": "futex hand-over, two CPUs", "pipe-same": "pipe hand-over, one CPU",
+          "pipe-across": "pipe hand-over, two CPUs"}
 
 
 def by_cost(run, names, cost):
@@ -285,9 +290,8 @@ def switch(run):
         return None
     names = by_cost(run, sorted({key[0] for key in found}, key=run.contenders.index),
                     lambda name: min(cost.median for key, cost in found.items() if key[0] == name))
-    bounds = [(bound, run.estimate("bound", variant=bound, metric="ns_per_op"))
-              for bound in sorted({row["variant"] for row in run.values("bound", metric="ns_per_op")})]
-    bounds.sort(key=lambda bound: bound[1].median)
+    bounds = [(bound, run.estimate("bound", variant=bound, metric="ns_per_op")) for bound in BOUND_LINES]
+    bounds = sorted((bound for bound in bounds if bound[1]), key=lambda bound: bound[1].median)
     width, left, right, top, bottom = 960, 40 + 8.6 * max(len(rows.label(name)) for name in names), 90, 60, 112
     head = top + 20 * len(bounds)
     height = int(head + bottom + 62 * len(names))
@@ -306,7 +310,7 @@ def switch(run):
     low, high = min(line[2] for line in values) / 1.5, max(line[3] for line in values) * 1.3
     for place, (bound, cost) in enumerate(bounds):
         text += vertical(cost.median, 1 - (top + 20 * place) / height, bottom / height,
-                         f"{bound_words(bound)}: {nanoseconds(cost.median)}",
+                         f"{BOUNDS[bound]}: {nanoseconds(cost.median)}",
                          math.log(cost.median / low) / math.log(high / low) > 0.6)
     layout = (heading("How long does it take to pass the processor on?", "", 90, width, height) + log_axis("x", low, high, tick_ns) + f"set yrange [0.45:{len(names) + 0.55}]\n"
               + "set xlabel 'time per operation'\n" + bands(run, names)
@@ -361,7 +365,7 @@ CHECK_METRICS = (("instructions_per_call", "instructions per call"), ("ns_per_op
 
 def check_variants(run):
     """The variants with samples, known ones first."""
-    names = {row["variant"] for row in run.values("check")}
+    names = {row["variant"] for row in run.values("check") if row["contender"] in CHECK_BUILDS}
     return [name for name in CHECK_VARIANTS if name in names] + sorted(names - set(CHECK_VARIANTS))
 
 

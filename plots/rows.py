@@ -3,6 +3,7 @@
 No sample is dropped: an estimate is the median over launches of each launch's median over its repetitions, since
 launches differ more than repetitions do; a run of a single launch falls back on the repetitions.
 """
+import argparse
 import json
 import os
 import sys
@@ -34,6 +35,14 @@ STATUSES = ("ok", "stopped", "not-run", "failed")
 
 class ResultsError(Exception):
     """The folder cannot be used; the message is one line that says what, why and what to do."""
+
+
+class Arguments(argparse.ArgumentParser):
+    """A command line whose errors are one line and exit code 2."""
+
+    def error(self, message):
+        print(f"{self.prog}: {message}; see {self.prog} --help", file=sys.stderr)
+        sys.exit(2)
 
 
 def read_text(path):

@@ -1,0 +1,282 @@
+#!/usr/bin/env python3
+"""Writes REPORT.md, and the generated part of README.md, from a results folder; every number comes from its rows."""
+import os
+import sys
+
+sys.dont_write_bytecode = True
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+sys.path[:0] = [os.path.join(ROOT, "plots"), os.path.join(ROOT, "scripts")]
+import prep  # noqa: E402
+import report_cases as cases  # noqa: E402
+import report_machine as machine  # noqa: E402
+import rows  # noqa: E402
+
+BEGIN, END = "<!-- generated:begin -->", "<!-- generated:end -->"
+
+# What DESIGN names a claim -> (the case that measures it or None, the words).
+CLAIMS = {
+    "C1": (None, "tasks are multiplexed onto a set of threads: scaling over workers, fairness"),
+    "C2": (None, "a task that blocks in a system call does not hold up the others of its thread"),
+    "C3": (None, "the same plain C source runs on pthreads and on gossamer"),
+    "C4": ("memory", "a task costs little more than the memory of its stack, which starts small"),
+    "C5": (None, "stacks grow and shrink by themselves and are bounded"),
+    "C6": ("check", "about three cheap instructions per function call"),
+    "C7": ("memory", "hundreds of thousands of tasks in one address space are practical"),
+    "C8": ("memory", "threads run out at a much smaller number"),
+    "C9": (None, "tasks are anonymous: no handle, no identifier, no task-local storage"),
+    "C10": (None, "a task can be pinned to its thread"),
+}
+
+
+class Report:
+    """The text of REPORT.md and of README's generated part, for one run."""
+
+    def __init__(self, folder, base):
+        self.run = rows.Results(folder)
+        self.place = os.path.relpath(os.path.realpath(folder), base)
+        self.figures = [name for name, make in prep.FIGURES.items() if make(self.run)]
+        for name in self.figures:
+            if not os.path.isfile(os.path.join(folder, "figures", name + ".svg")):
+                raise rows.ResultsError(f"{folder}/figures/{name}.svg: not drawn yet; "
+                                        f"run `plots/plots.py --results {folder}` first")
+
+    def figure(self, name, caption):
+        if name not in self.figures:
+            return ""
+        return f"![{caption}]({self.place}/figures/{name}.svg)\n\n*{caption}*"
+
+    # ---- abstract ------------------------------------------------------------------------------------------------
+
+    def abstract(self):
+        parts = [self.say_memory(), self.say_most(), self.say_spawn(), self.say_switch(), self.say_check()]
+        if rows.US not in self.run.contenders:
+            parts.insert(0, "This run holds no samples of gossamer: it shows the baselines alone.")
+        return " ".join(part for part in parts if part)
+
+    def say_memory(self):
+        ours = prep.unit_cost(self.run, rows.US)[0]
+        if not ours:
+            return ""
+        text = f"A parked task of gossamer costs {cases.amount(ours)} bytes " \
+               "(resident memory, page tables and kernel stack together)"
+        thread = next((item for item in cases.memory_comparisons(self.run) if item.contender == "pthread"), None)
+        if thread:
+            text += f"; a pthread costs {cases.amount(thread.theirs)}, {cases.times(thread.ratio)} " \
+                    "times as much"
+        return text + "."
+
+    def say_most(self):
+        run, text = self.run, []
+        for name in (rows.US, "pthread"):
+            most, stop = run.most_units("memory", name)
+            if most:
+                text.append(f"{rows.label(name)} " + (f"stopped at {most:,} parked units ({stop['why']})" if stop else
+                                                      f"reached {most:,} parked units, the most that were tried"))
+        return "; ".join(text) + "." if text else ""
+
+    def say_spawn(self):
+        item = next((item for item in cases.spawn_comparisons(self.run, "warm") if item.contender == "pthread"), None)
+        if not item:
+            return ""
+        n = item.what.rsplit(", ", 1)[-1]
+        return f"To start, run and finish a task takes {cases.duration(item.ours)} with memory used " \
+               f"before ({n}), a pthread {cases.times(item.ratio)} times as long."
+
+    def say_switch(self):
+        ours = self.run.estimate("yield", contender=rows.US, metric="ns_per_op")
+        raw = self.run.estimate("bound", variant="switch", metric="ns_per_op")
+        if not ours:
+            return ""
+        return f"A yield takes {cases.duration(ours)} one way" + \
+            (f", where exchanging the registers alone takes {cases.duration(raw)}." if raw else ".")
+
+    def say_check(self):
+        added = []
+        for variant in ("shallow", "deep256"):
+            plain, checked = (self.run.estimate("check", contender=build, variant=variant,
+                                                metric="instructions_per_call") for build in prep.CHECK_BUILDS)
+            if plain and checked:
+                added.append(f"{prep.exact(checked.median - plain.median)} instructions "
+                             + ("to a call" if variant == "shallow" else "where the frame is 256 bytes or more"))
+        return f"The stack check adds {' and '.join(added)}." if added else ""
+
+    # ---- sections ------------------------------------------------------------------------------------------------
+
+    def method(self):
+        control = cases.control(self.run)
+        text = [METHOD, machine.design_table(self.run)]
+        if control:
+            text.append(f"Control: the same machine code measured against itself gives a ratio of "
+                        f"{control.median:.4f} [{control.low:.4f}, {control.high:.4f}].")
+        text.append(f"A ratio is called better or worse only if its whole interval lies more than "
+                    f"{cases.resolution(self.run) * 100:.1f} % from 1"
+                    + (" (the control's own error, at least 2 %)." if control else "."))
+        text.append(self.accounting())
+        return "\n\n".join(text)
+
+    def accounting(self):
+        asked = [row for row in self.run.rows if row["units_asked"] > 0 and row["status"] == "ok"]
+        short = sum(row["units_made"] < row["units_asked"] for row in asked)
+        failed = sum(row["status"] == "failed" for row in self.run.rows)
+        return (f"Of {len(asked):,} finished rows that asked for units, {len(asked) - short:,} made as many as asked"
+                + (f" and **{short:,} fewer**" if short else "")
+                + "; " + (f"**{failed:,} rows failed** and are listed below with their reasons." if failed
+                          else "no row failed."))
+
+    def environment(self):
+        return (f"hwloc sees: {machine.topology(self.run.topology)}.\n\n<details><summary>Everything recorded about "
+                f"the run</summary>\n\n{machine.environment_table(self.run.env)}\n\n</details>")
+
+    def results(self):
+        run = self.run
+        sections = [
+            ("C4, C7, C8: memory of a parked unit, and how many there can be", "memory", MEMORY,
+             [self.figure("memory", "Bytes per parked unit over the number of units; a cross marks where a contender "
+                          "stopped."), cases.memory(run), cases.notes(run, ["memory"]), RETAINED, cases.retained(run)]),
+            ("C7: to start, run and finish a unit", "spawn", SPAWN,
+             [self.figure("spawn", "Time per unit over the number of units."), cases.spawn(run),
+              cases.notes(run, ["spawn"])]),
+            ("C1, the price of multiplexing: passing the processor on", "yield", SWITCH,
+             [self.figure("switch", "Time of a yield and of a hand-over; dashed lines are bounds from outside any "
+                          "scheduler."), cases.switch(run), cases.bounds(run),
+              cases.notes(run, ["yield", "handover", "bound"])]),
+            ("C6: what the check adds to a call", "check", CHECK,
+             [self.figure("check", "The same code compiled with and without checks."), cases.check(run),
+              cases.notes(run, ["check"])]),
+        ]
+        text = []
+        for title, case, words, parts in sections:
+            present = run.values(case) or (case == "yield" and run.values("handover"))
+            body = [words, *parts] if present else [
+                f"This run holds no usable samples of `{case}`.", cases.notes(run, [case])]
+            text.append("\n\n".join([f"### {title}", *(part for part in body if part)]))
+        return "\n\n".join(text)
+
+    def unmeasured(self):
+        return "\n".join(f"- {name}: {words}" for name, (case, words) in CLAIMS.items()
+                         if case is None or not self.run.values(case))
+
+    def report(self):
+        ours = rows.US in self.run.contenders
+        sections = [
+            ("", TITLE), ("Question", QUESTION), ("In short", self.abstract()), ("Method", self.method()),
+            ("Machine", self.environment()), ("Results", self.results()),
+            ("Where gossamer loses", cases.losses(self.run) if ours else "gossamer is not in this run."),
+            ("Not measured by this run", self.unmeasured()), ("Limits and threats to validity", LIMITS),
+            ("To reproduce", REPRODUCE.replace("@DIR@", self.place)),
+        ]
+        return "\n\n".join((f"## {title}\n\n" if title else "") + text for title, text in sections) + "\n"
+
+    def readme_part(self):
+        run = self.run
+        lines = []
+        for name in run.contenders:
+            if not any(name in run.of_case(case) for case in ("memory", "spawn", "yield")):
+                continue
+            cost = prep.unit_cost(run, name)[0]
+            most, stop = run.most_units("memory", name)
+            sizes = [row["n"] for row in run.values("spawn", contender=name, variant="warm")]
+            spawn = run.estimate("spawn", contender=name, variant="warm", n=max(sizes), metric="ns_per_op") \
+                if sizes else None
+            yields = run.estimate("yield", contender=name, metric="ns_per_op")
+            lines.append([cases.name_of(name), cases.whole(cost.median) if cost else "–",
+                          "–" if not most else f"{most:,}" + (f" ({prep.reason(stop['why'])})" if stop else ""),
+                          prep.nanoseconds(spawn.median) if spawn else "–",
+                          prep.nanoseconds(yields.median) if yields else "–"])
+        table = cases.markdown(["contender", "bytes per parked unit", "most units (what stopped it)",
+                                "start + run + finish, warm", "yield, one way"], lines)
+        picture = self.figure("headline", "Bytes per parked unit, and the most units each contender reached.")
+        machine_line = f"Medians of one run on {machine.topology(run.topology)}. Intervals, ratios and reasons: " \
+                       "[REPORT.md](REPORT.md)."
+        return "\n\n".join(part for part in (picture, table, machine_line) if part)
+
+
+# ---- fixed text --------------------------------------------------------------------------------------------------
+
+TITLE = "# Gossamer: what a task costs, measured beside threads and fixed stacks"
+
+QUESTION = """What does it cost to have, to start, to switch and to run a task of gossamer, next to one pthread per task, a
+pool of pthreads, coroutines on fixed stacks, and gossamer's own scheduler on fixed stacks? How many can there be, and
+what stops the others? A *unit* below is one independently running function of any contender: a task, a thread, a
+coroutine."""
+
+METHOD = """Every contender runs the same workload through one table of operations and counts the units that it really
+made; the harness compares that with what it asked for. A contender that meets a limit is *stopped*: what it had made
+stays in the figures, with the cause. Raw samples are in `rows.jsonl`; none is dropped.
+
+The estimate of a quantity is the median over launches (processes) of each launch's median over its repetitions. Its
+interval is a pair of order statistics over launches, which assumes nothing about the distribution. Memory per unit is
+the least-squares slope over all sizes, so that fixed costs fall out. Ratios to gossamer are medians of the ratios within
+each launch, with their own interval."""
+
+MEMORY = """Units are made, park, and are counted and weighed while all of them are parked. Bytes per unit are the slope
+of resident memory + page tables + kernel stack over the number of units; the three parts are given beside the sum.
+Resident memory and page tables are read from the kernel; a kernel stack counts 16 KiB for each thread that was added."""
+
+RETAINED = "What a contender keeps resident after all its units have ended, at its largest size:"
+
+SPAWN = """From the first start to the end of the last unit, divided by their number. *Cold*: the first time in a process,
+which includes first touch of all memory. *Warm*: the same again in the same process. Ratios are taken at the largest
+number that both contenders started."""
+
+SWITCH = """*Yield*: two units pass the processor to each other; the time is that of one passage. *Hand-over*: a word goes
+from one unit to another, which was waiting for it, through the contender's own means. The bounds do the same without any
+scheduler."""
+
+CHECK = """The same functions compiled with and without `-fsplit-stack`. Instructions are counted under callgrind, as the
+slope over two sizes, and are exact; times are measured. *Crossing* is a call whose frame does not fit the nursery: it
+runs in a deep region and comes back."""
+
+LIMITS = """- One machine, and where it is a virtual one, shared: absolute times move with the neighbours; ratios within a launch move
+  less. Nothing here says how the ratios change on other processors.
+- Code layout alone can move a short loop by several per cent, and one build has one layout. Time differences of the
+  check below about 5 % should not be read as its cost; the instruction counts can.
+- Page tables and kernel stacks are counted; the kernel's other memory per thread (slab) is not, which favours threads.
+- A parked unit here has a shallow stack. Memory of units parked deep is not part of this run.
+- Two units that pass control do nothing else: caches stay warm, which favours everybody and the cheapest most.
+- Contenders are configured as baselines/README.md says; other settings give other numbers."""
+
+REPRODUCE = """`make setup bench` measures on this machine and writes a report about it. `make plots report
+RESULTS=@DIR@` draws the figures and writes this file again from the raw data, without measuring; the result is the same
+to the byte."""
+
+
+# ---- files -------------------------------------------------------------------------------------------------------
+
+def with_part(readme, part, path):
+    """README.md with the text between its markers replaced."""
+    if readme.count(BEGIN) != 1 or readme.count(END) != 1 or readme.index(BEGIN) > readme.index(END):
+        raise rows.ResultsError(f"{path}: needs one line {BEGIN} and after it one line {END}; put them back")
+    head, rest = readme.split(BEGIN)
+    return f"{head}{BEGIN}\n{part}\n{END}{rest.split(END)[1]}"
+
+
+def write_all(texts):
+    """Writes every file beside its place first and then renames, so that a failure changes none."""
+    for path, text in texts.items():
+        with open(path + ".new", "w", encoding="utf-8") as file:
+            file.write(text)
+    for path in texts:
+        os.replace(path + ".new", path)
+
+
+def main():
+    parser = rows.Arguments(description=__doc__)
+    parser.add_argument("--results", metavar="DIR", required=True, help="results folder, e.g. results/reference")
+    parser.add_argument("--into", metavar="DIR", default=ROOT, help="where REPORT.md and README.md are (this tree)")
+    args = parser.parse_args()
+    readme = os.path.join(args.into, "README.md")
+    try:
+        report = Report(args.results, os.path.realpath(args.into))
+        texts = {os.path.join(args.into, "REPORT.md"): report.report(),
+                 readme: with_part(rows.read_text(readme), report.readme_part(), readme)}
+        write_all(texts)
+    except (rows.ResultsError, OSError) as error:
+        print(f"report.py: {error}", file=sys.stderr)
+        return 1
+    print(f"  report {os.path.relpath(os.path.join(args.into, 'REPORT.md'))}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,267 @@
+"""The measured sections of REPORT.md: tables, ratios to gossamer, and where another contender is better."""
+from typing import NamedTuple
+
+import prep
+import rows
+import stats
+from report_machine import escape, plural
+
+RESOLVED = 0.02   # a ratio counts as different from 1 when its whole interval is at least this far away
+
+
+class Comparison(NamedTuple):
+    """One quantity of gossamer against one contender; smaller is better."""
+    what: str
+    contender: str
+    ours: stats.Estimate
+    theirs: stats.Estimate
+    ratio: stats.Estimate
+    words: object   # formats an estimate of this quantity
+
+
+def interval(cost, text):
+    """`median [low, high]`, or the bare value where all samples agree."""
+    if cost is None:
+        return "–"
+    if cost.low == cost.high:
+        return text(cost.median) + ("" if cost.n > 1 else " (one sample)")
+    return f"{text(cost.median)} [{text(cost.low)}, {text(cost.high)}]"
+
+
+def duration(cost):
+    """An interval of times, in the unit of its median."""
+    if cost is None or cost.low == cost.high:
+        return interval(cost, prep.nanoseconds)
+    factor, unit = prep.time_unit(cost.median)
+    return f"{prep.short(cost.median / factor)} {unit} [{prep.short(cost.low / factor)}, " \
+           f"{prep.short(cost.high / factor)}]"
+
+
+def amount(cost):
+    """An interval of whole numbers."""
+    return interval(cost, whole)
+
+
+def whole(value):
+    return f"{value:,.0f}"
+
+
+def times(ratio):
+    return interval(ratio, prep.short) if ratio else "–"
+
+
+def markdown(header, lines, names=1):
+    """A table whose first columns hold names, to the left, and whose others hold numbers, to the right."""
+    rule = ["---"] * names + ["---:"] * (len(header) - names)
+    return "\n".join("| " + " | ".join(line) + " |" for line in [header, rule, *lines])
+
+
+def name_of(contender):
+    return f"**{rows.label(contender)}**" if contender == rows.US else escape(rows.label(contender))
+
+
+# ---- comparisons -------------------------------------------------------------------------------------------------
+
+def ratio(ours, theirs):
+    """theirs / ours, paired by launch; where no launch has both, the widest ratio that the intervals allow."""
+    paired = stats.paired_ratio(ours, theirs)
+    if paired:
+        return paired
+    ours, theirs = stats.estimate(list(ours.values())), stats.estimate(list(theirs.values()))
+    return stats.Estimate(theirs.median / ours.median, theirs.low / ours.high, theirs.high / ours.low, 0, 0.0)
+
+
+def timed(run, what, case, **fields):
+    """Comparisons with gossamer of one timed quantity."""
+    ours = run.per_launch(case, contender=rows.US, metric="ns_per_op", **fields)
+    for name in run.of_case(case):
+        theirs = run.per_launch(case, contender=name, metric="ns_per_op", **fields)
+        if name != rows.US and ours and theirs:
+            yield Comparison(what, name, stats.estimate(list(ours.values())), stats.estimate(list(theirs.values())),
+                             ratio(ours, theirs), duration)
+
+
+def memory_comparisons(run):
+    ours = run.memory_slopes(rows.US)
+    for name in run.of_case("memory"):
+        theirs = run.memory_slopes(name)
+        if name != rows.US and ours and theirs:
+            yield Comparison("bytes per parked unit", name, stats.estimate(list(ours.values())),
+                             stats.estimate(list(theirs.values())), ratio(ours, theirs), amount)
+
+
+def spawn_comparisons(run, variant):
+    """At the largest number that both started."""
+    ours = {row["n"] for row in run.values("spawn", contender=rows.US, variant=variant)}
+    for name in run.of_case("spawn"):
+        both = ours & {row["n"] for row in run.values("spawn", contender=name, variant=variant)}
+        if name != rows.US and both:
+            n = max(both)
+            yield from (found for found in timed(run, f"spawn, {variant}, {n:,} units", "spawn", variant=variant, n=n)
+                        if found.contender == name)
+
+
+def comparisons(run):
+    """Every quantity of gossamer against every contender that has it."""
+    found = list(memory_comparisons(run))
+    for variant in ("warm", "cold"):
+        found += spawn_comparisons(run, variant)
+    for case, variant, _, _, meaning in prep.SWITCHES:
+        found += timed(run, meaning, case, variant=variant)
+    return found
+
+
+def ratio_of(run, found, contender):
+    """Cell: the contender's value over gossamer's."""
+    if contender == rows.US:
+        return "1"
+    return next((times(item.ratio) for item in found if item.contender == contender), "–")
+
+
+# ---- sections ----------------------------------------------------------------------------------------------------
+
+def memory(run):
+    """C4, C7, C8: slopes by part, the sum, the ratio, and how far each contender went."""
+    lines, found = [], list(memory_comparisons(run))
+    single = []
+    for name in run.of_case("memory"):
+        cost, is_slope = prep.unit_cost(run, name)
+        if not cost:
+            continue
+        parts = [run.memory_slopes(name, part) for part in rows.MEMORY_PARTS]
+        cells = [whole(stats.median(list(part.values()))) if part else "–" for part in parts]
+        most, stop = run.most_units("memory", name)
+        lines.append([name_of(name), interval(cost, whole) + ("" if is_slope else "†"), *cells,
+                      ratio_of(run, found, name), f"{most:,}" + (", stopped" if stop else "")])
+        single += [] if is_slope else [name]
+    text = markdown(["contender", "bytes per parked unit", "RSS", "page tables", "kernel stack", "× gossamer",
+                     "most units"], lines)
+    if single:
+        text += "\n\n† measured at one size only: its mean, which contains the fixed costs, in place of a slope."
+    return text
+
+
+def retained(run):
+    """What stays resident after all units have ended, at each contender's largest size."""
+    lines = []
+    for name in run.of_case("memory"):
+        points = run.values("memory", contender=name, metric="retained_rss_bytes")
+        if not points:
+            continue
+        n = max(row["n"] for row in points)
+        cost = run.estimate("memory", contender=name, metric="retained_rss_bytes", n=n)
+        maps = run.estimate("memory", contender=name, metric="mappings", n=n)
+        lines.append([name_of(name), whole(n), interval(cost, lambda value: f"{value / 1e6:,.1f}"),
+                      amount(maps)])
+    return markdown(["contender", "units", "RSS kept, MB", "mappings while parked"], lines) \
+        if lines else ""
+
+
+def notes(run, cases):
+    """Where, and why, contenders stopped, failed or did not run."""
+    lines, seen = [], set()
+    for case in cases:
+        for contender, variant, status, why, units in run.notes(case):
+            what = case + (f", {variant}" if variant else "")
+            place = f"at {units:,} units" if status == "stopped" else status.replace("-", " ")
+            line = [name_of(contender), what, place, escape(why) or "no reason given"]
+            if tuple(line) not in seen:
+                seen.add(tuple(line))
+                lines.append(line)
+    return markdown(["contender", "case", "stopped", "why"], lines, 4) if lines else ""
+
+
+def spawn(run):
+    """Cold and warm, at the smallest and the largest size of each contender, ratios at the largest common one."""
+    ratios = {variant: list(spawn_comparisons(run, variant)) for variant in ("warm", "cold")}
+    lines = []
+    for name in run.of_case("spawn"):
+        sizes = {variant: sorted({row["n"] for row in run.values("spawn", contender=name, variant=variant)})
+                 for variant in ("warm", "cold")}
+        for n in sorted({size for both in sizes.values() for size in (both[:1] + both[-1:])}):
+            cells = [name_of(name), whole(n)]
+            for variant in ("warm", "cold"):
+                cost = run.estimate("spawn", contender=name, variant=variant, n=n, metric="ns_per_op")
+                ratio = next((item for item in ratios[variant] if item.contender == name
+                              and item.what.endswith(f" {n:,} units")), None)
+                cells += [duration(cost),
+                          "1" if name == rows.US and cost else times(ratio.ratio) if ratio else "–"]
+            lines.append(cells)
+    return markdown(["contender", "units", "warm", "× gossamer", "cold", "× gossamer"], lines)
+
+
+def switch(run):
+    """Yield and hand-over, then the bounds."""
+    lines = []
+    names = [name for name in run.contenders if any(name in run.of_case(case) for case in ("yield", "handover"))]
+    for name in names:
+        cells, any_value = [name_of(name)], False
+        for case, variant, *_ in prep.SWITCHES:
+            cost = run.estimate(case, contender=name, variant=variant, metric="ns_per_op")
+            ratio = ratio_of(run, timed(run, "", case, variant=variant), name) if cost else "–"
+            cells += [duration(cost), ratio]
+            any_value = any_value or cost is not None
+        if any_value:
+            lines.append(cells)
+    header = ["contender"]
+    for *_, meaning in prep.SWITCHES:
+        header += [meaning, "× gossamer"]
+    return markdown(header, lines)
+
+
+def bounds(run):
+    found = sorted({row["variant"] for row in run.values("bound", metric="ns_per_op")})
+    costs = [(name, run.estimate("bound", variant=name, metric="ns_per_op")) for name in found]
+    costs.sort(key=lambda item: item[1].median)
+    return markdown(["bound", "time"], [[escape(prep.BOUNDS.get(name, name)), duration(cost)]
+                                        for name, cost in costs]) if costs else ""
+
+
+def check(run):
+    """Plain against checked, in instructions and time."""
+    lines = []
+    for variant in prep.check_variants(run):
+        cells = [f"{variant}: {prep.CHECK_VARIANTS[variant]}" if variant in prep.CHECK_VARIANTS else escape(variant)]
+        for metric, _ in prep.CHECK_METRICS:
+            plain, checked = (run.per_launch("check", contender=build, variant=variant, metric=metric)
+                              for build in prep.CHECK_BUILDS)
+            added = [checked[key] - plain[key] for key in plain if key in checked]
+            cells += [interval(stats.estimate(list(samples.values())), prep.exact) if samples else "–"
+                      for samples in (plain, checked)]
+            cells.append(interval(stats.estimate(added), prep.exact) if added else "–")
+        lines.append(cells)
+    return markdown(["calls", "instructions, plain", "checked", "added", "ns, plain", "checked", "added"], lines)
+
+
+def control(run):
+    """The same code measured against itself: Estimate of a ratio whose true value is 1, or None."""
+    arms = [run.per_launch("check", contender=arm, variant="aa", metric="ns_per_op") for arm in ("plain-a", "plain-b")]
+    return stats.paired_ratio(*arms) if all(arms) else None
+
+
+def resolution(run):
+    """How far from 1 a ratio must be to count: the least effect of interest, or the control's error if greater."""
+    same = control(run)
+    return max(RESOLVED, abs(same.low - 1), abs(same.high - 1)) if same else RESOLVED
+
+
+def losses(run):
+    """What others do better than gossamer, and what this run cannot tell apart."""
+    lines, level, margin = [], [], resolution(run)
+    for item in comparisons(run):
+        if item.ratio.high < 1 - margin:
+            lines.append([item.what, name_of(item.contender), item.words(item.theirs), item.words(item.ours),
+                          times(item.ratio)])
+        elif item.ratio.low <= 1 + margin:
+            level.append(f"{item.what} against {rows.label(item.contender)} ({times(item.ratio)})")
+    ours, stop = run.most_units("memory", rows.US)
+    for name in run.of_case("memory"):
+        most, _ = run.most_units("memory", name)
+        if most > ours:
+            lines.append(["most units parked", name_of(name), whole(most), whole(ours) + (", stopped" if stop else ""),
+                          "–"])
+    text = markdown(["quantity", "better contender", "theirs", "gossamer's", "theirs / gossamer's"], lines, 2) if lines \
+        else "In no quantity of this run is another contender better by a resolved margin."
+    if level:
+        text += (f"\n\nNot told apart by this run, {plural(len(level), 'comparison')}: " + "; ".join(level) + ".")
+    return text
