@@ -27,12 +27,14 @@ enum { ROUND_NS = 2000000, STACK_BYTES = 64 << 10 };
 static _Alignas(64) char stack[STACK_BYTES];
 static void *here, *there;   /* saved contexts */
 
-static void switch_back(void *unused) {
+static void switch_back(void *unused)
+{
     (void)unused;
     for (;;) gos__ctx_switch(&there, here);
 }
 
-static uint64_t bound_switch(uint64_t rounds) {
+static uint64_t bound_switch(uint64_t rounds)
+{
     there = gos__ctx_init(stack + sizeof stack, switch_back, NULL);
     for (uint64_t i = 0; i < rounds; i++) gos__ctx_switch(&here, there);
     return 2 * rounds;
@@ -40,11 +42,13 @@ static uint64_t bound_switch(uint64_t rounds) {
 
 static ucontext_t main_context, other_context;
 
-static void swap_back(void) {
+static void swap_back(void)
+{
     for (;;) swapcontext(&other_context, &main_context);
 }
 
-static uint64_t bound_swapcontext(uint64_t rounds) {
+static uint64_t bound_swapcontext(uint64_t rounds)
+{
     getcontext(&other_context);
     other_context.uc_stack.ss_sp = stack;
     other_context.uc_stack.ss_size = sizeof stack;
@@ -55,12 +59,14 @@ static uint64_t bound_swapcontext(uint64_t rounds) {
 
 static __attribute__((noinline)) void empty(void) { __asm__ volatile(""); }
 
-static uint64_t bound_call(uint64_t rounds) {
+static uint64_t bound_call(uint64_t rounds)
+{
     for (uint64_t i = 0; i < rounds; i++) empty();
     return rounds;
 }
 
-static uint64_t bound_clock(uint64_t rounds) {
+static uint64_t bound_clock(uint64_t rounds)
+{
     struct timespec t;
     for (uint64_t i = 0; i < rounds; i++) clock_gettime(CLOCK_MONOTONIC, &t);
     return rounds;
@@ -77,26 +83,31 @@ typedef struct ball {
     int pipe[2][2];      /* pipe: one for each side to wait at */
 } ball;
 
-static void futex_hit(ball *b, int side) {
+static void futex_hit(ball *b, int side)
+{
     __atomic_store_n(&b->holder, (uint32_t)!side, __ATOMIC_RELEASE);
     syscall(SYS_futex, &b->holder, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
 }
 
-static void futex_wait_for(ball *b, int side) {
+static void futex_wait_for(ball *b, int side)
+{
     while (__atomic_load_n(&b->holder, __ATOMIC_ACQUIRE) != (uint32_t)side)
         syscall(SYS_futex, &b->holder, FUTEX_WAIT_PRIVATE, !side, NULL, NULL, 0);
 }
 
-static void pipe_hit(ball *b, int side) {
+static void pipe_hit(ball *b, int side)
+{
     if (write(b->pipe[!side][1], "", 1) != 1) abort();
 }
 
-static void pipe_wait_for(ball *b, int side) {
+static void pipe_wait_for(ball *b, int side)
+{
     char byte;
     if (read(b->pipe[side][0], &byte, 1) != 1) abort();
 }
 
-static void *play(void *arg) {
+static void *play(void *arg)
+{
     ball *b = arg;
     for (uint64_t i = 0; i < b->rounds; i++) {
         b->wait_for(b, 1);
@@ -108,7 +119,8 @@ static void *play(void *arg) {
 /* The lowest (across) or highest (same) CPU that may be used; main runs on the highest. */
 static cpu_set_t allowed;
 
-static void choose_cpu(cpu_set_t *set, bool across) {
+static void choose_cpu(cpu_set_t *set, bool across)
+{
     CPU_ZERO(set);
     for (int i = 0; i < CPU_SETSIZE; i++) {
         int cpu = across ? i : CPU_SETSIZE - 1 - i;
@@ -118,7 +130,8 @@ static void choose_cpu(cpu_set_t *set, bool across) {
     }
 }
 
-static uint64_t rally(ball *b, bool across, uint64_t rounds) {
+static uint64_t rally(ball *b, bool across, uint64_t rounds)
+{
     pthread_t other;
     cpu_set_t cpus;
     pthread_attr_t attributes;
@@ -136,12 +149,14 @@ static uint64_t rally(ball *b, bool across, uint64_t rounds) {
     return 2 * rounds;
 }
 
-static uint64_t futex_rally(bool across, uint64_t rounds) {
+static uint64_t futex_rally(bool across, uint64_t rounds)
+{
     ball b = { .hit = futex_hit, .wait_for = futex_wait_for };
     return rally(&b, across, rounds);
 }
 
-static uint64_t pipe_rally(bool across, uint64_t rounds) {
+static uint64_t pipe_rally(bool across, uint64_t rounds)
+{
     ball b = { .hit = pipe_hit, .wait_for = pipe_wait_for };
     if (pipe(b.pipe[0]) != 0 || pipe(b.pipe[1]) != 0) abort();
     uint64_t ops = rally(&b, across, rounds);
@@ -181,13 +196,15 @@ typedef struct rounds {
     int rep;
 } rounds;
 
-static int64_t measure(bound *b) {
+static int64_t measure(bound *b)
+{
     int64_t begin = clock_ns();
     b->sheet.ops = b->sheet.n = b->loop(b->rounds);
     return clock_ns() - begin;
 }
 
-static void calibrate(bound *b) {
+static void calibrate(bound *b)
+{
     for (b->rounds = 16;; b->rounds *= 2) {
         int64_t ns = measure(b);
         if (ns < ROUND_NS / 4) continue;
@@ -199,7 +216,8 @@ static void calibrate(bound *b) {
 static bool possible(const bound *b) { return !b->across || CPU_COUNT(&allowed) > 1; }
 
 /* Every bound once, in a new order (Fisher-Yates). */
-static void one_round(gb_state *state, void *arg) {
+static void one_round(gb_state *state, void *arg)
+{
     rounds *r = arg;
     int order[BOUNDS];
     for (int i = 0; i < BOUNDS; i++) {
@@ -223,7 +241,8 @@ static void one_round(gb_state *state, void *arg) {
     }
 }
 
-bool case_bound(const options *opt) {
+bool case_bound(const options *opt)
+{
     rounds r = { .random = (unsigned)opt->seed };
     sched_getaffinity(0, sizeof allowed, &allowed);
     pin_to_one_cpu();

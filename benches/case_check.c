@@ -28,13 +28,15 @@ typedef struct comparison {
     int rep;
 } comparison;
 
-static const contender *gossamer(void) {
+static const contender *gossamer(void)
+{
     for (int i = 0; contenders[i] != NULL; i++)
         if (strcmp(contenders[i]->name, "gossamer") == 0) return contenders[i];
     return NULL;
 }
 
-static bool run_block(comparison *c) {
+static bool run_block(comparison *c)
+{
     if (!c->pair->on_unit) {
         block_run(&c->block);
         return true;
@@ -48,7 +50,8 @@ static bool run_block(comparison *c) {
 }
 
 /* Rounds such that the slower arm's epoch takes about EPOCH_NS. Serves as warm-up too. */
-static bool calibrate(comparison *c) {
+static bool calibrate(comparison *c)
+{
     static const unsigned char abba[BLOCK_EPOCHS] = { 0, 1, 1, 0 };
     memcpy(c->block.order, abba, sizeof abba);
     for (c->block.rounds = 4;; c->block.rounds *= 2) {
@@ -63,14 +66,16 @@ static bool calibrate(comparison *c) {
 }
 
 /* splitmix64 */
-static uint64_t draw(uint64_t *state) {
+static uint64_t draw(uint64_t *state)
+{
     uint64_t z = *state += UINT64_C(0x9e3779b97f4a7c15);
     z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
     z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
     return z ^ (z >> 31);
 }
 
-static void write_rows(comparison *c, gb_state *state) {
+static void write_rows(comparison *c, gb_state *state)
+{
     int seen[2] = { 0, 0 };
     double total[2] = { 0, 0 };
     for (int i = 0; i < BLOCK_EPOCHS; i++) {
@@ -84,7 +89,8 @@ static void write_rows(comparison *c, gb_state *state) {
     c->rep++;
 }
 
-static void one_block(gb_state *state, void *arg) {
+static void one_block(gb_state *state, void *arg)
+{
     comparison *c = arg;
     while (gb_keep_running(state, BLOCK_EPOCHS)) {
         unsigned char first = draw(&c->random) & 1;
@@ -100,7 +106,8 @@ static void one_block(gb_state *state, void *arg) {
     }
 }
 
-static void prepare(comparison *c, const pair *p, const options *opt) {
+static void prepare(comparison *c, const pair *p, const options *opt)
+{
     *c = (comparison){ .pair = p, .opt = opt, .random = opt->seed, .block.arm = { p->arm[0], p->arm[1] } };
     for (int arm = 0; arm < 2; arm++) {
         c->sheet[arm] = sheet_new(opt, p->variant);
@@ -112,7 +119,8 @@ static void prepare(comparison *c, const pair *p, const options *opt) {
     else row_write(&c->sheet[1], 0, "ns_per_op", NAN);
 }
 
-bool case_check(const options *opt) {
+bool case_check(const options *opt)
+{
     const check_calls *p = &check_calls_plain, *k = &check_calls_checked;
     const pair pairs[] = {
         { "shallow", { p->build, k->build }, { p->shallow, k->shallow }, false },
@@ -131,7 +139,8 @@ bool case_check(const options *opt) {
     return ok;
 }
 
-bool check_loop(const char *variant, const char *build, uint64_t rounds) {
+bool check_loop(const char *variant, const char *build, uint64_t rounds)
+{
     const check_calls *calls = strcmp(build, "plain") == 0 ? &check_calls_plain : &check_calls_checked;
     const struct { const char *name; uint64_t (*loop)(uint64_t); } loops[] = {
         { "shallow", calls->shallow }, { "deep", calls->deep }, { "deep256", calls->deep256 },

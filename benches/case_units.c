@@ -21,7 +21,8 @@ typedef struct series {
 } series;
 
 /* Runs the workload once and compares what the contender and the units say with what was asked for. */
-static bool run(series *q, workload *w) {
+static bool run(series *q, workload *w)
+{
     sheet *s = &q->sheet;
     const contender *who = q->opt->who;
     *w = q->work;
@@ -52,7 +53,8 @@ static bool run(series *q, workload *w) {
 /* Increase in bytes; less than before counts as none. */
 static double more(uint64_t after, uint64_t before) { return after > before ? (double)(after - before) : 0; }
 
-static void memory_rows(gb_state *state, const series *q, const usage *before, const workload *w) {
+static void memory_rows(gb_state *state, const series *q, const usage *before, const workload *w)
+{
     const struct { const char *metric; double value; } figures[] = {
         { "rss_bytes", more(w->parked.rss, before->rss) },
         { "pte_bytes", more(w->parked.pte, before->pte) },
@@ -67,7 +69,8 @@ static void memory_rows(gb_state *state, const series *q, const usage *before, c
     }
 }
 
-static void memory_once(gb_state *state, void *arg) {
+static void memory_once(gb_state *state, void *arg)
+{
     series *q = arg;
     workload w;
     while (gb_keep_running(state, 1)) {
@@ -88,7 +91,8 @@ static void memory_once(gb_state *state, void *arg) {
     }
 }
 
-bool case_memory(const options *opt) {
+bool case_memory(const options *opt)
+{
     series q = { sheet_new(opt, ""), opt, memory_main, { .who = opt->who, .asked = opt->n }, 0, 0 };
     q.sheet.units_asked = opt->n;
     if (!sheet_offers(&q.sheet, opt, opt->who->gate_new != NULL, "rss_bytes")) return true;
@@ -100,7 +104,8 @@ bool case_memory(const options *opt) {
 /* ---- times ----------------------------------------------------------------------------------------------------- */
 
 /* Nanoseconds an operation of one run; NaN when there is no time to give. */
-static double sample(series *q, uint64_t *ops) {
+static double sample(series *q, uint64_t *ops)
+{
     workload w;
     if (!run(q, &w) || w.stopped) return NAN;
     *ops = q->sides == 0 ? w.asked : w.ops;
@@ -112,7 +117,8 @@ static double sample(series *q, uint64_t *ops) {
     return (double)(w.end - w.begin) / (double)*ops;
 }
 
-static void timed_rep(gb_state *state, void *arg) {
+static void timed_rep(gb_state *state, void *arg)
+{
     series *q = arg;
     while (gb_keep_running(state, (int64_t)q->sheet.n)) {
         uint64_t ops = 0;
@@ -124,7 +130,8 @@ static void timed_rep(gb_state *state, void *arg) {
     }
 }
 
-static void add_series(series *q, int reps) {
+static void add_series(series *q, int reps)
+{
     char name[128];
     snprintf(name, sizeof name, "%s/%s/%s", q->sheet.case_name, q->sheet.contender, q->sheet.variant);
     gb_register(name, timed_rep, q, (int64_t)q->sheet.n, reps);
@@ -132,7 +139,8 @@ static void add_series(series *q, int reps) {
 
 static bool succeeded(const series *q) { return strcmp(q->sheet.status, "failed") != 0; }
 
-bool case_spawn(const options *opt) {
+bool case_spawn(const options *opt)
+{
     series cold = { sheet_new(opt, "cold"), opt, spawn_main, { .who = opt->who, .asked = opt->n }, 0, 0 };
     cold.sheet.units_asked = opt->n;
     if (!sheet_offers(&cold.sheet, opt, opt->who->latch_new != NULL, "ns_per_op")) return true;
@@ -153,7 +161,8 @@ bool case_spawn(const options *opt) {
 }
 
 /* As many operations as take about SAMPLE_NS, measured by a short run that is thrown away. */
-static bool calibrate(series *q) {
+static bool calibrate(series *q)
+{
     uint64_t ops = 0;
     q->work.asked = PILOT_OPS;
     double ns = sample(q, &ops);
@@ -164,7 +173,8 @@ static bool calibrate(series *q) {
 }
 
 /* Two units pass control to each other `n` times each. */
-static bool case_pair(const options *opt, const char *variant, void (*main)(void *), bool offered) {
+static bool case_pair(const options *opt, const char *variant, void (*main)(void *), bool offered)
+{
     series q = { sheet_new(opt, variant), opt, main, { .who = opt->who, .asked = opt->n }, 2, 0 };
     q.sheet.units_asked = 2;
     if (!sheet_offers(&q.sheet, opt, offered, "ns_per_op")) return true;
@@ -181,6 +191,7 @@ static bool case_pair(const options *opt, const char *variant, void (*main)(void
 
 bool case_yield(const options *opt) { return case_pair(opt, "", yield_main, opt->who->yield != NULL); }
 
-bool case_handover(const options *opt) {
+bool case_handover(const options *opt)
+{
     return case_pair(opt, opt->threads == 1 ? "same" : "across", handover_main, opt->who->chan_new != NULL);
 }

@@ -11,7 +11,8 @@ enum { TREE_HEIGHT = 12, CHAIN_LENGTH = 500, SMALL_FRAME = 96, BIG_FRAME = 512, 
 /* Makes the compiler give an array its place on the stack. */
 #define TOUCH(array) __asm__ volatile("" : : "r"(array) : "memory")
 
-static __attribute__((noinline, noclone)) uint64_t tree(uint64_t height) {
+static __attribute__((noinline, noclone)) uint64_t tree(uint64_t height)
+{
     if (height < 2) return 1;
     uint64_t left = tree(height - 1);
     KEEP(left);
@@ -20,7 +21,8 @@ static __attribute__((noinline, noclone)) uint64_t tree(uint64_t height) {
     return left + right + 1;
 }
 
-static __attribute__((noinline, noclone)) uint64_t chain(uint64_t length) {
+static __attribute__((noinline, noclone)) uint64_t chain(uint64_t length)
+{
     char frame[SMALL_FRAME];
     TOUCH(frame);
     if (length < 2) return 1;
@@ -29,7 +31,8 @@ static __attribute__((noinline, noclone)) uint64_t chain(uint64_t length) {
     return below + 1;
 }
 
-static __attribute__((noinline, noclone)) uint64_t chain256(uint64_t length) {
+static __attribute__((noinline, noclone)) uint64_t chain256(uint64_t length)
+{
     char frame[BIG_FRAME];
     TOUCH(frame);
     if (length < 2) return 1;
@@ -38,32 +41,37 @@ static __attribute__((noinline, noclone)) uint64_t chain256(uint64_t length) {
     return below + 1;
 }
 
-static __attribute__((noinline, noclone)) uint64_t large_frame(uint64_t word) {
+static __attribute__((noinline, noclone)) uint64_t large_frame(uint64_t word)
+{
     char frame[CROSSING_FRAME];
     TOUCH(frame);
     KEEP(word);
     return word;
 }
 
-static uint64_t shallow(uint64_t rounds) {
+static uint64_t shallow(uint64_t rounds)
+{
     uint64_t calls = 0;
     while (rounds-- > 0) calls += tree(TREE_HEIGHT);
     return calls;
 }
 
-static uint64_t deep(uint64_t rounds) {
+static uint64_t deep(uint64_t rounds)
+{
     uint64_t calls = 0;
     while (rounds-- > 0) calls += chain(CHAIN_LENGTH);
     return calls;
 }
 
-static uint64_t deep256(uint64_t rounds) {
+static uint64_t deep256(uint64_t rounds)
+{
     uint64_t calls = 0;
     while (rounds-- > 0) calls += chain256(CHAIN_LENGTH);
     return calls;
 }
 
-uint64_t NAME(crossing, VARIANT)(uint64_t rounds) {
+uint64_t NAME(crossing, VARIANT)(uint64_t rounds)
+{
     uint64_t calls = 0;
     while (rounds-- > 0) calls += large_frame(1);
     return calls;

@@ -19,7 +19,8 @@ benchmark::State *state_of(gb_state *state) { return reinterpret_cast<benchmark:
 
 }  // namespace
 
-void gb_start(const char *json_file) {
+void gb_start(const char *json_file)
+{
     static std::string program = "gosbench", format = "--benchmark_out_format=json", out;
     static std::vector<char *> argv = {&program[0]};
     if (json_file != nullptr) {
@@ -37,7 +38,8 @@ void gb_start(const char *json_file) {
 
 void gb_context(const char *key, const char *value) { benchmark::AddCustomContext(key, value); }
 
-void gb_register(const char *name, void (*fn)(gb_state *, void *), void *arg, int64_t iterations, int repetitions) {
+void gb_register(const char *name, void (*fn)(gb_state *, void *), void *arg, int64_t iterations, int repetitions)
+{
     benchmark::RegisterBenchmark(name, [fn, arg](benchmark::State &state) {
         fn(reinterpret_cast<gb_state *>(&state), arg);
     })->Iterations(iterations)->Repetitions(repetitions)->UseManualTime()->Unit(benchmark::kNanosecond);
@@ -51,7 +53,8 @@ void gb_counter(gb_state *state, const char *name, double value) { state_of(stat
 
 void gb_skip(gb_state *state, const char *why) { state_of(state)->SkipWithError(why); }
 
-int gb_run(void) {
+int gb_run(void)
+{
     Silent silent;
     return static_cast<int>(benchmark::RunSpecifiedBenchmarks(&silent));
 }

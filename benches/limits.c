@@ -14,7 +14,8 @@ typedef struct limit {
 
 /* Calls visit(folder, arg) for each cgroup folder of the controller that this process is in, up to the root. Version 1
  * has a line "4:memory:/path", version 2 one "0::/path". */
-static void each_cgroup(const char *controller, void (*visit)(const char *folder, void *arg), void *arg) {
+static void each_cgroup(const char *controller, void (*visit)(const char *folder, void *arg), void *arg)
+{
     FILE *f = fopen("/proc/self/cgroup", "re");
     if (f == NULL) return;
     char line[4096], folder[4200];
@@ -37,7 +38,8 @@ static void each_cgroup(const char *controller, void (*visit)(const char *folder
     fclose(f);
 }
 
-static uint64_t in_folder(const char *folder, const char *v2, const char *v1) {
+static uint64_t in_folder(const char *folder, const char *v2, const char *v1)
+{
     char path[4400];
     snprintf(path, sizeof path, "%s/%s", folder, v2);
     uint64_t value = proc_number(path, NULL, UINT64_MAX);
@@ -47,29 +49,34 @@ static uint64_t in_folder(const char *folder, const char *v2, const char *v1) {
 }
 
 /* Keeps in *arg the limit with the least room. */
-static void tighter(limit *least, uint64_t used, uint64_t most) {
+static void tighter(limit *least, uint64_t used, uint64_t most)
+{
     if (most == UINT64_MAX || used == UINT64_MAX || most >= UINT64_C(1) << 62) return;
     if (least->most != UINT64_MAX && least->most - least->used <= most - used) return;
     least->used = used;
     least->most = most;
 }
 
-static void visit_memory(const char *folder, void *arg) {
+static void visit_memory(const char *folder, void *arg)
+{
     tighter(arg, in_folder(folder, "memory.current", "memory.usage_in_bytes"),
             in_folder(folder, "memory.max", "memory.limit_in_bytes"));
 }
 
-static void visit_pids(const char *folder, void *arg) {
+static void visit_pids(const char *folder, void *arg)
+{
     tighter(arg, in_folder(folder, "pids.current", "pids.current"), in_folder(folder, "pids.max", "pids.max"));
 }
 
-static limit cgroup_limit(const char *name, const char *controller, void (*visit)(const char *, void *)) {
+static limit cgroup_limit(const char *name, const char *controller, void (*visit)(const char *, void *))
+{
     limit least = { name, 0, UINT64_MAX };
     each_cgroup(controller, visit, &least);
     return least;
 }
 
-uint64_t memory_left(void) {
+uint64_t memory_left(void)
+{
     uint64_t left = proc_number("/proc/meminfo", "MemAvailable:", 0) << 10;
     limit cgroup = cgroup_limit("", "memory", visit_memory);
     if (cgroup.most == UINT64_MAX) return left;
@@ -78,7 +85,8 @@ uint64_t memory_left(void) {
 }
 
 /* All threads of the machine: the number behind the slash in /proc/loadavg. */
-static uint64_t system_threads(void) {
+static uint64_t system_threads(void)
+{
     unsigned long long all = 0;
     FILE *f = fopen("/proc/loadavg", "re");
     if (f == NULL) return 0;
@@ -87,27 +95,29 @@ static uint64_t system_threads(void) {
     return all;
 }
 
-static limit rlimit_of(const char *name, int which, uint64_t used) {
+static limit rlimit_of(const char *name, int which, uint64_t used)
+{
     struct rlimit r;
     limit l = { name, used, UINT64_MAX };
     if (getrlimit(which, &r) == 0 && r.rlim_cur != RLIM_INFINITY) l.most = r.rlim_cur;
     return l;
 }
 
-static double share(const limit *l) {
+static double share(const limit *l)
+{
     return l->most == UINT64_MAX || l->most == 0 ? 0 : (double)l->used / (double)l->most;
 }
 
-void limits_explain(int error, char *why, size_t size) {
+void limits_explain(int error, char *why, size_t size)
+{
     usage now = usage_read();
     uint64_t everyone = system_threads();
     uint64_t address_space = proc_number("/proc/self/status", "VmSize:", 0) << 10;
     uint64_t total = proc_number("/proc/meminfo", "MemTotal:", 0) << 10;
-    uint64_t pid_max = proc_number("/proc/sys/kernel/pid_max", NULL, UINT64_MAX);
-    if (pid_max != UINT64_MAX && pid_max > 300) pid_max -= 300;   /* the kernel reserves the first 300 */
     limit all[] = {
         { "vm.max_map_count (mappings)", now.mappings, proc_number("/proc/sys/vm/max_map_count", NULL, UINT64_MAX) },
-        { "kernel.pid_max less 300 reserved (threads of the machine)", everyone, pid_max },
+        { "kernel.pid_max (threads of the machine; 300 more are reserved)", everyone,
+          proc_number("/proc/sys/kernel/pid_max", NULL, UINT64_MAX) },
         { "kernel.threads-max (threads of the machine)", everyone,
           proc_number("/proc/sys/kernel/threads-max", NULL, UINT64_MAX) },
         rlimit_of("RLIMIT_NPROC (threads of the user)", RLIMIT_NPROC, geteuid() == 0 ? 0 : now.threads),
@@ -121,10 +131,8 @@ void limits_explain(int error, char *why, size_t size) {
         if (share(&all[i]) > share(nearest)) nearest = &all[i];
     int length = snprintf(why, size, "%s (%s)", strerrorname_np(error), strerrordesc_np(error));
     if (length < 0 || (size_t)length >= size) return;
-    if (share(nearest) >= 0.9)
-        snprintf(why + length, size - (size_t)length, ": %llu of %llu of %s are used",
-                 (unsigned long long)nearest->used, (unsigned long long)nearest->most, nearest->name);
-    else
-        snprintf(why + length, size - (size_t)length, ": no limit of the system is near (%.0f %% of %s are used); "
-                 "the contender's own limit", 100 * share(nearest), nearest->name);
+    snprintf(why + length, size - (size_t)length, "%s %llu of %llu of %s are used",
+             share(nearest) >= 0.9 ? ":" : ": no limit that the system shows is near, the contender's own or one shared "
+             "with others; the nearest:", (unsigned long long)nearest->used, (unsigned long long)nearest->most,
+             nearest->name);
 }

@@ -35,7 +35,8 @@ static const bench_case cases[] = {
 };
 enum { CASES = sizeof cases / sizeof cases[0] };
 
-void usage_error(const char *format, ...) {
+void usage_error(const char *format, ...)
+{
     va_list args;
     va_start(args, format);
     fputs("gosbench: ", stderr);
@@ -45,7 +46,8 @@ void usage_error(const char *format, ...) {
     exit(2);
 }
 
-static const char *joined_names(bool of_cases) {
+static const char *joined_names(bool of_cases)
+{
     static char text[512];
     text[0] = '\0';
     for (int i = 0; of_cases ? i < CASES : contenders[i] != NULL; i++) {
@@ -56,20 +58,23 @@ static const char *joined_names(bool of_cases) {
     return text;
 }
 
-static const bench_case *case_named(const char *name) {
+static const bench_case *case_named(const char *name)
+{
     for (int i = 0; i < CASES; i++)
         if (strcmp(cases[i].name, name) == 0) return &cases[i];
     usage_error("no case '%s': use one of %s", name, joined_names(true));
 }
 
-static const contender *contender_named(const char *name) {
+static const contender *contender_named(const char *name)
+{
     for (int i = 0; contenders[i] != NULL; i++)
         if (strcmp(contenders[i]->name, name) == 0) return contenders[i];
     usage_error("no contender '%s': use one of %s", name, joined_names(false));
 }
 
 /* Tab-separated, for scripts: contender, name, threads at most (0: any), label, what it isolates; case, name, meaning. */
-static void list(void) {
+static void list(void)
+{
     for (int i = 0; contenders[i] != NULL; i++)
         printf("contender\t%s\t%d\t%s\t%s\n", contenders[i]->name, contenders[i]->max_threads, contenders[i]->label,
                contenders[i]->isolates);
@@ -77,7 +82,8 @@ static void list(void) {
 }
 
 /* The machine as hwloc sees it. */
-static bool write_topology(const char *path) {
+static bool write_topology(const char *path)
+{
     hwloc_topology_t topology;
     if (hwloc_topology_init(&topology) != 0) return false;
     bool ok = hwloc_topology_load(topology) == 0 && hwloc_topology_export_xml(topology, path, 0) == 0;
@@ -89,7 +95,8 @@ static bool write_topology(const char *path) {
 /* ---- options --------------------------------------------------------------------------------------------------- */
 
 /* Whole numbers, also as 1e6. */
-static uint64_t number(const char *option, const char *text, double least, double most) {
+static uint64_t number(const char *option, const char *text, double least, double most)
+{
     char *end;
     double value = strtod(text, &end);
     if (end == text || *end != '\0' || !(value >= least && value <= most) || value != floor(value))
@@ -118,7 +125,8 @@ static const struct option long_options[] = {
     { NULL, 0, NULL, 0 },
 };
 
-static void help(void) {
+static void help(void)
+{
     puts("usage: gosbench --case=CASE [--contender=NAME] [--n=N] [--threads=T] [--reps=R] [--launch=L] [--cap=SECONDS]\n"
          "                [--seed=S] [--json=FILE] [--rows=FILE]\n"
          "       gosbench --list | --topology=FILE | --callgrind-loop=LOOP --variant=plain|checked --n=ROUNDS\n"
@@ -133,7 +141,8 @@ typedef struct command {
     const char *loop, *variant, *topology;
 } command;
 
-static void take(command *c, int option, const char *value) {
+static void take(command *c, int option, const char *value)
+{
     options *o = &c->opt;
     switch (option) {
     case CASE: o->case_name = case_named(value)->name; break;
@@ -155,7 +164,8 @@ static void take(command *c, int option, const char *value) {
     }
 }
 
-static command parse(int argc, char **argv) {
+static command parse(int argc, char **argv)
+{
     command c = { .opt = { .threads = 1, .reps = 5, .cap_seconds = 60, .seed = 1 } };
     opterr = 0;
     for (;;) {
@@ -168,7 +178,8 @@ static command parse(int argc, char **argv) {
     return c;
 }
 
-static void run_loop(const command *c) {
+static void run_loop(const command *c)
+{
     if (c->variant == NULL || (strcmp(c->variant, "plain") != 0 && strcmp(c->variant, "checked") != 0))
         usage_error("--callgrind-loop needs --variant=plain or --variant=checked");
     if (c->opt.n == 0) usage_error("--callgrind-loop needs --n, the number of rounds");
@@ -177,13 +188,15 @@ static void run_loop(const command *c) {
 }
 
 /* Opens a file to write now, so that a path which cannot be written is known before anything is measured. */
-static void must_be_writable(const char *option, const char *path) {
+static void must_be_writable(const char *option, const char *path)
+{
     FILE *f = path != NULL ? fopen(path, "a") : NULL;
     if (path != NULL && f == NULL) usage_error("--%s=%s: %m", option, path);
     if (f != NULL) fclose(f);
 }
 
-int main(int argc, char **argv) {
+int main(int argc, char **argv)
+{
     command c = parse(argc, argv);
     const options *opt = &c.opt;
     if (c.list) {

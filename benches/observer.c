@@ -16,14 +16,16 @@ static int over;
 static int cap;
 static char stop_reason[160];
 
-static void answer(int request) {
+static void answer(int request)
+{
     if (request == OBSERVER_USAGE) the_observer.usage = usage_read();
     else if (the_observer.error != 0) limits_explain(the_observer.error, the_observer.why, sizeof the_observer.why);
     else snprintf(the_observer.why, sizeof the_observer.why, "%s", stop_reason);
     __atomic_store_n(&the_observer.request, OBSERVER_IDLE, __ATOMIC_RELEASE);
 }
 
-static bool safe(uint64_t left_at_start, int64_t end) {
+static bool safe(uint64_t left_at_start, int64_t end)
+{
     if (memory_left() < left_at_start / 5)
         snprintf(stop_reason, sizeof stop_reason, "safety stop: 80 %% of the %.1f GiB of memory that were free are used",
                  (double)left_at_start / (1 << 30));
@@ -34,7 +36,8 @@ static bool safe(uint64_t left_at_start, int64_t end) {
     return false;
 }
 
-static void *observe(void *unused) {
+static void *observe(void *unused)
+{
     (void)unused;
     const struct timespec pause = { 0, PERIOD_NS };
     uint64_t left_at_start = memory_left();
@@ -49,7 +52,8 @@ static void *observe(void *unused) {
     return NULL;
 }
 
-void observer_start(int cap_seconds) {
+void observer_start(int cap_seconds)
+{
     cap = cap_seconds;
     memset(&the_observer, 0, sizeof the_observer);
     __atomic_store_n(&over, 0, __ATOMIC_RELEASE);
@@ -58,7 +62,8 @@ void observer_start(int cap_seconds) {
     exit(1);
 }
 
-void observer_end(void) {
+void observer_end(void)
+{
     __atomic_store_n(&over, 1, __ATOMIC_RELEASE);
     pthread_join(thread, NULL);
 }

@@ -13,7 +13,8 @@
 static char text[64 << 10];
 
 /* Reads the start of a file into `text`; "" when there is none. */
-static const char *slurp(const char *path) {
+static const char *slurp(const char *path)
+{
     ssize_t length = 0;
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd >= 0) {
@@ -26,7 +27,8 @@ static const char *slurp(const char *path) {
 }
 
 /* The number behind a key at the start of a line. */
-static uint64_t number_after(const char *where, const char *key, uint64_t fallback) {
+static uint64_t number_after(const char *where, const char *key, uint64_t fallback)
+{
     size_t length = key != NULL ? strlen(key) : 0;
     while (length != 0 && strncmp(where, key, length) != 0) {
         where = strchr(where, '\n');
@@ -39,11 +41,13 @@ static uint64_t number_after(const char *where, const char *key, uint64_t fallba
     return isdigit((unsigned char)*where) ? strtoull(where, NULL, 10) : fallback;
 }
 
-uint64_t proc_number(const char *path, const char *key, uint64_t fallback) {
+uint64_t proc_number(const char *path, const char *key, uint64_t fallback)
+{
     return number_after(slurp(path), key, fallback);
 }
 
-static uint64_t count_lines(const char *path) {
+static uint64_t count_lines(const char *path)
+{
     uint64_t lines = 0;
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0) return 0;
@@ -54,7 +58,8 @@ static uint64_t count_lines(const char *path) {
     return lines;
 }
 
-usage usage_read(void) {
+usage usage_read(void)
+{
     usage now;
     const char *status = slurp("/proc/self/status");
     now.rss = number_after(status, "VmRSS:", 0) << 10;
@@ -65,13 +70,15 @@ usage usage_read(void) {
     return now;
 }
 
-int64_t clock_ns(void) {
+int64_t clock_ns(void)
+{
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
 }
 
-void pin_to_one_cpu(void) {
+void pin_to_one_cpu(void)
+{
     cpu_set_t allowed, one;
     CPU_ZERO(&one);
     if (sched_getaffinity(0, sizeof allowed, &allowed) != 0) return;

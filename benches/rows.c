@@ -12,14 +12,16 @@ static FILE *rows_file;
 
 void rows_to(const char *path) { rows_path = path; }
 
-static FILE *file(void) {
+static FILE *file(void)
+{
     if (rows_file != NULL) return rows_file;
     rows_file = rows_path != NULL ? fopen(rows_path, "a") : stdout;
     if (rows_file == NULL) usage_error("cannot write rows to '%s': %m", rows_path);
     return rows_file;
 }
 
-static void put_string(FILE *f, bool first, const char *key, const char *value) {
+static void put_string(FILE *f, bool first, const char *key, const char *value)
+{
     fprintf(f, "%s\"%s\": \"", first ? "" : ", ", key);
     for (; *value != '\0'; value++) {
         unsigned char c = (unsigned char)*value;
@@ -30,7 +32,8 @@ static void put_string(FILE *f, bool first, const char *key, const char *value) 
     putc('"', f);
 }
 
-void row_write(const sheet *s, int rep, const char *metric, double value) {
+void row_write(const sheet *s, int rep, const char *metric, double value)
+{
     FILE *f = file();
     putc('{', f);
     put_string(f, true, "case", s->case_name);
@@ -50,7 +53,8 @@ void row_write(const sheet *s, int rep, const char *metric, double value) {
     fflush(f);
 }
 
-bool sheet_fail(sheet *s, const char *format, ...) {
+bool sheet_fail(sheet *s, const char *format, ...)
+{
     if (strcmp(s->status, "failed") == 0) return false;
     va_list args;
     va_start(args, format);
@@ -61,7 +65,8 @@ bool sheet_fail(sheet *s, const char *format, ...) {
     return false;
 }
 
-sheet sheet_new(const options *opt, const char *variant) {
+sheet sheet_new(const options *opt, const char *variant)
+{
     sheet s = {
         .case_name = opt->case_name,
         .contender = opt->who != NULL ? opt->who->name : "raw",
@@ -74,7 +79,8 @@ sheet sheet_new(const options *opt, const char *variant) {
     return s;
 }
 
-bool sheet_offers(sheet *s, const options *opt, bool offered, const char *metric) {
+bool sheet_offers(sheet *s, const options *opt, bool offered, const char *metric)
+{
     const contender *who = opt->who;
     if (offered && (who->max_threads == 0 || opt->threads <= who->max_threads)) return true;
     s->status = "not-run";

@@ -16,7 +16,8 @@ static void count(uint64_t *counter, uint64_t n) { __atomic_fetch_add(counter, n
 
 /* ---- memory -------------------------------------------------------------------------------------------------- */
 
-static void parked_unit(void *unused) {
+static void parked_unit(void *unused)
+{
     (void)unused;
     workload *w = work;
     count(&w->ran, 1);
@@ -26,13 +27,15 @@ static void parked_unit(void *unused) {
 }
 
 /* A unit could not be made, or the observer wants an end: everything that runs goes on. */
-static void stop_spawning(workload *w, int error) {
+static void stop_spawning(workload *w, int error)
+{
     w->stopped = true;
     w->error = error;
     observer_ask(OBSERVER_LIMITS, error);
 }
 
-static void spawn_parked(workload *w) {
+static void spawn_parked(workload *w)
+{
     while (w->spawned < w->asked && !w->stopped) {
         int error = observer_says_stop() ? 0 : w->who->spawn(parked_unit, NULL);
         if (error != 0 || observer_says_stop()) stop_spawning(w, -error);
@@ -40,12 +43,14 @@ static void spawn_parked(workload *w) {
     }
 }
 
-static void all_done(workload *w, void *latch, uint64_t missing) {
+static void all_done(workload *w, void *latch, uint64_t missing)
+{
     for (uint64_t i = 0; i < missing; i++) w->who->latch_done(latch);
     w->who->latch_wait(latch);
 }
 
-void memory_main(void *arg) {
+void memory_main(void *arg)
+{
     workload *w = work = arg;
     w->gate = w->who->gate_new();
     w->arrived = w->who->latch_new((long)w->asked);
@@ -67,12 +72,14 @@ void memory_main(void *arg) {
 
 /* ---- spawn --------------------------------------------------------------------------------------------------- */
 
-static void marking_unit(void *mark) {
+static void marking_unit(void *mark)
+{
     ++*(uint8_t *)mark;
     work->who->latch_done(work->finished);
 }
 
-static void spawn_round(workload *w) {
+static void spawn_round(workload *w)
+{
     uint64_t made = 0;
     w->finished = w->who->latch_new((long)w->asked);
     w->no_memory = w->finished == NULL;
@@ -94,7 +101,8 @@ static void spawn_round(workload *w) {
     w->spawned += made;
 }
 
-void spawn_main(void *arg) {
+void spawn_main(void *arg)
+{
     workload *w = work = arg;
     if (w->warm_up) spawn_round(w);
     if (!w->stopped) spawn_round(w);
@@ -105,7 +113,8 @@ void spawn_main(void *arg) {
 static uint64_t started, ended;   /* sides that have begun and finished their loop */
 static void *last;                /* the side that ran last */
 
-static void yielding_unit(void *side) {
+static void yielding_unit(void *side)
+{
     workload *w = work;
     void (*yield)(void) = w->who->yield;
     uint64_t passed = 0;
@@ -126,7 +135,8 @@ static void yielding_unit(void *side) {
 }
 
 /* Starts a unit for each side and waits for both. */
-static void two_sides(workload *w, void (*one)(void *), void (*other)(void *)) {
+static void two_sides(workload *w, void (*one)(void *), void (*other)(void *))
+{
     static char side[2];
     w->finished = w->who->latch_new(2);
     w->no_memory = w->finished == NULL;
@@ -139,7 +149,8 @@ static void two_sides(workload *w, void (*one)(void *), void (*other)(void *)) {
     w->who->latch_free(w->finished);
 }
 
-void yield_main(void *arg) {
+void yield_main(void *arg)
+{
     workload *w = work = arg;
     started = ended = 0;
     last = NULL;
@@ -149,7 +160,8 @@ void yield_main(void *arg) {
 /* ---- handover ------------------------------------------------------------------------------------------------ */
 
 /* Sends `words` words, each of which must come back one higher. */
-static void ping(workload *w, uint64_t words) {
+static void ping(workload *w, uint64_t words)
+{
     uint64_t errors = 0;
     for (uint64_t i = 0; i < words; i++) {
         w->who->chan_send(w->there, i);
@@ -158,7 +170,8 @@ static void ping(workload *w, uint64_t words) {
     w->errors += errors;
 }
 
-static void ping_unit(void *unused) {
+static void ping_unit(void *unused)
+{
     (void)unused;
     workload *w = work;
     count(&w->ran, 1);
@@ -170,7 +183,8 @@ static void ping_unit(void *unused) {
     w->who->latch_done(w->finished);
 }
 
-static void pong_unit(void *unused) {
+static void pong_unit(void *unused)
+{
     (void)unused;
     workload *w = work;
     count(&w->ran, 1);
@@ -180,7 +194,8 @@ static void pong_unit(void *unused) {
     w->who->latch_done(w->finished);
 }
 
-void handover_main(void *arg) {
+void handover_main(void *arg)
+{
     workload *w = work = arg;
     w->there = w->who->chan_new(0);
     w->back = w->who->chan_new(0);
@@ -193,7 +208,8 @@ void handover_main(void *arg) {
 
 /* ---- blocks of calls ----------------------------------------------------------------------------------------- */
 
-void block_run(void *arg) {
+void block_run(void *arg)
+{
     block *b = arg;
     for (int i = 0; i < BLOCK_EPOCHS; i++) {
         int64_t begin = stamp();
@@ -204,13 +220,15 @@ void block_run(void *arg) {
 
 static void *block_done;   /* latch */
 
-static void block_unit(void *arg) {
+static void block_unit(void *arg)
+{
     block *b = arg;
     block_run(b);
     b->who->latch_done(block_done);
 }
 
-void block_on_unit(void *arg) {
+void block_on_unit(void *arg)
+{
     block *b = arg;
     block_done = b->who->latch_new(1);
     b->error = -b->who->spawn(block_unit, b);

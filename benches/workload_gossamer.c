@@ -15,14 +15,16 @@ typedef struct first {
     void *arg;
 } first;
 
-static int main_task(void *arg) {
+static int main_task(void *arg)
+{
     first *f = arg;
     f->fn(f->arg);
     while (gos_ntasks() > 1) gos_yield();   /* done with a latch is not yet ended */
     return 0;
 }
 
-static int gossamer_run(int threads, void (*fn)(void *), void *arg) {
+static int gossamer_run(int threads, void (*fn)(void *), void *arg)
+{
     first f = { fn, arg };
     __atomic_store_n(&made_count, 1, __ATOMIC_RELAXED);
     gos_procs(threads);
@@ -30,7 +32,8 @@ static int gossamer_run(int threads, void (*fn)(void *), void *arg) {
 }
 
 /* The environment is read when a runtime first starts, and a process measures one contender. */
-static int gossamer_fixed_run(int threads, void (*fn)(void *), void *arg) {
+static int gossamer_fixed_run(int threads, void (*fn)(void *), void *arg)
+{
     static char value[256];
     const char *debug = getenv("GOS_DEBUG");
     if (value[0] == '\0') {
@@ -40,7 +43,8 @@ static int gossamer_fixed_run(int threads, void (*fn)(void *), void *arg) {
     return gossamer_run(threads, fn, arg);
 }
 
-static int gossamer_spawn(void (*fn)(void *), void *arg) {
+static int gossamer_spawn(void (*fn)(void *), void *arg)
+{
     int error = gos_go(fn, arg);
     if (error == 0) __atomic_fetch_add(&made_count, 1, __ATOMIC_RELAXED);
     return error;
@@ -54,7 +58,8 @@ static void gate_wait(void *gate) { gos_chan_recv(gate, NULL); }
 static void gate_open(void *gate) { gos_chan_close(gate); }
 static void gate_free(void *gate) { gos_chan_free(gate); }
 
-static void *latch_new(long n) {
+static void *latch_new(long n)
+{
     gos_waitgroup *group = calloc(1, sizeof *group);
     if (group != NULL) gos_waitgroup_add(group, n);
     return group;
@@ -65,7 +70,8 @@ static void latch_free(void *latch) { free(latch); }
 
 static void *chan_new(size_t capacity) { return gos_chan_new(sizeof(uint64_t), capacity); }
 static void chan_send(void *chan, uint64_t word) { gos_chan_send(chan, &word); }
-static uint64_t chan_recv(void *chan) {
+static uint64_t chan_recv(void *chan)
+{
     uint64_t word = 0;
     gos_chan_recv(chan, &word);
     return word;
