@@ -14,8 +14,10 @@
 # knobs (NAME=value after make)
 #   PROFILE       bench: quick, default (about five minutes) or full (for the paper)
 #   RESULTS       plots, report: a folder of results/; by default latest, else reference
+#   CASES         bench: only these cases, comma-separated
+#   CONTENDERS    bench: only these contenders, comma-separated
 #   ONLY          check: only tests whose name contains this
-#   SEED          check: replays a run that printed this seed
+#   SEED          check, bench: repeats the draws of a run that printed this seed
 #   SAN           address, undefined or thread: build with that sanitizer
 #   CHECKS        0 to 3: level of the runtime's own assertions; 0 by default
 #   CC            gcc (default), clang or a path; CXX follows it
@@ -132,7 +134,8 @@ GOSBENCH  := $(if $(wildcard benches/main.c),$(B)/gosbench)
 Q    := $(if $(filter-out 0,$(V)),,@)
 say   = $(if $(Q),@printf '  %-5s %s\n' $1 $2)
 # A file that changes only when its text does: what depends on it is rebuilt then, and only then.
-keep  = @mkdir -p $(@D); text='$(subst ','\'',$1)'; [ "$$text" = "$$(cat $@ 2>/dev/null)" ] || printf '%s\n' "$$text" >$@
+keep  = @mkdir -p $(@D); text='$(subst ','\'',$1)'; \
+	[ "$$text" = "$$(cat $@ 2>/dev/null)" ] || printf '%s\n' "$$text" >$@
 
 .PHONY: all bench check check-layers clean help install plots report setup uninstall FORCE
 FORCE:
@@ -198,7 +201,8 @@ check-layers:
 	@$(PYTHON) .ci/layers.py
 	@$(PYTHON) .ci/tidy.py
 bench: all
-	@$(PYTHON) scripts/bench.py --profile $(PROFILE) --gosbench $(B)/gosbench
+	@$(PYTHON) scripts/bench.py --gosbench $(B)/gosbench --profile $(PROFILE) $(if $(SEED),--seed '$(SEED)') \
+	    --only '$(CASES)' --contenders '$(CONTENDERS)'
 	@+$(MAKE) plots report RESULTS=results/latest
 plots:
 	@$(PYTHON) plots/plots.py --results $(RESULTS)
