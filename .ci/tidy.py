@@ -7,6 +7,7 @@ Lines of at most 120 columns without tabs or trailing blanks, functions of at mo
 banned word; every header compiles alone (the public one as C++ too, and as old C); every .S has the GNU-stack note;
 every folder of the runtime stands in runtime/README.md.
 """
+import ast
 import os
 import re
 import subprocess
@@ -59,6 +60,12 @@ def check_functions(path, lines, found):
             start = None
         elif start is not None and line.endswith(";") and not line.startswith((" ", "{")):
             start = None  # it was a prototype over several lines
+
+
+def check_python(path, lines, found):
+    for node in ast.walk(ast.parse("\n".join(lines))):
+        if isinstance(node, ast.FunctionDef) and node.end_lineno - node.lineno + 1 > FUNCTION:
+            found(path, node.lineno, f"a function of {node.end_lineno - node.lineno + 1} lines; at most {FUNCTION}")
 
 
 def check_words(root, path, lines, found):
@@ -120,6 +127,8 @@ def violations(root):
         check_words(root, path, lines, found)
         if path.suffix in (".c", ".h", ".cc"):
             check_functions(path, lines, found)
+        if path.suffix == ".py":
+            check_python(path, lines, found)
         if path.suffix == ".S":
             check_stack_note(path, lines, found)
         if path.suffix == ".h":
@@ -145,6 +154,7 @@ PLANTED = [
     ("benches/bad.c", "int f(int a,\n      int b)\n{\n" + "    ;\n" * FUNCTION + "}\n"),
     ("benches/bad.cc", "int f(int a) {\n" + "    ;\n" * FUNCTION + "}\n"),
     ("tests/unit/bad.c", "int x;\n" * (FILE + 1)),
+    ("scripts/bad.py", "def f():\n" + "    pass\n" * FUNCTION),
     ("scripts/bad.py", "# FIX" "ME\n"),
     ("runtime/base/bad.c", "/* TO" "DO: more */\n"),
     ("examples/bad.c", "int x; /* XX" "X */\n"),
