@@ -200,11 +200,9 @@ class Suite:
             file.writelines(json.dumps(row) + '\n' for row in rows)
         self.failures += [row for row in rows if row['status'] == 'failed']
 
-    def start(self, command, limit, **named):
+    def start(self, command, limit, env):
         """Runs a child; its exit code (None: ended for taking too long) and what it said."""
-        env = dict(self.env, GOSBENCH_PADDING='x' * self.random.randrange(4096))
-        with subprocess.Popen(command, env=env, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                              **named) as child:
+        with subprocess.Popen(command, env=env, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as child:
             self.child = child
             try:
                 out, err = child.communicate(timeout=limit)
@@ -229,7 +227,8 @@ class Suite:
         command += [f'--contender={job.contender}'] if job.contender else []
         command += [f'--n={job.n}'] if job.n else []
         limit = 2 * self.profile['cap'] + 30
-        code, _, err = self.start(command, limit)
+        padding = 'x' * self.random.randrange(4096)    # where the stack begins must not decide between contenders
+        code, _, err = self.start(command, limit, dict(self.env, GOSBENCH_PADDING=padding))
         rows = read_rows(part)
         if code != 0 and not any(row['status'] == 'failed' for row in rows):
             rows.append(failed_row(job, launch, why_ended(code, limit, err)))
@@ -252,10 +251,11 @@ class Suite:
 
     def count_instructions(self, row, loop, build):
         seen = []
-        for rounds in (200, 400):
+        env = {'PATH': os.environ.get('PATH', ''), 'LC_ALL': 'C'}    # the loader reads all of the environment
+        for rounds in (300, 600):
             code, out, err = self.start(['valgrind', '--tool=callgrind', '--callgrind-out-file=/dev/null',
                                          self.args.gosbench, f'--callgrind-loop={loop}', f'--variant={build}',
-                                         f'--n={rounds}'], 120)
+                                         f'--n={rounds}'], 120, env)
             total = re.search(r'Collected : (\d+)', err)
             if code != 0 or total is None:
                 row.update(status='failed', why=f'callgrind: {why_ended(code, 120, err)}')
