@@ -97,7 +97,7 @@ endif
 
 # ---- flags: what a file needs, and the user's last
 
-WARN   := -Wall -Wextra -Wvla -Werror
+WARN   := -Wall -Wextra -Wvla -Wno-unknown-attributes -Werror # the attributes: gcc's noclone, which clang lacks
 WARN_C := -Wmissing-prototypes -Wstrict-prototypes
 BASE   := -fno-omit-frame-pointer -Iruntime -Iruntime/include -I. -DCHECKS=$(CHECKS) -pthread
 SANITIZE := $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all)
