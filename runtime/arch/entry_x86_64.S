@@ -1,0 +1,248 @@
+/*
+ * The doors of the runtime: every public function that a task may call is a stub here, so that a call costs the
+ * task's stack GOS_ENTRY_BYTES at most. The C code behind runs on the thread's system stack and is ordinary code.
+ *
+ * PARK name, cfn, foreign
+ *                      The call may park. The stub saves the task's context on its own stack before anything else, so
+ *                      that C may publish it anywhere at once: gos__task *cfn(a, b, c, gos__task *self) returns the
+ *                      task to go on with, self or another; the public result is that task's `result`. A thread
+ *                      without a task goes to `foreign`: OUTSIDE makes one that ends the program.
+ * CALL name, cfn       The call never parks: cfn has the public signature. Without a task it is called directly.
+ *
+ * While cfn runs, `in_runtime` is 1: protocol in sched/worker.h ("Biased worker lock").
+ * Saved-context layout and its ABI source: ctx_x86_64.h. CFI holds throughout, so backtraces cross the change of
+ * stacks from either side.
+ */
+#include "arch/asm.h"
+#include "arch/ctx_x86_64.h"
+#include "arch/state.h"
+
+.macro SAVE_CONTEXT
+    pushq %rbp
+    .cfi_adjust_cfa_offset 8
+    .cfi_rel_offset %rbp, 0
+    pushq %rbx
+    .cfi_adjust_cfa_offset 8
+    .cfi_rel_offset %rbx, 0
+    pushq %r12
+    .cfi_adjust_cfa_offset 8
+    .cfi_rel_offset %r12, 0
+    pushq %r13
+    .cfi_adjust_cfa_offset 8
+    .cfi_rel_offset %r13, 0
+    pushq %r14
+    .cfi_adjust_cfa_offset 8
+    .cfi_rel_offset %r14, 0
+    pushq %r15
+    .cfi_adjust_cfa_offset 8
+    .cfi_rel_offset %r15, 0
+    subq $8, %rsp
+    .cfi_adjust_cfa_offset 8
+    stmxcsr GOS_CTX_MXCSR(%rsp)
+    fnstcw GOS_CTX_FPUCW(%rsp)
+.endm
+
+.macro PARK name, cfn, foreign
+EXPORT(\name)
+    movq gos__self@gottpoff(%rip), %rax
+    movq %fs:GOS_THREAD_TASK(%rax), %rcx
+    testq %rcx, %rcx
+    jz \foreign
+    SAVE_CONTEXT
+    movl GOS_CTX_MXCSR(%rsp), %r13d
+    movzwl GOS_CTX_FPUCW(%rsp), %r14d
+    movq %rsp, %rbp
+    .cfi_def_cfa %rbp, GOS_CTX_SIZE
+    movq %rsp, GOS_TASK_SP(%rcx)
+    movl $1, %fs:GOS_THREAD_IN_RUNTIME(%rax)
+    movq %fs:GOS_THREAD_SYSTEM_SP(%rax), %rsp
+    cmpl $0, %fs:GOS_THREAD_LOCKED(%rax)
+    jne 8f
+7:  callq \cfn
+    jmp gos__resume
+8:  callq gos__wait_unlocked_saving
+    jmp 7b
+END(\name)
+.endm
+
+.macro OUTSIDE name
+FUNC(gos__foreign_\name)
+    leaq 9f(%rip), %rdi
+    jmp gos__outside
+    .section .rodata
+9:  .asciz "\name"
+    .text
+END(gos__foreign_\name)
+.endm
+
+.macro CALL name, cfn
+EXPORT(\name)
+    movq gos__self@gottpoff(%rip), %rax
+    cmpq $0, %fs:GOS_THREAD_TASK(%rax)
+    jz \cfn
+    pushq %rbp
+    .cfi_adjust_cfa_offset 8
+    .cfi_rel_offset %rbp, 0
+    movq %rsp, %rbp
+    .cfi_def_cfa_register %rbp
+    movl $1, %fs:GOS_THREAD_IN_RUNTIME(%rax)
+    movq %fs:GOS_THREAD_SYSTEM_SP(%rax), %rsp
+    cmpl $0, %fs:GOS_THREAD_LOCKED(%rax)
+    jne 8f
+7:  callq \cfn
+    movq gos__self@gottpoff(%rip), %rcx
+    movq %rbp, %rsp
+    movl $0, %fs:GOS_THREAD_IN_RUNTIME(%rcx)
+    popq %rbp
+    .cfi_def_cfa %rsp, 8
+    retq
+8:  .cfi_def_cfa %rbp, 16
+    callq gos__wait_unlocked_saving
+    jmp 7b
+END(\name)
+.endm
+
+/* Another thread holds our worker (or it is lost): wait in C, keeping the arguments of the call. */
+FUNC(gos__wait_unlocked_saving)
+    pushq %rdi
+    pushq %rsi
+    pushq %rdx
+    pushq %rcx
+    pushq %r8
+    callq gos__wait_unlocked
+    popq %r8
+    popq %rcx
+    popq %rdx
+    popq %rsi
+    popq %rdi
+    retq
+END(gos__wait_unlocked_saving)
+
+/*
+ * rax: the task to run, or NULL: leave gos__enter. r13d, r14d: the control words now loaded. On the system stack.
+ * The limit word is written before `preempt` is read: whoever preempts writes them in the other order, so a poison
+ * that this store erased is seen here (and one lost to store buffering is written again a moment later).
+ */
+FUNC(gos__resume)
+    .cfi_undefined %rip
+    movq gos__self@gottpoff(%rip), %rbx
+    testq %rax, %rax
+    jz gos__leave
+    movq GOS_TASK_LIMIT(%rax), %rcx
+    movq %rax, %fs:GOS_THREAD_TASK(%rbx)
+    movq %rcx, %fs:GOS_LIMIT_WORD
+    movq GOS_TASK_SP(%rax), %rsp
+    cmpl $0, %fs:GOS_THREAD_PREEMPT(%rbx)
+    jne 3f
+1:  movl $0, %fs:GOS_THREAD_IN_RUNTIME(%rbx)
+    xorl GOS_CTX_MXCSR(%rsp), %r13d
+    testl $GOS_MXCSR_CONTROL, %r13d
+    jne 4f
+    cmpw %r14w, GOS_CTX_FPUCW(%rsp)
+    jne 4f
+2:  movl GOS_TASK_RESULT(%rax), %eax
+    movq GOS_CTX_R15(%rsp), %r15
+    movq GOS_CTX_R14(%rsp), %r14
+    movq GOS_CTX_R13(%rsp), %r13
+    movq GOS_CTX_R12(%rsp), %r12
+    movq GOS_CTX_RBX(%rsp), %rbx
+    movq GOS_CTX_RBP(%rsp), %rbp
+    movq GOS_CTX_RIP(%rsp), %rcx
+    leaq GOS_CTX_SIZE(%rsp), %rsp
+    jmpq *%rcx
+3:  movq $GOS_POISON, %fs:GOS_LIMIT_WORD
+    jmp 1b
+4:  ldmxcsr GOS_CTX_MXCSR(%rsp)
+    fldcw GOS_CTX_FPUCW(%rsp)
+    jmp 2b
+END(gos__resume)
+
+/* void gos__enter(gos__task *task): rdi */
+FUNC(gos__enter)
+    SAVE_CONTEXT
+    movl GOS_CTX_MXCSR(%rsp), %r13d
+    movzwl GOS_CTX_FPUCW(%rsp), %r14d
+    movq gos__self@gottpoff(%rip), %rbx
+    subq $8, %rsp               /* 16-byte alignment for the calls that the stubs make from here */
+    movq %rsp, %fs:GOS_THREAD_SYSTEM_SP(%rbx)
+    movq %rdi, %rax
+    jmp gos__resume
+END(gos__enter)
+
+FUNC(gos__leave)
+    movq %fs:GOS_THREAD_SYSTEM_SP(%rbx), %rsp
+    addq $8, %rsp
+    .cfi_def_cfa %rsp, GOS_CTX_SIZE
+    movq $0, %fs:GOS_THREAD_TASK(%rbx)
+    movq $0, %fs:GOS_LIMIT_WORD
+    ldmxcsr GOS_CTX_MXCSR(%rsp)
+    fldcw GOS_CTX_FPUCW(%rsp)
+    movq GOS_CTX_R15(%rsp), %r15
+    movq GOS_CTX_R14(%rsp), %r14
+    movq GOS_CTX_R13(%rsp), %r13
+    movq GOS_CTX_R12(%rsp), %r12
+    movq GOS_CTX_RBX(%rsp), %rbx
+    movq GOS_CTX_RBP(%rsp), %rbp
+    leaq GOS_CTX_RIP(%rsp), %rsp
+    .cfi_def_cfa %rsp, 8
+    retq
+END(gos__leave)
+
+/* First code of a task. rip is undefined here, so that backtraces end. */
+FUNC(gos__task_start)
+    .cfi_undefined %rip
+    movq %r12, %rdi
+    xorl %ebp, %ebp
+    callq *%rbx
+    callq gos_exit
+    ud2
+END(gos__task_start)
+
+/* The same for the main task, whose function returns an int. */
+FUNC(gos__main_start)
+    .cfi_undefined %rip
+    movq %r12, %rdi
+    xorl %ebp, %ebp
+    callq *%rbx
+    movl %eax, %edi
+    callq gos__main_end
+    ud2
+END(gos__main_start)
+
+PARK gos__main_end, gos__main_returned, gos__foreign_gos_exit
+PARK gos_yield, gos__yield, gos__foreign_gos_yield
+OUTSIDE gos_yield
+PARK gos_exit, gos__exit, gos__foreign_gos_exit
+OUTSIDE gos_exit
+PARK gos_go, gos__go, gos__go_foreign
+PARK gos_sleep, gos__sleep, gos__foreign_gos_sleep
+OUTSIDE gos_sleep
+PARK gos_procs, gos__procs, gos__procs_foreign
+PARK gos_chan_send, gos__chan_send, gos__foreign_gos_chan_send
+OUTSIDE gos_chan_send
+PARK gos_chan_recv, gos__chan_recv, gos__foreign_gos_chan_recv
+OUTSIDE gos_chan_recv
+PARK gos_mutex_lock, gos__mutex_lock, gos__foreign_gos_mutex_lock
+OUTSIDE gos_mutex_lock
+PARK gos_waitgroup_wait, gos__waitgroup_wait, gos__foreign_gos_waitgroup_wait
+OUTSIDE gos_waitgroup_wait
+
+CALL gos_run, gos__run
+CALL gos_ntasks, gos__ntasks
+CALL gos_now, gos__now
+CALL gos_chan_new, gos__chan_new
+CALL gos_chan_free, gos__chan_free
+CALL gos_chan_try_send, gos__chan_try_send
+CALL gos_chan_try_recv, gos__chan_try_recv
+CALL gos_chan_close, gos__chan_close
+CALL gos_chan_len, gos__chan_len
+CALL gos_chan_cap, gos__chan_cap
+CALL gos_mutex_trylock, gos__mutex_trylock
+CALL gos_mutex_unlock, gos__mutex_unlock
+CALL gos_waitgroup_add, gos__waitgroup_add
+CALL gos_waitgroup_done, gos__waitgroup_done
+
+NO_EXECUTABLE_STACK
+/* To the linker this file is checked code: it needs no more stack than every checked frame leaves below it. */
+.section .note.GNU-split-stack, "", @progbits
+.section .note.GNU-no-split-stack, "", @progbits

@@ -1,0 +1,312 @@
+/*
+ * __morestack and __morestack_non_split: what a checked prologue calls when the stack pointer is below the limit.
+ *
+ * gcc's and clang's protocol (gcc/config/i386/i386.md, split_stack_prologue; LLVM's X86FrameLowering):
+ *     mov $frame, %r10d ; mov $argument_bytes, %r11d ; call __morestack ; ret ; body...
+ * The body begins one byte after the return address. With room it is enough to return there; otherwise the body is
+ * called on another stack, and its return goes to the `ret`. All argument registers and rax (variadic calls) are live
+ * on entry; on return rax, rdx, xmm0-1 and st0-1 are. The name is kept since gdb knows it.
+ *
+ * lld makes a function that calls unchecked code call __morestack_non_split, always (small frames) or when less than
+ * 16 KiB are left (large ones).
+ *
+ * Fast path: from the nursery onto the thread's spare region and back, in registers. Everything else, a preemption
+ * included, asks C on the system stack: gos__grow before the body, gos__shrink after it (stack/grow.c).
+ *
+ * Frame while the body runs (on the stack that was left): rbp-24 to rbp-8 scratch, rbp: caller's rbp, rbp+8 return address into
+ * the prologue, rbp+16 the function's own return address, rbp+24 its stack arguments.
+ */
+#include "arch/asm.h"
+#include "arch/state.h"
+
+/* Spill of everything that may hold an argument, on the system stack. */
+#define SPILL_RAX 0
+#define SPILL_RDX 8
+#define SPILL_RCX 16
+#define SPILL_RSI 24
+#define SPILL_RDI 32
+#define SPILL_R8 40
+#define SPILL_R9 48
+#define SPILL_R10 56
+#define SPILL_R11 64
+#define SPILL_VECTORS 80
+#define SPILL_SIZE (SPILL_VECTORS + 8 * 64)
+
+EXPORT(__morestack_non_split)
+    /* Without a task: any thread's ordinary stack, where there is room. */
+    movq %r11, -8(%rsp)
+    movq gos__self@gottpoff(%rip), %r11
+    movq %fs:GOS_THREAD_TASK(%r11), %r11
+    testq %r11, %r11
+    jz 1f
+    movq GOS_TASK_REGION(%r11), %r11
+    testq %r11, %r11
+    jz 2f
+    movq GOS_REGION_UNCHECKED_LIMIT(%r11), %r11
+    addq %r10, %r11
+    cmpq %r11, %rsp
+    jb 2f
+1:  incq (%rsp)
+    retq
+2:  movq -8(%rsp), %r11
+    pushq %rbp
+    .cfi_adjust_cfa_offset 8
+    .cfi_rel_offset %rbp, 0
+    movq %rsp, %rbp
+    .cfi_def_cfa_register %rbp
+    movq %rax, -8(%rbp)
+    movq $1, -24(%rbp)          /* unchecked code will run */
+    cmpq $GOS_FAST_FRAME, %r10
+    ja gos__morestack_slow
+    testq %r11, %r11
+    jz gos__morestack_fast
+    jmp gos__morestack_slow
+END(__morestack_non_split)
+
+EXPORT(__morestack)
+    pushq %rbp
+    .cfi_adjust_cfa_offset 8
+    .cfi_rel_offset %rbp, 0
+    movq %rsp, %rbp
+    .cfi_def_cfa_register %rbp
+    movq %rax, -8(%rbp)
+    movq $0, -24(%rbp)
+    cmpq $GOS_FAST_FRAME, %r10
+    ja gos__morestack_slow
+    testq %r11, %r11
+    jnz gos__morestack_slow
+
+    .globl gos__morestack_fast
+    .hidden gos__morestack_fast
+gos__morestack_fast:
+    cmpq $GOS_POISON, %fs:GOS_LIMIT_WORD
+    je gos__morestack_slow      /* r11 is 0 here */
+    movq gos__self@gottpoff(%rip), %r11
+    movq %r10, -16(%rbp)
+    movq %fs:GOS_THREAD_SPARE(%r11), %r10
+    testq %r10, %r10
+    jz 3f
+    movq %fs:GOS_THREAD_TASK(%r11), %rax
+    cmpq $0, GOS_TASK_REGION(%rax)
+    jne 3f
+    movq $0, %fs:GOS_THREAD_SPARE(%r11)
+    movq %r10, GOS_TASK_REGION(%rax)
+    movq %r10, %rsp             /* the region's header is its top */
+    movq GOS_REGION_LIMIT(%r10), %r10
+    movq %r10, GOS_TASK_LIMIT(%rax)
+    movq %r10, %fs:GOS_LIMIT_WORD
+    movq 8(%rbp), %r10
+    incq %r10
+    movq -8(%rbp), %rax
+    callq *%r10
+
+    /* The body has returned, perhaps on another thread. rbp is ours again, so the left stack is found. */
+    .globl gos__morestack_back
+    .hidden gos__morestack_back
+gos__morestack_back:
+    movq gos__self@gottpoff(%rip), %r11
+    movq %fs:GOS_THREAD_TASK(%r11), %rcx
+    movq GOS_TASK_REGION(%rcx), %r10
+    cmpl $0, GOS_REGION_PLAIN(%r10)
+    je 5f
+    cmpq $0, %fs:GOS_THREAD_SPARE(%r11)
+    jne 5f
+    movq %rbp, %rsp
+    movq $0, GOS_TASK_REGION(%rcx)
+    movq %r10, %fs:GOS_THREAD_SPARE(%r11)
+    movq GOS_TASK_BASE_LIMIT(%rcx), %r10
+    movq %r10, GOS_TASK_LIMIT(%rcx)
+    movq %r10, %fs:GOS_LIMIT_WORD
+    popq %rbp
+    .cfi_def_cfa %rsp, 8
+    retq
+
+    .cfi_def_cfa %rbp, 16
+3:  movq -16(%rbp), %r10
+    xorl %r11d, %r11d
+
+    /* r10: frame, r11: argument bytes; -8(%rbp): the caller's rax, -24(%rbp): 1 when unchecked code will run. */
+    .globl gos__morestack_slow
+    .hidden gos__morestack_slow
+gos__morestack_slow:
+    movq %rcx, -16(%rbp)
+    movq gos__self@gottpoff(%rip), %rcx
+    movl $1, %fs:GOS_THREAD_IN_RUNTIME(%rcx)
+    movq %fs:GOS_THREAD_SYSTEM_SP(%rcx), %rsp
+    subq $SPILL_SIZE, %rsp
+    movq %rdx, SPILL_RDX(%rsp)
+    movq %rsi, SPILL_RSI(%rsp)
+    movq %rdi, SPILL_RDI(%rsp)
+    movq %r8, SPILL_R8(%rsp)
+    movq %r9, SPILL_R9(%rsp)
+    movq -8(%rbp), %rdx
+    movq %rdx, SPILL_RAX(%rsp)
+    movq -16(%rbp), %rdx
+    movq %rdx, SPILL_RCX(%rsp)
+    callq gos__spill_vectors
+    cmpq $GOS_POISON, %fs:GOS_LIMIT_WORD
+    je gos__morestack_preempted
+    cmpl $0, %fs:GOS_THREAD_LOCKED(%rcx)
+    je 6f
+    pushq %r10
+    pushq %r11
+    callq gos__wait_unlocked
+    popq %r11
+    popq %r10
+6:  movq %r10, %rdi             /* uintptr_t gos__grow(frame, arguments, unchecked, left_sp) */
+    movq %r11, %rsi
+    movq -24(%rbp), %rdx
+    leaq 16(%rbp), %rcx
+    callq gos__grow
+    callq gos__fill_vectors
+    movq %rax, %r10
+    movq SPILL_RAX(%rsp), %rax
+    movq SPILL_RDX(%rsp), %rdx
+    movq SPILL_RCX(%rsp), %rcx
+    movq SPILL_RSI(%rsp), %rsi
+    movq SPILL_RDI(%rsp), %rdi
+    movq SPILL_R8(%rsp), %r8
+    movq SPILL_R9(%rsp), %r9
+    movq gos__self@gottpoff(%rip), %r11
+    testq %r10, %r10
+    jz 7f
+    movq %r10, %rsp             /* a new stack, with the stack arguments copied to its top */
+    movl $0, %fs:GOS_THREAD_IN_RUNTIME(%r11)
+    movq 8(%rbp), %r10
+    incq %r10
+    callq *%r10
+    jmp gos__morestack_back
+7:  movq %rbp, %rsp             /* there is room where we are */
+    movl $0, %fs:GOS_THREAD_IN_RUNTIME(%r11)
+    popq %rbp
+    .cfi_def_cfa %rsp, 8
+    incq (%rsp)
+    retq
+
+    .cfi_def_cfa %rbp, 16
+5:  movl $1, %fs:GOS_THREAD_IN_RUNTIME(%r11)
+    movq %fs:GOS_THREAD_SYSTEM_SP(%r11), %rsp
+    subq $SPILL_SIZE, %rsp
+    movq %rax, SPILL_RAX(%rsp)
+    movq %rdx, SPILL_RDX(%rsp)
+    callq gos__spill_vectors
+    cmpl $0, %fs:GOS_THREAD_LOCKED(%r11)
+    je 8f
+    callq gos__wait_unlocked
+8:  leaq 16(%rbp), %rdi         /* void gos__shrink(left_sp) */
+    callq gos__shrink
+    callq gos__fill_vectors
+    movq SPILL_RAX(%rsp), %rax
+    movq SPILL_RDX(%rsp), %rdx
+    movq gos__self@gottpoff(%rip), %r11
+    movq %rbp, %rsp
+    movl $0, %fs:GOS_THREAD_IN_RUNTIME(%r11)
+    popq %rbp
+    .cfi_def_cfa %rsp, 8
+    retq
+
+    /*
+     * Somebody poisoned the limit: the slice is over. The spilled registers move to a place on the task's own stacks
+     * (C finds or borrows one), since it may go on on another thread. Then the question is asked again; a region
+     * borrowed for this is found to be out of use there and given back.
+     */
+gos__morestack_preempted:
+    movq %r10, SPILL_R10(%rsp)
+    movq %r11, SPILL_R11(%rsp)
+    cmpl $0, %fs:GOS_THREAD_LOCKED(%rcx)
+    je 9f
+    callq gos__wait_unlocked
+9:  leaq 16(%rbp), %rdi         /* void *gos__preempt_at(left_sp, spill, size) */
+    movq %rsp, %rsi
+    movl $SPILL_SIZE, %edx
+    callq gos__preempt_at
+    movq %rax, %rsp
+    movq gos__self@gottpoff(%rip), %rcx
+    movl $0, %fs:GOS_THREAD_IN_RUNTIME(%rcx)
+    callq gos_yield
+    callq gos__fill_vectors
+    movq SPILL_RDX(%rsp), %rdx
+    movq SPILL_RCX(%rsp), %rcx
+    movq SPILL_RSI(%rsp), %rsi
+    movq SPILL_RDI(%rsp), %rdi
+    movq SPILL_R8(%rsp), %r8
+    movq SPILL_R9(%rsp), %r9
+    movq SPILL_R10(%rsp), %r10
+    movq SPILL_R11(%rsp), %r11
+    movq %rbp, %rsp
+    jmp gos__morestack_slow
+END(__morestack)
+
+/*
+ * The vector registers that can hold arguments or results, as wide as the processor has them: C code between would
+ * leave the upper parts undefined. Above the return address: the spill area.
+ */
+FUNC(gos__spill_vectors)
+    cmpl $32, gos__vector_bytes(%rip)
+    je 1f
+    ja 2f
+    movups %xmm0, 8+SPILL_VECTORS+0*64(%rsp)
+    movups %xmm1, 8+SPILL_VECTORS+1*64(%rsp)
+    movups %xmm2, 8+SPILL_VECTORS+2*64(%rsp)
+    movups %xmm3, 8+SPILL_VECTORS+3*64(%rsp)
+    movups %xmm4, 8+SPILL_VECTORS+4*64(%rsp)
+    movups %xmm5, 8+SPILL_VECTORS+5*64(%rsp)
+    movups %xmm6, 8+SPILL_VECTORS+6*64(%rsp)
+    movups %xmm7, 8+SPILL_VECTORS+7*64(%rsp)
+    retq
+1:  vmovups %ymm0, 8+SPILL_VECTORS+0*64(%rsp)
+    vmovups %ymm1, 8+SPILL_VECTORS+1*64(%rsp)
+    vmovups %ymm2, 8+SPILL_VECTORS+2*64(%rsp)
+    vmovups %ymm3, 8+SPILL_VECTORS+3*64(%rsp)
+    vmovups %ymm4, 8+SPILL_VECTORS+4*64(%rsp)
+    vmovups %ymm5, 8+SPILL_VECTORS+5*64(%rsp)
+    vmovups %ymm6, 8+SPILL_VECTORS+6*64(%rsp)
+    vmovups %ymm7, 8+SPILL_VECTORS+7*64(%rsp)
+    retq
+2:  vmovups %zmm0, 8+SPILL_VECTORS+0*64(%rsp)
+    vmovups %zmm1, 8+SPILL_VECTORS+1*64(%rsp)
+    vmovups %zmm2, 8+SPILL_VECTORS+2*64(%rsp)
+    vmovups %zmm3, 8+SPILL_VECTORS+3*64(%rsp)
+    vmovups %zmm4, 8+SPILL_VECTORS+4*64(%rsp)
+    vmovups %zmm5, 8+SPILL_VECTORS+5*64(%rsp)
+    vmovups %zmm6, 8+SPILL_VECTORS+6*64(%rsp)
+    vmovups %zmm7, 8+SPILL_VECTORS+7*64(%rsp)
+    retq
+END(gos__spill_vectors)
+
+FUNC(gos__fill_vectors)
+    cmpl $32, gos__vector_bytes(%rip)
+    je 1f
+    ja 2f
+    movups 8+SPILL_VECTORS+0*64(%rsp), %xmm0
+    movups 8+SPILL_VECTORS+1*64(%rsp), %xmm1
+    movups 8+SPILL_VECTORS+2*64(%rsp), %xmm2
+    movups 8+SPILL_VECTORS+3*64(%rsp), %xmm3
+    movups 8+SPILL_VECTORS+4*64(%rsp), %xmm4
+    movups 8+SPILL_VECTORS+5*64(%rsp), %xmm5
+    movups 8+SPILL_VECTORS+6*64(%rsp), %xmm6
+    movups 8+SPILL_VECTORS+7*64(%rsp), %xmm7
+    retq
+1:  vmovups 8+SPILL_VECTORS+0*64(%rsp), %ymm0
+    vmovups 8+SPILL_VECTORS+1*64(%rsp), %ymm1
+    vmovups 8+SPILL_VECTORS+2*64(%rsp), %ymm2
+    vmovups 8+SPILL_VECTORS+3*64(%rsp), %ymm3
+    vmovups 8+SPILL_VECTORS+4*64(%rsp), %ymm4
+    vmovups 8+SPILL_VECTORS+5*64(%rsp), %ymm5
+    vmovups 8+SPILL_VECTORS+6*64(%rsp), %ymm6
+    vmovups 8+SPILL_VECTORS+7*64(%rsp), %ymm7
+    retq
+2:  vmovups 8+SPILL_VECTORS+0*64(%rsp), %zmm0
+    vmovups 8+SPILL_VECTORS+1*64(%rsp), %zmm1
+    vmovups 8+SPILL_VECTORS+2*64(%rsp), %zmm2
+    vmovups 8+SPILL_VECTORS+3*64(%rsp), %zmm3
+    vmovups 8+SPILL_VECTORS+4*64(%rsp), %zmm4
+    vmovups 8+SPILL_VECTORS+5*64(%rsp), %zmm5
+    vmovups 8+SPILL_VECTORS+6*64(%rsp), %zmm6
+    vmovups 8+SPILL_VECTORS+7*64(%rsp), %zmm7
+    retq
+END(gos__fill_vectors)
+
+NO_EXECUTABLE_STACK
+.section .note.GNU-split-stack, "", @progbits
+.section .note.GNU-no-split-stack, "", @progbits

@@ -1,0 +1,147 @@
+/*
+ * state.h: the three structures that assembly and C share: the task's header, the deep region's header and what a
+ * thread knows. Offsets are asserted below; sizes are part of the memory picture in stack/stack.h.
+ */
+#ifndef GOS_ARCH_STATE_H
+#define GOS_ARCH_STATE_H
+
+#define GOS_TASK_SP 0
+#define GOS_TASK_LIMIT 8
+#define GOS_TASK_REGION 16
+#define GOS_TASK_BASE_LIMIT 24
+#define GOS_TASK_RESULT 48
+#define GOS_TASK_SIZE 64
+
+#define GOS_REGION_LIMIT 0
+#define GOS_REGION_UNCHECKED_LIMIT 8
+#define GOS_REGION_PLAIN 24
+
+#define GOS_THREAD_TASK 0
+#define GOS_THREAD_SYSTEM_SP 8
+#define GOS_THREAD_SPARE 16
+#define GOS_THREAD_IN_RUNTIME 24
+#define GOS_THREAD_LOCKED 28
+#define GOS_THREAD_PREEMPT 32
+
+/* glibc's tcbhead_t.__private_ss, reserved for split stacks: the word that every checked prologue compares with. */
+#define GOS_LIMIT_WORD 0x70
+
+/* A limit that every stack pointer is below: the next checked prologue calls __morestack. */
+#define GOS_POISON -1
+
+/* Largest frame that __morestack places on a fresh region without asking C. */
+#define GOS_FAST_FRAME 8192
+
+/*
+ * What may be pushed on a task's stack below the deepest frame that a check let pass, all told (GOS_BELOW_FRAME):
+ * a runtime entry: its return address and the saved registers; __morestack: the return addresses of the function
+ * whose prologue failed and into that prologue, rbp, and three words of scratch.
+ */
+#define GOS_ENTRY_BYTES 64
+#define GOS_MORESTACK_BYTES 48
+
+#ifndef __ASSEMBLER__
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/config.h"
+
+typedef struct gos__task gos__task;
+typedef struct gos__region gos__region;
+typedef struct gos__thread gos__thread;
+struct gos__worker;
+
+/* What a task is doing, which is to say who may touch its stack. */
+enum gos__state {
+    GOS_FREE,     /* nobody's: on a free list */
+    GOS_RUNNING,  /* the thread whose `task` it is */
+    GOS_READY,    /* in exactly one run queue; its registers are saved */
+    GOS_PARKED,   /* in a wait list, or about to be under that list's lock; whoever takes it out makes it ready */
+};
+
+/* Why a task is parked, for dumps. */
+enum gos__wait { GOS_WAIT_NONE, GOS_WAIT_SEND, GOS_WAIT_RECV, GOS_WAIT_SLEEP, GOS_WAIT_MUTEX, GOS_WAIT_GROUP };
+
+/* Kinds of stack a task starts on. */
+enum gos__kind { GOS_NURSERY, GOS_PAGED };
+
+/* At the top of the task's first stack, which grows down from here. */
+struct gos__task {
+    void *sp;              /* saved context (arch/ctx.h) while not running */
+    uintptr_t limit;       /* the limit word while it runs */
+    gos__region *region;   /* innermost deep region; NULL: on the nursery */
+    uintptr_t base_limit;  /* the limit word on the first stack */
+    gos__task *next;       /* link of the run queue, free list or wait list it is in */
+    void *elem;            /* parked in a channel: the element to copy from or to */
+    int32_t result;        /* what the call that parked returns */
+    uint8_t state;         /* enum gos__state */
+    uint8_t wait;          /* enum gos__wait */
+    uint8_t kind;          /* enum gos__kind */
+    uint8_t unused;
+    void (*entry)(void *); /* the function it was started with */
+};
+
+/* At the top of a region, whose stack grows down from here. */
+struct gos__region {
+    uintptr_t limit;           /* the limit word while on this region */
+    uintptr_t unchecked_limit; /* at or above it, unchecked code has room */
+    gos__region *prev;         /* the region its borrower was on; NULL: the nursery */
+    uint32_t plain;            /* 1: prev is NULL and limit is the first step: it may go straight to the spare slot */
+    uint32_t is_large;         /* of GOS_MAXSTACK rather than GOS_REGION_SIZE */
+    uintptr_t bottom;          /* lowest usable address, above the guard */
+    gos__region *next;         /* link of the free list */
+    uint64_t owned;            /* 1: part of a paged task's stack: never given back on its own */
+    uint64_t unused;
+};
+
+/* One per thread, in thread-local storage. */
+struct gos__thread {
+    gos__task *task;           /* the task running on this thread; NULL: not one of ours, or none yet */
+    void *system_sp;           /* where runtime code called from a task continues on this thread's own stack */
+    gos__region *spare;        /* a plain region ready to be borrowed */
+    uint32_t in_runtime;       /* 1: this thread may be touching its worker */
+    uint32_t locked;           /* 1: another thread holds this one's worker: wait before touching it */
+    uint32_t preempt;          /* 1: the running task's slice is over */
+    uint32_t unused;
+    struct gos__worker *worker;
+    struct gos__stack_cache *cache;  /* the worker's stock of stacks, for __morestack */
+    uintptr_t *limit_word;     /* the address of this thread's limit word, for poisoning it from outside */
+};
+
+extern _Thread_local gos__thread gos__self __attribute__((visibility("hidden"), tls_model("initial-exec")));
+
+_Static_assert(offsetof(gos__task, sp) == GOS_TASK_SP, "task: sp");
+_Static_assert(offsetof(gos__task, limit) == GOS_TASK_LIMIT, "task: limit");
+_Static_assert(offsetof(gos__task, region) == GOS_TASK_REGION, "task: region");
+_Static_assert(offsetof(gos__task, base_limit) == GOS_TASK_BASE_LIMIT, "task: base_limit");
+_Static_assert(offsetof(gos__task, result) == GOS_TASK_RESULT, "task: result");
+_Static_assert(sizeof(gos__task) == GOS_TASK_SIZE, "task: one cache line");
+_Static_assert(offsetof(gos__region, limit) == GOS_REGION_LIMIT, "region: limit");
+_Static_assert(offsetof(gos__region, unchecked_limit) == GOS_REGION_UNCHECKED_LIMIT, "region: unchecked_limit");
+_Static_assert(offsetof(gos__region, plain) == GOS_REGION_PLAIN, "region: plain");
+_Static_assert(sizeof(gos__region) == 64, "region: keeps the stack below it aligned");
+_Static_assert(offsetof(gos__thread, task) == GOS_THREAD_TASK, "thread: task");
+_Static_assert(offsetof(gos__thread, system_sp) == GOS_THREAD_SYSTEM_SP, "thread: system_sp");
+_Static_assert(offsetof(gos__thread, spare) == GOS_THREAD_SPARE, "thread: spare");
+_Static_assert(offsetof(gos__thread, in_runtime) == GOS_THREAD_IN_RUNTIME, "thread: in_runtime");
+_Static_assert(offsetof(gos__thread, locked) == GOS_THREAD_LOCKED, "thread: locked");
+_Static_assert(offsetof(gos__thread, preempt) == GOS_THREAD_PREEMPT, "thread: preempt");
+_Static_assert(GOS_ENTRY_BYTES <= GOS_BELOW_FRAME, "a runtime entry fits below the deepest frame");
+_Static_assert(GOS_MORESTACK_BYTES <= GOS_BELOW_FRAME, "__morestack fits below the deepest frame");
+_Static_assert(GOS_FAST_FRAME <= GOS_FIRST_STEP - GOS_SLACK, "a fast frame fits the first step");
+
+/* Runs `task` on the calling thread, whose stack becomes the system stack, until runtime code returns NULL. */
+void gos__enter(gos__task *task);
+
+/* Where a new task's saved context continues: rbx holds the function, r12 its argument. */
+void gos__task_start(void);
+void gos__main_start(void);
+
+static inline void gos__set_limit_word(uintptr_t limit)
+{
+    __asm__ volatile("movq %0, %%fs:%c1" : : "r"(limit), "i"(GOS_LIMIT_WORD) : "memory");
+}
+
+#endif
+#endif

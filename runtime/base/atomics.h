@@ -1,0 +1,42 @@
+/*
+ * atomics.h: atomic operations with the memory order in their name; no other file spells an order.
+ *
+ * "relaxed": no ordering. "acquire"/"release": pairs named at the place of use. "seq": sequentially consistent, with
+ * the reason at the place of use. compiler_fence orders this thread's code only: its partner is a membarrier (os.h).
+ */
+#ifndef GOS_BASE_ATOMICS_H
+#define GOS_BASE_ATOMICS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define gos__load_relaxed(p) __atomic_load_n((p), __ATOMIC_RELAXED)
+#define gos__load_acquire(p) __atomic_load_n((p), __ATOMIC_ACQUIRE)
+#define gos__store_relaxed(p, v) __atomic_store_n((p), (v), __ATOMIC_RELAXED)
+#define gos__store_release(p, v) __atomic_store_n((p), (v), __ATOMIC_RELEASE)
+#define gos__exchange_acquire(p, v) __atomic_exchange_n((p), (v), __ATOMIC_ACQUIRE)
+#define gos__exchange_seq(p, v) __atomic_exchange_n((p), (v), __ATOMIC_SEQ_CST)
+#define gos__add_relaxed(p, v) __atomic_fetch_add((p), (v), __ATOMIC_RELAXED)
+#define gos__add_seq(p, v) __atomic_fetch_add((p), (v), __ATOMIC_SEQ_CST)
+#define gos__or_seq(p, v) __atomic_fetch_or((p), (v), __ATOMIC_SEQ_CST)
+#define gos__and_seq(p, v) __atomic_fetch_and((p), (v), __ATOMIC_SEQ_CST)
+#define gos__fence_seq() __atomic_thread_fence(__ATOMIC_SEQ_CST)
+#define gos__compiler_fence() __atomic_signal_fence(__ATOMIC_SEQ_CST)
+
+static inline bool gos__cas_acquire(uint32_t *p, uint32_t from, uint32_t to)
+{
+    return __atomic_compare_exchange_n(p, &from, to, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
+}
+
+static inline bool gos__cas_seq(uint32_t *p, uint32_t from, uint32_t to)
+{
+    return __atomic_compare_exchange_n(p, &from, to, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
+}
+
+/* *from is updated to the value seen when it fails. */
+static inline bool gos__cas64_seq(int64_t *p, int64_t *from, int64_t to)
+{
+    return __atomic_compare_exchange_n(p, from, to, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
+}
+
+#endif

@@ -1,0 +1,27 @@
+/* compiler.h: what the compilers offer beyond C17, under short names. */
+#ifndef GOS_BASE_COMPILER_H
+#define GOS_BASE_COMPILER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define gos__likely(x) __builtin_expect(!!(x), 1)
+#define gos__unlikely(x) __builtin_expect(!!(x), 0)
+
+#define GOS_EXPORT __attribute__((visibility("default")))
+#define GOS_NOINLINE __attribute__((noinline))
+#define GOS_ALIGNED(n) __attribute__((aligned(n)))
+
+/* Two lines: the adjacent-line prefetcher of x86 pairs them. */
+#define GOS_FALSE_SHARING 128
+
+static inline void gos__cpu_relax(void)
+{
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#else
+    __asm__ volatile("" ::: "memory");
+#endif
+}
+
+#endif

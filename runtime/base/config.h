@@ -1,0 +1,59 @@
+/* config.h: every size and limit, with the relations between them. Bytes unless said. */
+#ifndef GOS_BASE_CONFIG_H
+#define GOS_BASE_CONFIG_H
+
+/*
+ * A small checked frame is compared with the stack pointer alone, so 256 bytes below the limit must be usable by it,
+ * and below them either a leaf's red zone (128) or what a runtime entry or __morestack pushes (at most 128:
+ * GOS_ENTRY_BYTES in arch/state.h, proved there).
+ */
+#define GOS_SMALL_FRAME 256
+#define GOS_BELOW_FRAME 128
+#define GOS_SLACK (GOS_SMALL_FRAME + GOS_BELOW_FRAME)
+
+/* The first stack of a task, its header and canary included. */
+#define GOS_NURSERY_SIZE 768
+
+/* What unchecked code finds at least on a deep region before its guard. glibc's printf family takes up to 3 KiB,
+ * getaddrinfo about 12 KiB. lld adds 16 KiB itself where a frame is 256 bytes or more. */
+#define GOS_UNCHECKED_ROOM (32 * 1024)
+
+/* Deep regions: the first one that a task borrows, and the stride of paged stacks. Beyond it: one of GOS_MAXSTACK. */
+#define GOS_REGION_SIZE (64 * 1024)
+#define GOS_GUARD_SIZE 4096
+
+/* On a deep region the limit starts this far below the top and is lowered in doubling steps as calls go deeper, so
+ * that the depth reached is known when the region comes back. */
+#define GOS_FIRST_STEP (12 * 1024)
+
+/* A returned region keeps this many bytes below its top; the rest goes back to the kernel. */
+#define GOS_REGION_KEEP (16 * 1024)
+
+#define GOS_MAXSTACK_DEFAULT (64l << 20)
+#define GOS_MAXSTACK_MIN (64l << 10)
+#define GOS_MAXSTACK_MAX (1l << 30)
+
+#define GOS_MAX_PROCS 256
+
+/* Of the smaller of RAM and cgroup limit, the share beyond which no new task is started (GOS_MAXMEM overrides). */
+#define GOS_MAXMEM_PERCENT 90
+
+/* A worker's run queue; when it is full, half of it goes to the shared queue. */
+#define GOS_QUEUE_SIZE 256
+
+/* Every so many switches a worker looks at the shared queue and the timers first (Go uses 61 as well: a prime, so
+ * that it does not fall in step with a program's own period). */
+#define GOS_SHARED_PERIOD 61
+
+/* Front-of-queue hand-overs in a row before one goes to the back, so that a pair cannot starve the others. */
+#define GOS_FRONT_STREAK 64
+
+/* Freed nurseries move between workers and the shared pool in magazines of this many. */
+#define GOS_MAGAZINE 64
+
+_Static_assert((GOS_QUEUE_SIZE & (GOS_QUEUE_SIZE - 1)) == 0, "queue size is a power of two");
+_Static_assert(GOS_NURSERY_SIZE % 64 == 0, "nurseries keep headers on cache lines");
+_Static_assert(GOS_FIRST_STEP + GOS_GUARD_SIZE + GOS_SLACK < GOS_REGION_SIZE, "the first step fits");
+_Static_assert(GOS_UNCHECKED_ROOM + GOS_GUARD_SIZE + 16384 <= GOS_REGION_SIZE, "unchecked code fits a region");
+
+#endif

@@ -1,0 +1,85 @@
+#include "base/env.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "base/config.h"
+
+int64_t gos__parse_size(const char *text)
+{
+    if (*text < '0' || *text > '9')
+        return -1;
+    char *end;
+    errno = 0;
+    long long n = strtoll(text, &end, 10);
+    int shift = 0;
+    switch (*end) {
+    case 'k': case 'K': shift = 10; end++; break;
+    case 'm': case 'M': shift = 20; end++; break;
+    case 'g': case 'G': shift = 30; end++; break;
+    default: break;
+    }
+    if (errno || *end || n > (INT64_MAX >> shift))
+        return -1;
+    return (int64_t)n << shift;
+}
+
+/* The size in variable `name`, within [low, high]; `fallback` when it is not set. */
+static int64_t size_from(const char *name, int64_t low, int64_t high, int64_t fallback)
+{
+    const char *text = getenv(name);
+    if (!text)
+        return fallback;
+    int64_t n = gos__parse_size(text);
+    if (n < low || n > high)
+        gos__die("%s=%.40s: expected a number from %lld to %lld (k, m and g are understood)", name, text,
+                 (long long)low, (long long)high);
+    return n;
+}
+
+static bool *debug_flag(gos__env *env, const char *word, size_t len)
+{
+    const struct { const char *name; bool *flag; } flags[] = {
+        { "paged", &env->paged },
+        { "nobind", &env->nobind },
+        { "stats", &env->stats },
+    };
+    for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)
+        if (strlen(flags[i].name) == len && !strncmp(flags[i].name, word, len))
+            return flags[i].flag;
+    return NULL;
+}
+
+static void parse_debug(gos__env *env)
+{
+    const char *word = getenv("GOS_DEBUG");
+    while (word && *word) {
+        size_t len = strcspn(word, ",");
+        bool *flag = debug_flag(env, word, len);
+        if (!flag)
+            gos__die("GOS_DEBUG: unknown word \"%.*s\": expected a comma list of paged, nobind, stats",
+                     len < 40 ? (int)len : 40, word);
+        *flag = true;
+        word += len + (word[len] == ',');
+    }
+}
+
+static gos__env env;
+
+static void parse(void)
+{
+    env.procs = (int)size_from("GOS_PROCS", 1, GOS_MAX_PROCS, 0);
+    env.maxstack = size_from("GOS_MAXSTACK", GOS_MAXSTACK_MIN, GOS_MAXSTACK_MAX, GOS_MAXSTACK_DEFAULT);
+    env.maxmem = size_from("GOS_MAXMEM", 1 << 20, INT64_MAX, 0);
+    parse_debug(&env);
+}
+
+const gos__env *gos__env_get(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, parse);
+    return &env;
+}

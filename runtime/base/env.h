@@ -1,0 +1,22 @@
+/* env.h: the environment variables, read once. Nonsense ends the program with one line and status 2. */
+#ifndef GOS_BASE_ENV_H
+#define GOS_BASE_ENV_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef struct gos__env {
+    int procs;        /* GOS_PROCS, 0: not given */
+    int64_t maxstack; /* GOS_MAXSTACK, bytes */
+    int64_t maxmem;   /* GOS_MAXMEM, bytes, 0: not given */
+    bool paged;       /* GOS_DEBUG=paged: every task on a paged stack */
+    bool nobind;      /* GOS_DEBUG=nobind: workers are not bound to CPUs */
+    bool stats;       /* GOS_DEBUG=stats: counters on standard error when gos_run ends */
+} gos__env;
+
+const gos__env *gos__env_get(void);
+
+/* A size in bytes with an optional k, m or g (powers of 1024); -1 when `text` is not one. */
+int64_t gos__parse_size(const char *text);
+
+#endif

@@ -1,0 +1,41 @@
+/*
+ * spin.h: a lock for critical sections of some tens of nanoseconds, held only by runtime code on system stacks and
+ * never across a switch. A holder that the kernel preempts is waited for with sched_yield.
+ */
+#ifndef GOS_BASE_SPIN_H
+#define GOS_BASE_SPIN_H
+
+#include <sched.h>
+
+#include "base/atomics.h"
+#include "base/compiler.h"
+
+typedef uint32_t gos__spin; /* 0: free */
+
+static inline bool gos__spin_trylock(gos__spin *lock)
+{
+    return !gos__load_relaxed(lock) && !gos__exchange_acquire(lock, 1u); /* pairs with the release in unlock */
+}
+
+static GOS_NOINLINE __attribute__((unused)) void gos__spin_wait(gos__spin *lock)
+{
+    for (int spins = 0; !gos__spin_trylock(lock); spins++) {
+        if (spins < 100)
+            gos__cpu_relax();
+        else
+            sched_yield();
+    }
+}
+
+static inline void gos__spin_lock(gos__spin *lock)
+{
+    if (gos__unlikely(gos__exchange_acquire(lock, 1u)))
+        gos__spin_wait(lock);
+}
+
+static inline void gos__spin_unlock(gos__spin *lock)
+{
+    gos__store_release(lock, 0u);
+}
+
+#endif

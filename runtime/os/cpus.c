@@ -1,0 +1,76 @@
+#include "os/os.h"
+
+#include <hwloc.h>
+#include <pthread.h>
+#include <stdio.h>
+
+#include "base/check.h"
+
+static hwloc_topology_t topology;
+static hwloc_cpuset_t usable; /* NULL: hwloc could not tell */
+
+static void load(void)
+{
+    if (hwloc_topology_init(&topology))
+        return;
+    /* Only cores and PUs matter here; reading less of /sys makes the start quicker. */
+    hwloc_topology_set_all_types_filter(topology, HWLOC_TYPE_FILTER_KEEP_STRUCTURE);
+    hwloc_topology_set_io_types_filter(topology, HWLOC_TYPE_FILTER_KEEP_NONE);
+    if (hwloc_topology_load(topology))
+        return;
+    usable = hwloc_bitmap_dup(hwloc_topology_get_allowed_cpuset(topology));
+    hwloc_cpuset_t affinity = hwloc_bitmap_alloc();
+    if (usable && affinity && !hwloc_get_cpubind(topology, affinity, HWLOC_CPUBIND_PROCESS))
+        hwloc_bitmap_and(usable, usable, affinity);
+    hwloc_bitmap_free(affinity);
+}
+
+static void load_once(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, load);
+}
+
+/* CPU quota of this group (cgroup v2 in its own namespace, else v1), rounded up to whole CPUs; 0: none. */
+static int quota(void)
+{
+    long long amount = -1, period = 0;
+    FILE *file = fopen("/sys/fs/cgroup/cpu.max", "re");
+    if (file) {
+        if (fscanf(file, "%lld %lld", &amount, &period) != 2)
+            amount = -1; /* "max" */
+        fclose(file);
+    } else {
+        file = fopen("/sys/fs/cgroup/cpu/cpu.cfs_quota_us", "re");
+        FILE *per = fopen("/sys/fs/cgroup/cpu/cpu.cfs_period_us", "re");
+        if (!file || !per || fscanf(file, "%lld", &amount) != 1 || fscanf(per, "%lld", &period) != 1)
+            amount = -1;
+        if (file)
+            fclose(file);
+        if (per)
+            fclose(per);
+    }
+    return amount > 0 && period > 0 ? (int)((amount + period - 1) / period) : 0;
+}
+
+int gos__cpu_count(void)
+{
+    load_once();
+    int count = usable ? hwloc_bitmap_weight(usable) : 1;
+    int allowed = quota();
+    if (allowed && allowed < count)
+        count = allowed;
+    return count > 0 ? count : 1;
+}
+
+void gos__cpu_bind(int index)
+{
+    load_once();
+    int count = usable ? hwloc_get_nbobjs_inside_cpuset_by_type(topology, usable, HWLOC_OBJ_PU) : 0;
+    if (index >= count)
+        return;
+    hwloc_obj_t pu = hwloc_get_obj_inside_cpuset_by_type(topology, usable, HWLOC_OBJ_PU, (unsigned)index);
+    /* Binding is an optimisation: a kernel or sandbox that refuses it costs speed, not correctness. */
+    if (pu)
+        (void)hwloc_set_cpubind(topology, pu->cpuset, HWLOC_CPUBIND_THREAD);
+}

@@ -1,0 +1,53 @@
+#include "os/os.h"
+
+#include <errno.h>
+#include <linux/futex.h>
+#include <linux/membarrier.h>
+#include <pthread.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/atomics.h"
+#include "base/check.h"
+
+int64_t gos__clock_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+void gos__futex_wait(uint32_t *word, uint32_t expected, int64_t deadline)
+{
+    struct timespec until = { .tv_sec = deadline / 1000000000, .tv_nsec = deadline % 1000000000 };
+    /* WAIT_BITSET takes an absolute CLOCK_MONOTONIC time, so a wait that is repeated does not stretch. */
+    syscall(SYS_futex, word, FUTEX_WAIT_BITSET | FUTEX_PRIVATE_FLAG, expected, deadline == INT64_MAX ? NULL : &until,
+            NULL, FUTEX_BITSET_MATCH_ANY);
+}
+
+void gos__futex_wake(uint32_t *word, int count)
+{
+    syscall(SYS_futex, word, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, count, NULL, NULL, 0);
+}
+
+static bool membarrier_ready;
+
+static void membarrier_register(void)
+{
+    membarrier_ready = !syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0);
+}
+
+bool gos__membarrier_works(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, membarrier_register);
+    return membarrier_ready;
+}
+
+void gos__membarrier(void)
+{
+    gos__fence_seq(); /* the kernel fences the other threads and, on its way, this one: said here for readers */
+    if (gos__membarrier_works() && syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0))
+        gos__fatal("membarrier failed after registration: errno %d", errno);
+}

@@ -1,0 +1,80 @@
+/*
+ * os.h: the one door to the kernel. No other folder includes sys/mman.h, linux/futex.h or hwloc.h.
+ *
+ * Sizes and addresses handed to vm functions are multiples of the page size unless said. Calls that cannot fail for
+ * a correct caller end the program when they do; the others give 0 or -errno.
+ */
+#ifndef GOS_OS_OS_H
+#define GOS_OS_OS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* ---- virtual memory (vm.c) ---- */
+
+/* Address space without memory behind it, not accessible; NULL when refused. */
+void *gos__vm_reserve(size_t size);
+void gos__vm_release(void *start, size_t size);
+
+/* Makes reserved pages usable, zero when first touched, never huge pages. -ENOMEM: limits (RLIMIT_AS, maps). */
+int gos__vm_commit(void *start, size_t size);
+
+/* Gives the memory of committed pages back; they stay usable and read as zero. */
+void gos__vm_discard(void *start, size_t size);
+
+/* Makes every access to one committed page a fault. Without MADV_GUARD_INSTALL (Linux 6.13) this costs two kernel
+ * mappings, and -ENOMEM comes at vm.max_map_count. */
+int gos__vm_guard(void *page);
+
+size_t gos__vm_page_size(void);
+
+/* ---- limits (limits.c) ---- */
+
+/* Bytes that all of this process may come to use: a share of the smaller of RAM and cgroup limit. */
+int64_t gos__memory_limit(int percent);
+
+/* Resident bytes of this process now (about a microsecond); 0 when /proc is not there. */
+int64_t gos__memory_resident(void);
+
+/* Address space still allowed by RLIMIT_AS; INT64_MAX without a limit. */
+int64_t gos__address_space_left(void);
+
+/* ---- waiting (futex.c) ---- */
+
+/* Sleeps while *word == expected, until woken, at most until `deadline` (gos__clock_ns; INT64_MAX: for ever). May
+ * return early. */
+void gos__futex_wait(uint32_t *word, uint32_t expected, int64_t deadline);
+void gos__futex_wake(uint32_t *word, int count);
+
+/* Monotonic nanoseconds. */
+int64_t gos__clock_ns(void);
+
+/* After it returns, every other thread of the process has passed a full memory fence since the call. The partner of
+ * a compiler fence on a hot path. */
+void gos__membarrier(void);
+
+/* False when the kernel refuses membarrier: hot paths then need a fence of their own. */
+bool gos__membarrier_works(void);
+
+/* ---- processors (cpus.c, by hwloc) ---- */
+
+/* CPUs this process may use: affinity, cpuset and the cgroup's CPU quota considered; at least 1. */
+int gos__cpu_count(void);
+
+/* Binds the calling thread to the index-th of those CPUs, neighbours in the topology adjacent; nothing when there
+ * are fewer. */
+void gos__cpu_bind(int index);
+
+/* ---- faults (fault.c) ---- */
+
+/* Calls `explain` (on the signal stack) with the faulting address before a SIGSEGV or SIGBUS takes its course: the
+ * former action, which by default ends the process by that signal. */
+void gos__fault_install(void (*explain)(void *address));
+void gos__fault_restore(void);
+
+/* Makes [base, base + size) the calling thread's signal stack; NULL: none. */
+void gos__signal_stack(void *base, size_t size);
+size_t gos__signal_stack_size(void);
+
+#endif

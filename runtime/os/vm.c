@@ -1,0 +1,59 @@
+#include "os/os.h"
+
+#include <errno.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/atomics.h"
+#include "base/check.h"
+
+/* Linux 6.13; not yet in Debian 12's headers. */
+#ifndef MADV_GUARD_INSTALL
+#define MADV_GUARD_INSTALL 102
+#endif
+
+size_t gos__vm_page_size(void)
+{
+    return (size_t)sysconf(_SC_PAGESIZE);
+}
+
+void *gos__vm_reserve(size_t size)
+{
+    void *start = mmap(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    return start == MAP_FAILED ? NULL : start;
+}
+
+void gos__vm_release(void *start, size_t size)
+{
+    if (munmap(start, size))
+        gos__fatal("munmap of %zu bytes failed: errno %d", size, errno);
+}
+
+int gos__vm_commit(void *start, size_t size)
+{
+    if (mprotect(start, size, PROT_READ | PROT_WRITE))
+        return -errno;
+    /* A huge page under a sparse stack would cost 2 MiB for a few KiB. EINVAL: a kernel without huge pages. */
+    (void)madvise(start, size, MADV_NOHUGEPAGE);
+    return 0;
+}
+
+void gos__vm_discard(void *start, size_t size)
+{
+    if (madvise(start, size, MADV_DONTNEED))
+        gos__fatal("madvise(MADV_DONTNEED) of %zu bytes failed: errno %d", size, errno);
+}
+
+int gos__vm_guard(void *page)
+{
+    static uint32_t no_guard_install; /* a hint: set once the kernel said EINVAL */
+    size_t size = gos__vm_page_size();
+    if (!gos__load_relaxed(&no_guard_install)) {
+        if (!madvise(page, size, MADV_GUARD_INSTALL))
+            return 0;
+        if (errno != EINVAL)
+            return -errno;
+        gos__store_relaxed(&no_guard_install, 1u);
+    }
+    return mprotect(page, size, PROT_NONE) ? -errno : 0;
+}

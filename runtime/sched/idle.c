@@ -1,0 +1,212 @@
+/* idle.c: what a worker does without work of its own: look around, steal, sleep. Protocols: worker.h. */
+#include "base/check.h"
+#include "os/os.h"
+#include "sched/worker.h"
+
+/* A thief's patience: a lone task in the queue of a worker that keeps switching will be run there at once, so it is
+ * taken only when the worker stayed on one task for this long. Go waits 3 us as well before it steals runnext. */
+#define LONE_TASK_NS 3000
+
+/* Fruitless looking around before a worker sleeps: a wake-up through the kernel takes about 5 us on both sides. */
+#define SEARCH_NS 20000
+
+bool gos__worker_lock(gos__worker *victim)
+{
+    if (!gos__spin_trylock(&victim->lock)) /* T1 */
+        return false;
+    gos__thread *thread = victim->thread;
+    if (!thread)
+        return true;
+    gos__store_relaxed(&thread->locked, 1u); /* T2 */
+    gos__membarrier();                       /* T3 */
+    for (int spins = 0; gos__load_acquire(&thread->in_runtime); spins++) { /* T4, pairs with O5 */
+        if (spins < 1000) {
+            gos__cpu_relax();
+            continue;
+        }
+        /* The owner sleeps or was preempted in the runtime: give up rather than wait for it. */
+        gos__store_release(&thread->locked, 0u);
+        gos__spin_unlock(&victim->lock);
+        return false;
+    }
+    return true;
+}
+
+void gos__worker_unlock(gos__worker *victim)
+{
+    if (victim->thread)
+        gos__store_release(&victim->thread->locked, 0u); /* T6, pairs with the acquire in O3 */
+    gos__spin_unlock(&victim->lock);
+}
+
+/* Half of the victim's tasks, from the back; the last of them is returned to be run. */
+static gos__task *steal(gos__worker *thief, gos__worker *victim)
+{
+    if (!gos__worker_lock(victim))
+        return NULL;
+    uint32_t n = victim->back - victim->front;
+    uint32_t take = (n + 1) / 2;
+    gos__task *task = NULL;
+    if (take) {
+        uint32_t from = victim->back - take;
+        for (uint32_t i = 0; i + 1 < take; i++)
+            gos__push_back(thief, victim->queue[(from + i) & (GOS_QUEUE_SIZE - 1)]);
+        task = victim->queue[(victim->back - 1) & (GOS_QUEUE_SIZE - 1)];
+        gos__store_relaxed(&victim->back, from);
+        victim->wake_credit = 4;
+        thief->steals++;
+        thief->stolen_tasks += take;
+    }
+    gos__worker_unlock(victim);
+    return task;
+}
+
+/* What a thief remembers of its victims between two looks. */
+typedef struct sighting {
+    uint32_t tick;
+    int64_t since; /* when `tick` was first seen; 0: never */
+} sighting;
+
+static bool worth_stealing(gos__worker *victim, sighting *seen, int64_t now)
+{
+    uint32_t n = gos__queue_length(victim);
+    if (n > 1)
+        return true;
+    uint32_t tick = gos__load_relaxed(&victim->tick);
+    if (!n || !seen->since || seen->tick != tick) {
+        *seen = (sighting){ .tick = tick, .since = now };
+        return false;
+    }
+    return now - seen->since >= LONE_TASK_NS;
+}
+
+static gos__task *steal_somewhere(gos__worker *worker, sighting *seen, int64_t now)
+{
+    uint32_t n = gos__rt->made;
+    uint32_t at = gos__rng_below(&worker->rng, n);
+    for (uint32_t i = 0; i < n; i++, at = at + 1 == n ? 0 : at + 1) {
+        gos__worker *victim = gos__rt->workers[at];
+        if (victim == worker || !worth_stealing(victim, &seen[at], now))
+            continue;
+        gos__task *task = steal(worker, victim);
+        if (task)
+            return task;
+    }
+    return NULL;
+}
+
+/* Looks everywhere for a while. */
+static gos__task *search(gos__worker *worker, int64_t *next_timer)
+{
+    static _Thread_local sighting seen[GOS_MAX_PROCS];
+    gos__runtime *rt = gos__rt;
+    int64_t start = gos__clock_ns(), now = start;
+    for (uint32_t i = 0; i < rt->made; i++)
+        seen[i].since = 0;
+    gos__task *task = NULL;
+    gos__add_seq(&rt->searching, 1u);
+    do {
+        *next_timer = gos__timers_run(worker);
+        if (worker->back != worker->front) {
+            task = worker->queue[worker->front & (GOS_QUEUE_SIZE - 1)];
+            gos__store_relaxed(&worker->front, worker->front + 1);
+        } else {
+            task = gos__shared_take(worker);
+        }
+        if (!task)
+            task = steal_somewhere(worker, seen, now);
+        if (task || gos__load_relaxed(&worker->quit))
+            break;
+        for (int i = 0; i < 20; i++)
+            gos__cpu_relax();
+        now = gos__clock_ns();
+    } while (now - start < SEARCH_NS && rt->made > 1);
+    /* The last searcher that found something lets another one look: there may be more. */
+    if (gos__add_seq(&rt->searching, -1u) == 1 && task && (gos__queue_length(worker) || gos__load_relaxed(&rt->shared_n)))
+        gos__wake_one(worker);
+    return task;
+}
+
+static bool work_anywhere(const gos__worker *worker)
+{
+    gos__runtime *rt = gos__rt;
+    if (gos__load_relaxed(&rt->shared_n) || gos__load_relaxed(&worker->quit))
+        return true;
+    for (uint32_t i = 0; i < rt->made; i++)
+        if (rt->workers[i] != worker && gos__queue_length(rt->workers[i]) > 1)
+            return true;
+    return false;
+}
+
+static void clear_idle(gos__worker *worker)
+{
+    uint32_t bit = 1u << worker->index % 32;
+    if (gos__and_seq(&gos__rt->idle[worker->index / 32], ~bit) & bit)
+        gos__add_seq(&gos__rt->idle_n, -1u);
+}
+
+/* Sleeps until woken or until `deadline`. The owner is outside the runtime meanwhile, so thieves may look. */
+static void doze(gos__worker *worker, int64_t deadline)
+{
+    gos__runtime *rt = gos__rt;
+    gos__stack_cache_trim(&worker->stacks);
+    worker->wake_credit = 4;
+    gos__store_relaxed(&worker->futex, 0u);
+    gos__or_seq(&rt->idle[worker->index / 32], 1u << worker->index % 32); /* I1 */
+    gos__add_seq(&rt->idle_n, 1u);
+    gos__membarrier(); /* I2 */
+    if (!work_anywhere(worker)) { /* I3 */
+        gos__store_release(&gos__self.in_runtime, 0u);
+        gos__futex_wait(&worker->futex, 0, deadline); /* I4 */
+        gos__wait_unlocked();
+    }
+    clear_idle(worker);
+    if (gos__unlikely(gos__load_relaxed(&rt->monitor))) {
+        gos__store_release(&rt->monitor, 0u);
+        gos__futex_wake(&rt->monitor, 1);
+    }
+}
+
+gos__task *gos__find(gos__worker *worker)
+{
+    for (;;) {
+        int64_t next_timer;
+        gos__task *task = search(worker, &next_timer);
+        if (task)
+            return task;
+        if (gos__load_relaxed(&worker->quit)) {
+            gos__retire(worker);
+            return NULL;
+        }
+        doze(worker, next_timer);
+    }
+}
+
+/* worker: who submits, or NULL: a foreign thread. A single waiting task is most often the partner that runs as soon
+ * as the submitter parks, so waking somebody for it is rationed. */
+void gos__wake_one(gos__worker *worker)
+{
+    gos__runtime *rt = gos__rt;
+    if (gos__load_relaxed(&rt->searching))
+        return;
+    if (worker && gos__queue_length(worker) < 2 && !gos__load_relaxed(&rt->shared_n)) {
+        if (!worker->wake_credit)
+            return;
+        worker->wake_credit--;
+    }
+    for (uint32_t word = 0; word < GOS_MAX_PROCS / 32; word++) {
+        uint32_t bits = gos__load_relaxed(&rt->idle[word]);
+        if (!bits)
+            continue;
+        uint32_t bit = bits & -bits;
+        if (!(gos__and_seq(&rt->idle[word], ~bit) & bit))
+            continue; /* somebody else woke it */
+        gos__add_seq(&rt->idle_n, -1u);
+        gos__worker *sleeper = rt->workers[word * 32 + (uint32_t)__builtin_ctz(bit)];
+        gos__store_release(&sleeper->futex, 1u);
+        gos__futex_wake(&sleeper->futex, 1);
+        if (worker)
+            worker->wakes++;
+        return;
+    }
+}

@@ -1,0 +1,84 @@
+/* sched.c: parking, readying and choosing: what runs at every switch. */
+#include "base/check.h"
+#include "os/os.h"
+#include "sched/worker.h"
+
+gos__runtime *gos__rt;
+
+/* Every GOS_SHARED_PERIOD switches: sleepers that are due, then the shared queue, so that neither starves behind a
+ * busy local queue. */
+static GOS_NOINLINE gos__task *periodic(gos__worker *worker)
+{
+    worker->wake_credit = 4;
+    gos__timers_run(worker);
+    return gos__shared_take(worker);
+}
+
+gos__task *gos__next(gos__worker *worker)
+{
+    gos__self.preempt = 0;
+    if (gos__unlikely(gos__load_relaxed(&worker->quit))) {
+        gos__retire(worker);
+        return NULL;
+    }
+    if (gos__unlikely(++worker->tick % GOS_SHARED_PERIOD == 0)) {
+        gos__task *task = periodic(worker);
+        if (task)
+            return task;
+    }
+    uint32_t front = worker->front;
+    if (gos__likely(worker->back != front)) {
+        gos__task *task = worker->queue[front & (GOS_QUEUE_SIZE - 1)];
+        gos__store_relaxed(&worker->front, front + 1);
+        __builtin_prefetch(worker->queue[(front + 1) & (GOS_QUEUE_SIZE - 1)]);
+        return task;
+    }
+    return gos__find(worker);
+}
+
+gos__task *gos__park(gos__task *self)
+{
+    gos__stack_verify(self);
+    gos__worker *worker = gos__self.worker;
+    worker->parks++;
+    return gos__next(worker);
+}
+
+void gos__ready(gos__task *task, bool hand_over)
+{
+    gos__assert(task->state == GOS_PARKED);
+    gos__worker *worker = gos__self.worker;
+    task->state = GOS_READY;
+    if (gos__unlikely(!worker)) {
+        gos__shared_push(task, task, 1);
+        gos__wake_one(NULL);
+        return;
+    }
+    if (hand_over && worker->streak++ < GOS_FRONT_STREAK) {
+        gos__push_front(worker, task);
+    } else {
+        worker->streak = 0;
+        gos__push_back(worker, task);
+    }
+    gos__compiler_fence(); /* S2, partner: the membarrier of I2 */
+    if (gos__unlikely(gos__load_relaxed(&gos__rt->idle_n)))
+        gos__wake_one(worker);
+}
+
+GOS_NOINLINE void gos__wait_unlocked(void)
+{
+    gos__thread *self = &gos__self;
+    for (;;) {
+        gos__store_release(&self->in_runtime, 0u);
+        for (int spins = 0; gos__load_acquire(&self->locked); spins++) {
+            if (spins < 200)
+                gos__cpu_relax();
+            else
+                sched_yield();
+        }
+        gos__store_relaxed(&self->in_runtime, 1u);
+        gos__compiler_fence(); /* O2, partner: the membarrier of T3 */
+        if (!gos__load_acquire(&self->locked))
+            return;
+    }
+}

@@ -1,0 +1,226 @@
+/* task.c: what the public functions about tasks do, on the system stack (arch/entry_x86_64.S calls them). */
+#include "sched/task.h"
+
+#include <errno.h>
+
+#include "arch/ctx.h"
+#include "base/check.h"
+#include "base/env.h"
+#include "os/os.h"
+#include "sched/worker.h"
+
+static enum gos__kind kind_for(gos__worker *worker, void (*fn)(void *))
+{
+    if (worker->kind_entry != fn) {
+        worker->kind_entry = fn;
+        worker->kind = gos__kind_of(fn);
+    }
+    return worker->kind;
+}
+
+/* A task on a free stack. Its saved context lies at the very top, so that the function starts with an aligned stack. */
+static void task_init(gos__task *task, void (*start)(void), void (*fn)(void *), void *arg)
+{
+    uintptr_t top = (uintptr_t)task;
+    task->region = NULL;
+    if (task->kind == GOS_PAGED) {
+        task->region = (gos__region *)task - 1;
+        top = (uintptr_t)task->region;
+    }
+    gos__ctx *ctx = (gos__ctx *)top - 1;
+    ctx->mxcsr = GOS_CTX_MXCSR_DEFAULT;
+    ctx->fpucw = GOS_CTX_FPUCW_DEFAULT;
+    ctx->rbx = (uint64_t)fn;
+    ctx->r12 = (uint64_t)arg;
+    ctx->rip = (uint64_t)start;
+    task->sp = ctx;
+    task->limit = task->base_limit;
+    task->entry = fn;
+    task->elem = NULL;
+}
+
+gos__task *gos__task_new(gos__worker *worker, void (*start)(void), void (*fn)(void *), void *arg)
+{
+    gos__task *task = gos__stack_alloc(&worker->stacks, kind_for(worker, fn));
+    if (gos__likely(task != NULL)) {
+        task_init(task, start, fn, arg);
+        worker->spawned++;
+    }
+    return task;
+}
+
+/* The new task runs at once and its parent waits in front of the queue: a burst of short tasks then reuses one warm
+ * stack, and what a thief takes first is the oldest parent, with the most work behind it. */
+gos__task *gos__go(void (*fn)(void *), void *arg, void *unused, gos__task *self)
+{
+    (void)unused;
+    gos__require(fn != NULL, "gos_go: fn is NULL");
+    gos__worker *worker = gos__self.worker;
+    gos__task *task = gos__task_new(worker, gos__task_start, fn, arg);
+    if (gos__unlikely(!task)) {
+        self->result = -ENOMEM;
+        return self;
+    }
+    /* Floating-point control is inherited, as by a thread. */
+    const gos__ctx *parent = self->sp;
+    gos__ctx *child = task->sp;
+    child->mxcsr = parent->mxcsr;
+    child->fpucw = parent->fpucw;
+    self->result = 0;
+    self->state = GOS_READY;
+    gos__push_front(worker, self);
+    gos__compiler_fence(); /* S2, partner: the membarrier of I2 */
+    if (gos__unlikely(gos__load_relaxed(&gos__rt->idle_n)))
+        gos__wake_one(worker);
+    task->state = GOS_RUNNING;
+    return task;
+}
+
+/* Stacks for tasks started by threads that are not ours; under gos__rt_lock. */
+static gos__stack_cache foreign_stacks;
+
+void gos__foreign_reset(void)
+{
+    foreign_stacks = (gos__stack_cache){ .regions = NULL };
+}
+
+int gos__go_foreign(void (*fn)(void *), void *arg)
+{
+    gos__require(fn != NULL, "gos_go: fn is NULL");
+    gos__spin_lock(&gos__rt_lock);
+    gos__runtime *rt = gos__rt;
+    int result = -EPERM;
+    if (rt && !gos__load_relaxed(&rt->stopping)) {
+        gos__task *task = gos__stack_alloc(&foreign_stacks, gos__kind_of(fn));
+        result = task ? 0 : -ENOMEM;
+        if (task) {
+            task_init(task, gos__task_start, fn, arg);
+            gos__store_relaxed(&rt->foreign_spawned, rt->foreign_spawned + 1);
+            task->state = GOS_READY;
+            gos__shared_push(task, task, 1);
+            gos__wake_one(NULL);
+        }
+    }
+    gos__spin_unlock(&gos__rt_lock);
+    return result;
+}
+
+gos__task *gos__yield(void *a, void *b, void *c, gos__task *self)
+{
+    (void)a, (void)b, (void)c;
+    gos__stack_verify(self);
+    gos__worker *worker = gos__self.worker;
+    self->state = GOS_READY;
+    gos__push_back(worker, self);
+    return gos__next(worker);
+}
+
+gos__task *gos__exit(void *a, void *b, void *c, gos__task *self)
+{
+    (void)a, (void)b, (void)c;
+    gos__worker *worker = gos__self.worker;
+    gos__stack_verify(self);
+    if (gos__unlikely(self->region != NULL))
+        gos__regions_drop(self);
+    worker->ended++;
+    gos__stack_free(&worker->stacks, self);
+    return gos__next(worker);
+}
+
+gos__task *gos__main_returned(intptr_t result, void *b, void *c, gos__task *self)
+{
+    gos__runtime *rt = gos__rt;
+    rt->result = (int)result;
+    gos__store_release(&rt->stopping, 1u);
+    gos__store_release(&rt->done, 1u);
+    gos__futex_wake(&rt->done, 1);
+    gos__self.worker->quit = 1; /* nothing else is to begin on this worker */
+    return gos__exit(NULL, b, c, self);
+}
+
+gos__task *gos__sleep(int64_t ns, void *b, void *c, gos__task *self)
+{
+    if (ns <= 0)
+        return gos__yield(NULL, b, c, self);
+    int64_t now = gos__clock_ns();
+    int64_t when = ns < INT64_MAX - now ? now + ns : INT64_MAX;
+    self->state = GOS_PARKED;
+    self->wait = GOS_WAIT_SLEEP;
+    gos__require(gos__timer_add(gos__self.worker, when, self), "gos_sleep: no memory for a timer");
+    return gos__park(self);
+}
+
+static int clamp_procs(int n)
+{
+    return n < GOS_MAX_PROCS ? n : GOS_MAX_PROCS;
+}
+
+static void request_procs(gos__runtime *rt, gos__task *request, int n)
+{
+    request->result = clamp_procs(n);
+    gos__spin_lock(&rt->lock);
+    request->next = rt->procs_requests;
+    gos__store_relaxed(&rt->procs_requests, request);
+    gos__spin_unlock(&rt->lock);
+    gos__futex_wake(&rt->done, 1); /* the monitor looks */
+    gos__store_release(&rt->monitor, 0u);
+    gos__futex_wake(&rt->monitor, 1);
+}
+
+/* The monitor changes the number, since it is on no worker itself. */
+gos__task *gos__procs(intptr_t n, void *b, void *c, gos__task *self)
+{
+    (void)b, (void)c;
+    gos__runtime *rt = gos__rt;
+    if ((int)n <= 0) {
+        self->result = (int32_t)rt->procs;
+        return self;
+    }
+    self->state = GOS_PARKED;
+    self->wait = GOS_WAIT_NONE;
+    self->elem = NULL;
+    gos__store_relaxed(&gos__procs_asked, (uint32_t)clamp_procs((int)n));
+    request_procs(rt, self, (int)n);
+    return gos__park(self);
+}
+
+int gos__procs_foreign(int n)
+{
+    gos__spin_lock(&gos__rt_lock);
+    gos__runtime *rt = gos__rt;
+    uint32_t asked = gos__load_relaxed(&gos__procs_asked);
+    const gos__env *env = gos__env_get();
+    int former = rt ? (int)rt->procs : asked ? (int)asked : env->procs ? env->procs : gos__cpu_count();
+    if (n > 0)
+        gos__store_relaxed(&gos__procs_asked, (uint32_t)clamp_procs(n));
+    uint32_t served = 0;
+    gos__task request = { .elem = &served };
+    bool wait = rt && n > 0;
+    if (wait)
+        request_procs(rt, &request, n);
+    gos__spin_unlock(&gos__rt_lock);
+    while (wait && !gos__load_acquire(&served))
+        gos__futex_wait(&served, 0, INT64_MAX);
+    return wait ? request.result : former;
+}
+
+long gos__ntasks(void)
+{
+    gos__runtime *rt = gos__load_acquire(&gos__rt);
+    if (!rt)
+        return 0;
+    int64_t n = gos__load_relaxed(&rt->foreign_spawned);
+    for (uint32_t i = 0; i < gos__load_acquire(&rt->made); i++)
+        n += gos__load_relaxed(&rt->workers[i]->spawned) - gos__load_relaxed(&rt->workers[i]->ended);
+    return (long)n;
+}
+
+int64_t gos__now(void)
+{
+    return gos__clock_ns();
+}
+
+_Noreturn void gos__outside(const char *name)
+{
+    gos__fatal("%s called outside a task", name);
+}

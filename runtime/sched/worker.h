@@ -1,0 +1,174 @@
+/*
+ * worker.h: the worker (the right to run tasks, with its queue), the shared state of a run, and the protocols.
+ *
+ * Biased worker lock
+ *   A worker's fields are plain memory, touched only by who holds it. Its own thread holds it nearly always and pays
+ *   no atomic operation; another thread (a thief) pays a membarrier.
+ *
+ *     owner, entering the runtime                  thief
+ *     O1  in_runtime = 1                           T1  take worker->lock (one thief at a time)
+ *     O2  compiler fence (T3 makes it a real one)  T2  locked = 1
+ *     O3  locked? then in_runtime = 0, wait,       T3  membarrier
+ *         start again at O1                        T4  wait until in_runtime == 0
+ *     O4  use the worker                           T5  use the worker
+ *     O5  in_runtime = 0 (release)                 T6  locked = 0 (release), release worker->lock
+ *
+ *   Either O1 is seen by T4, which then waits for O5, or O3 comes after T3 and sees T2. Without membarrier(2) the
+ *   owner would need a full fence at O2; gos_run refuses to use more than one worker then.
+ *
+ * Sleeping and waking
+ *     submitter                                    worker going idle
+ *     S1  put the task into a queue                I1  set own bit in idle mask
+ *     S2  compiler fence (I2 makes it a real one)  I2  membarrier
+ *     S3  idle mask empty? then done               I3  look into all queues once more; found: clear bit, go on
+ *     S4  clear a bit, wake that worker            I4  sleep on own futex word
+ *
+ *   Either I3 sees S1 or S3 sees I1. The shared queue's own lock is a full fence for tasks that come in that way.
+ */
+#ifndef GOS_SCHED_WORKER_H
+#define GOS_SCHED_WORKER_H
+
+#include <pthread.h>
+
+#include "base/spin.h"
+#include "base/config.h"
+#include "base/rng.h"
+#include "stack/stack.h"
+
+/* A parked sleeper. */
+typedef struct gos__timer {
+    int64_t when;
+    gos__task *task;
+} gos__timer;
+
+typedef struct gos__worker {
+    gos__stack_cache stacks;
+
+    /* Run queue: front is popped. Hand-overs and spawning parents are put in front, the rest at the back; thieves
+     * take from the back. */
+    uint32_t front, back; /* free-running; back - front tasks */
+    uint32_t tick;        /* switches, for the periodic look at the shared queue */
+    uint32_t streak;      /* tasks put in front since one went to the back */
+    uint32_t wake_credit; /* idle workers that may still be woken for a single waiting task */
+    gos__task *queue[GOS_QUEUE_SIZE];
+
+    gos__timer *timers; /* binary heap by `when` */
+    uint32_t timers_n, timers_room;
+
+    int64_t spawned, ended;
+    int64_t steals, stolen_tasks, wakes, parks;
+    void (*kind_entry)(void *); /* the last function looked at, and the kind of stack it gets */
+    enum gos__kind kind;
+    gos__rng rng;
+
+    /* Shared with thieves and wakers. */
+    GOS_ALIGNED(GOS_FALSE_SHARING) gos__spin lock;
+    gos__thread *thread; /* whose TLS holds in_runtime and locked; NULL: none runs it */
+    uint32_t futex;      /* 1: woken */
+    uint32_t index;
+    pthread_t pthread;
+    uint32_t quit;       /* 1: its thread shall end at the next switch */
+    uint32_t left;       /* futex: 1 when its thread touches the run no more */
+    uint32_t seen_tick;  /* the monitor's last look */
+    int64_t seen_since;
+} gos__worker;
+
+/* One run of the runtime. */
+typedef struct gos__runtime {
+    /* Read at every switch, written rarely. */
+    uint32_t stopping;  /* the main task has returned: every worker's `quit` follows */
+    uint32_t procs;     /* workers in use: 0 .. procs-1 */
+    uint32_t idle[GOS_MAX_PROCS / 32];
+    uint32_t idle_n;
+    uint32_t searching; /* workers looking for work */
+    uint32_t monitor;   /* futex: 1 while the monitor sleeps without a deadline */
+
+    GOS_ALIGNED(GOS_FALSE_SHARING) gos__spin lock; /* the shared queue */
+    gos__task *shared_first, *shared_last;
+    uint32_t shared_n;
+    int64_t foreign_spawned;
+
+    gos__task *procs_requests; /* tasks that wait for a number of workers, their `result`; under lock */
+
+    int result;        /* of the main function */
+    uint32_t done;     /* futex: 1 when the main task has returned */
+    int (*fn)(void *);
+    void *arg;
+    gos__worker *workers[GOS_MAX_PROCS];
+    uint32_t made;     /* workers that exist */
+} gos__runtime;
+
+extern gos__runtime *gos__rt; /* NULL: nothing runs */
+
+/* Held by a foreign thread while it uses gos__rt, so that the run does not end under it. */
+extern gos__spin gos__rt_lock;
+
+/* By gos_procs, for the next run; 0: not asked. */
+extern uint32_t gos__procs_asked;
+
+/* ---- queue.c ---- */
+void gos__push_back(gos__worker *worker, gos__task *task);
+void gos__push_front(gos__worker *worker, gos__task *task);
+void gos__shared_push(gos__task *first, gos__task *last, uint32_t count);
+gos__task *gos__shared_take(gos__worker *worker);
+
+/* ---- sched.c ---- */
+
+/* The task to run next on this thread's worker; NULL: the run is over. */
+gos__task *gos__next(gos__worker *worker);
+
+/* Parks `self`, already in a wait list whose lock the caller has just released: the next task. */
+gos__task *gos__park(gos__task *self);
+
+/* Makes a parked task runnable, from any thread. `hand_over`: the caller is likely to park soon. */
+void gos__ready(gos__task *task, bool hand_over);
+
+/* Waits until no thief holds this thread's worker (O3). */
+void gos__wait_unlocked(void);
+
+/* Wakes an idle worker if there is one and none is searching already. */
+void gos__wake_one(gos__worker *worker);
+
+/* ---- idle.c ---- */
+gos__task *gos__find(gos__worker *worker);
+bool gos__worker_lock(gos__worker *victim);
+void gos__worker_unlock(gos__worker *victim);
+
+/* ---- task.c ---- */
+
+/* A task that will run fn(arg) through `start`, not yet in any queue; NULL at the memory limit. */
+gos__task *gos__task_new(gos__worker *worker, void (*start)(void), void (*fn)(void *), void *arg);
+
+/* Forgets the stacks that foreign threads had in stock. */
+void gos__foreign_reset(void);
+
+/* ---- run.c ---- */
+
+int gos__run(int (*fn)(void *), void *arg);
+
+/* Ends this thread's part: its queue, timers and stocks go where others find them. */
+void gos__retire(gos__worker *worker);
+int gos__start_worker(gos__worker *worker);
+gos__worker *gos__worker_new(uint32_t index);
+/* Ends the thread of a worker and waits for it; false at the deadline. Not from a worker. */
+bool gos__worker_stop(gos__worker *worker, int64_t deadline);
+
+/* ---- monitor.c ---- */
+
+/* Watches the workers until the main task has returned; on the thread that called gos_run. */
+void gos__monitor(gos__runtime *rt);
+
+/* Ends the slice of the task that runs on this worker, at its next checked prologue. */
+void gos__preempt(gos__worker *worker);
+
+/* ---- timer.c ---- */
+bool gos__timer_add(gos__worker *worker, int64_t when, gos__task *task);
+/* Readies what is due; returns when the next is, or INT64_MAX. */
+int64_t gos__timers_run(gos__worker *worker);
+
+static inline uint32_t gos__queue_length(const gos__worker *worker)
+{
+    return gos__load_relaxed(&worker->back) - gos__load_relaxed(&worker->front);
+}
+
+#endif

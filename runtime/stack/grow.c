@@ -1,0 +1,183 @@
+/* grow.c: the slow half of __morestack, on the system stack: extend, borrow, give back, or call it an overflow. */
+#include <string.h>
+#include <unistd.h>
+
+#include "base/check.h"
+#include "base/env.h"
+#include "stack/stack.h"
+
+_Thread_local gos__thread gos__self;
+
+/* Width of the vector registers that can carry arguments, for gos__spill_vectors. */
+uint32_t gos__vector_bytes = 16;
+
+__attribute__((constructor)) static void measure_vectors(void)
+{
+    __builtin_cpu_init();
+    if (__builtin_cpu_supports("avx512f"))
+        gos__vector_bytes = 64;
+    else if (__builtin_cpu_supports("avx"))
+        gos__vector_bytes = 32;
+}
+
+static bool contains(const gos__region *region, uintptr_t sp)
+{
+    return sp >= region->bottom && sp <= (uintptr_t)region;
+}
+
+static bool on_nursery(const gos__task *task, uintptr_t sp)
+{
+    return task->kind == GOS_NURSERY && sp <= (uintptr_t)task && sp > (uintptr_t)task - GOS_NURSERY_SIZE;
+}
+
+static void set_region(gos__task *task, gos__region *region)
+{
+    task->region = region;
+    task->limit = region ? region->limit : task->base_limit;
+}
+
+static void pop(gos__task *task)
+{
+    gos__region *region = task->region;
+    set_region(task, region->prev);
+    if (!gos__self.spare && !region->is_large && region->limit == gos__region_first_limit(region)) {
+        region->prev = NULL;
+        region->plain = 1;
+        gos__self.spare = region;
+    } else {
+        gos__region_free(gos__self.cache, region);
+    }
+}
+
+/* Gives back every region above the stack that `sp` is on: the one just left, and those that a longjmp or a throw
+ * jumped out of. */
+static void pop_to(gos__task *task, uintptr_t sp)
+{
+    while (task->region && !task->region->owned && !contains(task->region, sp))
+        pop(task);
+}
+
+void gos__regions_drop(gos__task *task)
+{
+    while (task->region && !task->region->owned)
+        pop(task);
+}
+
+static _Noreturn void overflow(const gos__task *task, uintptr_t sp)
+{
+    uintptr_t low = task->region ? task->region->bottom : (uintptr_t)task + GOS_TASK_SIZE - GOS_NURSERY_SIZE;
+    uintptr_t high = task->region ? (uintptr_t)task->region : (uintptr_t)task;
+    gos__warn("task stack exceeds %lld-byte limit", (long long)gos__env_get()->maxstack);
+    gos__warn("sp=%#lx stack=[%#lx, %#lx]", (unsigned long)sp, (unsigned long)low, (unsigned long)high);
+    static const char last[] = "fatal error: stack overflow\n";
+    _exit(write(STDERR_FILENO, last, sizeof last - 1) < 0 ? 3 : 2);
+}
+
+/* Lowers the limit in place, by doubling the depth, until a frame fits; false when it never does. */
+static bool extend(gos__region *region, uintptr_t frame_end)
+{
+    uintptr_t lowest = region->bottom + GOS_SLACK;
+    if (frame_end < lowest)
+        return false;
+    uintptr_t depth = (uintptr_t)region - region->limit;
+    while ((uintptr_t)region - depth > frame_end)
+        depth *= 2;
+    uintptr_t limit = (uintptr_t)region - depth;
+    region->limit = depth > (uintptr_t)region - lowest ? lowest : limit;
+    region->plain = 0;
+    return true;
+}
+
+/* Room without changing stacks? */
+static bool fits_here(gos__task *task, uintptr_t frame, bool unchecked, uintptr_t sp)
+{
+    gos__region *region = task->region;
+    if (!region)
+        return !unchecked && sp >= frame + task->base_limit;
+    if (unchecked && sp < region->unchecked_limit + frame)
+        return false;
+    if (sp < frame + region->limit) {
+        if (sp < frame || !extend(region, sp - frame))
+            return false;
+        gos__self.cache->extensions++;
+    }
+    set_region(task, region);
+    return true;
+}
+
+static gos__region *borrow(gos__task *task, uintptr_t need, uintptr_t sp)
+{
+    bool large = task->region || need > GOS_REGION_SIZE - GOS_GUARD_SIZE - sizeof(gos__region);
+    if (large && (uint64_t)need > (uint64_t)gos__env_get()->maxstack)
+        overflow(task, sp);
+    if (task->region && task->region->is_large)
+        overflow(task, sp);
+    gos__region *region = large ? NULL : gos__self.spare;
+    if (region)
+        gos__self.spare = NULL;
+    else
+        region = gos__region_alloc(gos__self.cache, large);
+    if (!region)
+        gos__die("fatal error: no memory for a deeper task stack: raise GOS_MAXMEM, vm.max_map_count or RLIMIT_AS, "
+                 "or lower GOS_MAXSTACK");
+    region->prev = task->region;
+    region->plain = !region->prev && !large;
+    gos__self.cache->borrows++;
+    gos__self.cache->large_borrows += large;
+    return region;
+}
+
+/*
+ * frame: bytes that the function needs; arguments: bytes of stack arguments above left_sp, where its return address
+ * lies. Returns 0: there is room where we are; else the new stack pointer, the arguments copied above it.
+ */
+uintptr_t gos__grow(uintptr_t frame, uintptr_t arguments, uintptr_t unchecked, uintptr_t left_sp)
+{
+    gos__task *task = gos__self.task;
+    pop_to(task, left_sp);
+    uintptr_t room_at = 0;
+    bool ours = task->region ? contains(task->region, left_sp) : on_nursery(task, left_sp);
+    /* A stack that is not ours (makecontext, a signal handler): its owner sees to the room. */
+    if (ours && !fits_here(task, frame, unchecked, left_sp)) {
+        uintptr_t copied = (arguments + 15) & ~(uintptr_t)15;
+        uintptr_t need = copied + frame + (unchecked ? GOS_UNCHECKED_ROOM : GOS_SLACK) + GOS_SMALL_FRAME;
+        gos__region *region = borrow(task, need, left_sp);
+        room_at = (uintptr_t)region - copied;
+        if (room_at - frame < region->limit && !extend(region, room_at - frame))
+            overflow(task, left_sp);
+        memcpy((void *)room_at, (void *)(left_sp + 8), arguments);
+        set_region(task, region);
+    }
+    gos__set_limit_word(task->limit);
+    return room_at;
+}
+
+/* A place on the task's own stacks for the registers spilled at a preempted prologue, with room to call gos_yield
+ * below it; they are copied there. */
+void *gos__preempt_at(uintptr_t left_sp, const void *spill, size_t size)
+{
+    /* Below left_sp, __morestack's own words stay untouched. */
+    uintptr_t kept = GOS_MORESTACK_BYTES + 16;
+    uintptr_t top = gos__grow(kept + size + GOS_SMALL_FRAME, 0, 0, left_sp);
+    uintptr_t at = ((top ? top : left_sp - kept) - size) & ~(uintptr_t)15;
+    memcpy((void *)at, spill, size);
+    return (void *)at;
+}
+
+/* After the body returned to a function whose return address is at left_sp. */
+void gos__shrink(uintptr_t left_sp)
+{
+    gos__task *task = gos__self.task;
+    if (task->region && task->region->owned)
+        return;
+    pop(task);
+    pop_to(task, left_sp);
+    gos__set_limit_word(task->limit);
+}
+
+_Noreturn void gos__canary_broken(const gos__task *task)
+{
+    gos__fatal("fatal error: unchecked code called through a pointer overran the %d-byte stack of a task started with "
+               "%p: compile it with -fsplit-stack, or run with GOS_DEBUG=paged", GOS_NURSERY_SIZE,
+               (void *)(uintptr_t)task->entry);
+}

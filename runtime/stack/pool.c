@@ -1,0 +1,373 @@
+/* pool.c: the reservation, carved into stacks and regions; free ones in magazines that workers exchange. */
+#include <errno.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "base/env.h"
+#include "base/spin.h"
+#include "os/os.h"
+#include "stack/stack.h"
+
+#define PAGE GOS_GUARD_SIZE
+#define COMMIT_STEP (1l << 20)
+#define REGIONS_KEPT 32
+#define LARGE_FIRST_STEP (64 * 1024)
+#define SIGNAL_STACKS 16384
+
+/* One part of the reservation: slots of one size, carved upwards. */
+typedef struct arena {
+    gos__spin lock;
+    uintptr_t base, carved, committed, end;
+    size_t stride;
+    void *free; /* magazines of stacks (linked by elem), or single regions (linked by next) */
+} arena;
+
+static struct pool {
+    uintptr_t base;
+    size_t size;
+    int64_t memory_limit;
+    arena stacks[2];     /* by kind */
+    arena regions[2];    /* deep, large */
+    arena signals;
+} pool;
+
+static size_t round_up(size_t n, size_t to)
+{
+    return (n + to - 1) / to * to;
+}
+
+/* Lays the parts out for a scale in [0, 1] given as 1/2^halvings of what could ever be of use; returns the size. */
+static size_t lay_out(uintptr_t base, int halvings)
+{
+    size_t memory = round_up((size_t)pool.memory_limit, COMMIT_STEP) >> halvings;
+    size_t large = round_up((size_t)gos__env_get()->maxstack + GOS_REGION_SIZE, GOS_REGION_SIZE);
+    size_t signal = round_up(gos__signal_stack_size() + PAGE, PAGE);
+    struct { arena *part; size_t stride, size; } parts[] = {
+        { &pool.stacks[GOS_NURSERY], GOS_NURSERY_SIZE, memory },
+        { &pool.stacks[GOS_PAGED], GOS_REGION_SIZE, memory / PAGE * GOS_REGION_SIZE },
+        { &pool.regions[0], GOS_REGION_SIZE, memory / PAGE * GOS_REGION_SIZE },
+        { &pool.regions[1], large, ((size_t)1 << 43) >> halvings },
+        { &pool.signals, signal, signal * (SIGNAL_STACKS >> (halvings < 10 ? halvings : 10)) },
+    };
+    uintptr_t at = base;
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        size_t size = round_up(parts[i].size, COMMIT_STEP);
+        *parts[i].part = (arena){ .base = at, .carved = at, .committed = at, .end = at + size, .stride = parts[i].stride };
+        at += size;
+    }
+    return at - base;
+}
+
+int gos__stacks_open(void)
+{
+    const gos__env *env = gos__env_get();
+    pool.memory_limit = env->maxmem ? env->maxmem : gos__memory_limit(GOS_MAXMEM_PERCENT);
+    /* Under RLIMIT_AS half of what is left is for the program's own mappings. */
+    int64_t room = gos__address_space_left();
+    for (int halvings = 0; halvings < 40; halvings++) {
+        size_t size = lay_out(0, halvings);
+        if (size < (size_t)COMMIT_STEP * 8 || (room != INT64_MAX && size > (size_t)room / 2))
+            continue;
+        void *base = gos__vm_reserve(size);
+        if (base) {
+            pool.base = (uintptr_t)base;
+            pool.size = lay_out(pool.base, halvings);
+            return 0;
+        }
+    }
+    return -ENOMEM;
+}
+
+void gos__stacks_close(bool abandoned)
+{
+    if (!abandoned)
+        gos__vm_release((void *)pool.base, pool.size);
+    pool.base = 0;
+    pool.size = 0;
+}
+
+/* Takes `bytes` (a multiple of the stride) off the uncarved part; 0 when the space or the memory limit is reached.
+ * The lock is held. */
+static uintptr_t carve(arena *part, size_t bytes)
+{
+    uintptr_t start = part->carved;
+    if (bytes > part->end - start)
+        return 0;
+    if (start + bytes > part->committed) {
+        size_t step = round_up(start + bytes - part->committed, COMMIT_STEP);
+        if (step > part->end - part->committed)
+            step = part->end - part->committed;
+        /* Asked, not met: the kernel would let us map on and kill the process later. */
+        if (gos__memory_resident() + COMMIT_STEP > pool.memory_limit)
+            return 0;
+        if (gos__vm_commit((void *)part->committed, step))
+            return 0;
+        part->committed += step;
+    }
+    part->carved += bytes;
+    return start;
+}
+
+static void region_init(gos__region *region, uintptr_t slot, bool large, bool owned)
+{
+    uintptr_t bottom = slot + PAGE;
+    *region = (gos__region){
+        .unchecked_limit = bottom + GOS_UNCHECKED_ROOM,
+        .bottom = bottom,
+        .is_large = large,
+        .plain = !large && !owned,
+        .owned = owned,
+    };
+    region->limit = owned ? bottom + GOS_SLACK : gos__region_first_limit(region);
+}
+
+uintptr_t gos__region_first_limit(const gos__region *region)
+{
+    return (uintptr_t)region - (region->is_large ? LARGE_FIRST_STEP : GOS_FIRST_STEP);
+}
+
+static gos__task *nursery_init(uintptr_t slot)
+{
+    *(uint64_t *)slot = GOS_CANARY;
+    gos__task *task = (gos__task *)(slot + GOS_NURSERY_SIZE - GOS_TASK_SIZE);
+    task->kind = GOS_NURSERY;
+    task->base_limit = slot + GOS_SLACK;
+    return task;
+}
+
+static gos__task *paged_init(uintptr_t slot)
+{
+    if (gos__vm_guard((void *)slot))
+        return NULL;
+    gos__task *task = (gos__task *)(slot + GOS_REGION_SIZE - GOS_TASK_SIZE);
+    gos__region *region = (gos__region *)task - 1;
+    region_init(region, slot, false, true);
+    task->kind = GOS_PAGED;
+    task->region = region;
+    task->base_limit = region->limit;
+    return task;
+}
+
+/* A magazine of new stacks, linked; fewer near a limit; NULL at it. */
+static gos__task *carve_stacks(arena *part, enum gos__kind kind, int32_t *count)
+{
+    int32_t want = kind == GOS_NURSERY ? GOS_MAGAZINE : GOS_MAGAZINE / 8;
+    uintptr_t start = carve(part, want * part->stride);
+    gos__task *list = NULL;
+    *count = 0;
+    for (int32_t i = want - 1; start && i >= 0; i--) {
+        uintptr_t slot = start + (uintptr_t)i * part->stride;
+        gos__task *task = kind == GOS_NURSERY ? nursery_init(slot) : paged_init(slot);
+        if (!task)
+            continue;
+        task->next = list;
+        list = task;
+        ++*count;
+    }
+    return list;
+}
+
+static gos__task *refill(gos__stack_cache *cache, enum gos__kind kind)
+{
+    arena *part = &pool.stacks[kind];
+    gos__task *list = cache->full[kind];
+    int32_t count = GOS_MAGAZINE;
+    cache->full[kind] = NULL;
+    if (!list) {
+        gos__spin_lock(&part->lock);
+        list = part->free;
+        if (list)
+            part->free = list->elem;
+        else
+            list = carve_stacks(part, kind, &count);
+        gos__spin_unlock(&part->lock);
+    }
+    cache->loaded[kind] = list;
+    cache->loaded_n[kind] = count;
+    return list;
+}
+
+gos__task *gos__stack_alloc(gos__stack_cache *cache, enum gos__kind kind)
+{
+    gos__task *task = cache->loaded[kind];
+    if (gos__unlikely(!task)) {
+        task = refill(cache, kind);
+        if (!task)
+            return NULL;
+    }
+    cache->loaded[kind] = task->next;
+    cache->loaded_n[kind]--;
+    return task;
+}
+
+static void push_magazine(arena *part, gos__task *list)
+{
+    gos__spin_lock(&part->lock);
+    list->elem = part->free;
+    part->free = list;
+    gos__spin_unlock(&part->lock);
+}
+
+void gos__stack_free(gos__stack_cache *cache, gos__task *task)
+{
+    enum gos__kind kind = task->kind;
+    if (gos__unlikely(cache->loaded_n[kind] >= GOS_MAGAZINE)) {
+        if (cache->full[kind])
+            push_magazine(&pool.stacks[kind], cache->full[kind]);
+        cache->full[kind] = cache->loaded[kind];
+        cache->loaded[kind] = NULL;
+        cache->loaded_n[kind] = 0;
+    }
+    task->state = GOS_FREE;
+    task->next = cache->loaded[kind];
+    cache->loaded[kind] = task;
+    cache->loaded_n[kind]++;
+}
+
+gos__region *gos__region_alloc(gos__stack_cache *cache, bool large)
+{
+    gos__region **stock = large ? &cache->large : &cache->regions;
+    gos__region *region = *stock;
+    if (region) {
+        *stock = region->next;
+        cache->regions_n -= !large;
+        return region;
+    }
+    arena *part = &pool.regions[large];
+    gos__spin_lock(&part->lock);
+    region = part->free;
+    if (region) {
+        part->free = region->next;
+    } else {
+        uintptr_t slot = carve(part, part->stride);
+        if (slot && !gos__vm_guard((void *)slot)) {
+            region = (gos__region *)(slot + part->stride - sizeof *region);
+            region_init(region, slot, large, false);
+        }
+    }
+    gos__spin_unlock(&part->lock);
+    return region;
+}
+
+/* Gives the pages back that lie deeper than a task usually goes. */
+static void discard(gos__region *region)
+{
+    uintptr_t keep = (uintptr_t)region & ~(uintptr_t)(PAGE - 1);
+    keep -= GOS_REGION_KEEP - PAGE;
+    if (region->limit != gos__region_first_limit(region) || region->is_large)
+        gos__vm_discard((void *)region->bottom, keep - region->bottom);
+    region->limit = gos__region_first_limit(region);
+    region->plain = !region->is_large;
+    region->prev = NULL;
+}
+
+static void region_to_pool(gos__region *region)
+{
+    arena *part = &pool.regions[region->is_large];
+    gos__spin_lock(&part->lock);
+    region->next = part->free;
+    part->free = region;
+    gos__spin_unlock(&part->lock);
+}
+
+void gos__region_free(gos__stack_cache *cache, gos__region *region)
+{
+    if (region->is_large && !cache->large) {
+        /* Kept with its pages: who recursed deep once often does so again. An idle worker gives them back. */
+        region->limit = gos__region_first_limit(region);
+        region->next = NULL;
+        cache->large = region;
+        return;
+    }
+    discard(region);
+    if (!region->is_large && cache->regions_n < REGIONS_KEPT) {
+        region->next = cache->regions;
+        cache->regions = region;
+        cache->regions_n++;
+    } else {
+        region_to_pool(region);
+    }
+}
+
+void gos__stack_cache_trim(gos__stack_cache *cache)
+{
+    gos__region *region = cache->large;
+    if (region) {
+        cache->large = NULL;
+        discard(region);
+        region_to_pool(region);
+    }
+}
+
+void gos__stack_cache_flush(gos__stack_cache *cache)
+{
+    gos__stack_cache_trim(cache);
+    while (cache->regions) {
+        gos__region *region = cache->regions;
+        cache->regions = region->next;
+        region_to_pool(region);
+    }
+    cache->regions_n = 0;
+    for (int kind = 0; kind < 2; kind++) {
+        if (cache->full[kind])
+            push_magazine(&pool.stacks[kind], cache->full[kind]);
+        if (cache->loaded[kind] && cache->loaded_n[kind] == GOS_MAGAZINE)
+            push_magazine(&pool.stacks[kind], cache->loaded[kind]);
+        else
+            while (cache->loaded[kind]) { /* a part magazine goes as magazines of one */
+                gos__task *task = cache->loaded[kind];
+                cache->loaded[kind] = task->next;
+                task->next = NULL;
+                push_magazine(&pool.stacks[kind], task);
+            }
+        cache->full[kind] = NULL;
+        cache->loaded[kind] = NULL;
+        cache->loaded_n[kind] = 0;
+    }
+}
+
+void *gos__signal_stack_alloc(size_t *size)
+{
+    arena *part = &pool.signals;
+    *size = part->stride - PAGE;
+    gos__spin_lock(&part->lock);
+    void **base = part->free;
+    if (base) {
+        part->free = *base;
+    } else {
+        uintptr_t slot = carve(part, part->stride);
+        if (slot && !gos__vm_guard((void *)slot))
+            base = (void **)(slot + PAGE);
+    }
+    gos__spin_unlock(&part->lock);
+    return base;
+}
+
+void gos__signal_stack_free(void *base)
+{
+    arena *part = &pool.signals;
+    gos__spin_lock(&part->lock);
+    *(void **)base = part->free;
+    part->free = base;
+    gos__spin_unlock(&part->lock);
+}
+
+/* Whether `at` lies on a guard page of this part, and then the end of the stack above it. */
+static bool on_guard(const arena *part, uintptr_t at, uintptr_t *top)
+{
+    if (at < part->base || at >= part->carved || (at - part->base) % part->stride >= PAGE)
+        return false;
+    *top = at - (at - part->base) % part->stride + part->stride;
+    return true;
+}
+
+void gos__stack_explain_fault(void *address)
+{
+    uintptr_t at = (uintptr_t)address, top;
+    if (on_guard(&pool.stacks[GOS_PAGED], at, &top) || on_guard(&pool.regions[0], at, &top) ||
+        on_guard(&pool.regions[1], at, &top)) {
+        gos__warn("task stack overrun in unchecked code");
+        gos__warn("fault at %p, just below the stack that ends at %#lx", address, (unsigned long)top);
+        gos__die("fatal error: stack overflow (compile this code with -fsplit-stack to let its stack grow)");
+    }
+}

@@ -1,0 +1,97 @@
+/*
+ * stack.h: where tasks' stacks come from, and how they grow and shrink.
+ *
+ * All stacks of a run lie in one reservation, in this order of addresses, so that a limit word left over from a stack
+ * higher up (after longjmp or a C++ throw) makes a check fail, never pass, and the slow path repairs it:
+ *
+ *     nurseries | paged stacks | deep regions | large regions | signal stacks
+ *
+ *     nursery (768)                    deep region (64 KiB)              paged stack (64 KiB)
+ *     +--------------------+ high      +--------------------+            +--------------------+
+ *     | struct gos__task   | 64        | struct gos__region | 64         | struct gos__task   |
+ *     | checked frames     | 320       | stack              |            | struct gos__region |
+ *     +- - - limit - - - - +           +- - - limit - - - - +            | stack              |
+ *     | small frame, entry | 384       |  (lowered in steps)|            |                    |
+ *     | canary             | of it 8   | guard page         |            | guard page         |
+ *     +--------------------+ low       +--------------------+            +--------------------+
+ *
+ * Nurseries have no guard: checked code cannot overrun them, and the canary shows what unchecked code did.
+ * A task that parks keeps the regions it is on. Freed stacks stay typed (a nursery slot is always one), so a stale
+ * task pointer never points into somebody's frames.
+ */
+#ifndef GOS_STACK_STACK_H
+#define GOS_STACK_STACK_H
+
+#include <stdbool.h>
+
+#include "arch/state.h"
+
+/* A worker's stock of free stacks; touched only by who holds the worker. */
+typedef struct gos__stack_cache {
+    gos__task *loaded[2];   /* free stacks by kind, linked by next */
+    gos__task *full[2];     /* one whole magazine in reserve, or NULL */
+    int32_t loaded_n[2];
+    gos__region *regions;   /* plain ones */
+    int32_t regions_n;
+    gos__region *large;     /* one, with its pages still there */
+    int64_t borrows;        /* counters: regions borrowed through C, large ones, limits lowered in place */
+    int64_t large_borrows;
+    int64_t extensions;
+} gos__stack_cache;
+
+/* Reserves the address space of a run and reads the limits. -ENOMEM: not even a little is to be had. */
+int gos__stacks_open(void);
+
+/* Gives everything back. With `abandoned` set, threads may still be on stacks: nothing is, then. */
+void gos__stacks_close(bool abandoned);
+
+/* A free stack of a kind with a fresh header; NULL at the memory limit. */
+gos__task *gos__stack_alloc(gos__stack_cache *cache, enum gos__kind kind);
+void gos__stack_free(gos__stack_cache *cache, gos__task *task);
+
+/* Gives back the regions that a task holds. */
+void gos__regions_drop(gos__task *task);
+
+/* Gives unneeded memory of an idle worker's stock back to the kernel. */
+void gos__stack_cache_trim(gos__stack_cache *cache);
+/* Moves all of a stock to the shared pool. */
+void gos__stack_cache_flush(gos__stack_cache *cache);
+
+/* Ends the program when unchecked code has overrun this task's nursery. */
+static inline void gos__stack_verify(const gos__task *task);
+
+/* Which kind of stack a function may start on: checked prologue: nursery. */
+enum gos__kind gos__kind_of(void (*entry)(void *));
+
+/* A signal stack for the calling thread, *size bytes; NULL at the limit. */
+void *gos__signal_stack_alloc(size_t *size);
+void gos__signal_stack_free(void *base);
+
+/* ---- pool.c, for grow.c ---- */
+gos__region *gos__region_alloc(gos__stack_cache *cache, bool large);
+void gos__region_free(gos__stack_cache *cache, gos__region *region);
+uintptr_t gos__region_first_limit(const gos__region *region);
+
+/* Says on standard error what a faulting address means, if it is one of our guards (signal context). */
+void gos__stack_explain_fault(void *address);
+
+/* ---- called from __morestack (arch/morestack_x86_64.S) ---- */
+uintptr_t gos__grow(uintptr_t frame, uintptr_t arguments, uintptr_t unchecked, uintptr_t left_sp);
+void gos__shrink(uintptr_t left_sp);
+void *gos__preempt_at(uintptr_t left_sp, const void *spill, size_t size);
+extern uint32_t gos__vector_bytes;
+
+#define GOS_CANARY 0x676f7373616d6572u
+
+_Noreturn void gos__canary_broken(const gos__task *task);
+
+static inline void gos__stack_verify(const gos__task *task)
+{
+    if (task->kind == GOS_NURSERY) {
+        const uint64_t *canary = (const uint64_t *)((uintptr_t)task + GOS_TASK_SIZE - GOS_NURSERY_SIZE);
+        if (__builtin_expect(*canary != GOS_CANARY, 0))
+            gos__canary_broken(task);
+    }
+}
+
+#endif
