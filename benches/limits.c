@@ -131,8 +131,8 @@ void limits_explain(int error, char *why, size_t size)
         if (share(&all[i]) > share(nearest)) nearest = &all[i];
     int length = snprintf(why, size, "%s (%s)", strerrorname_np(error), strerrordesc_np(error));
     if (length < 0 || (size_t)length >= size) return;
-    snprintf(why + length, size - (size_t)length, "%s %llu of %llu of %s are used",
-             share(nearest) >= 0.9 ? ":" : ": no limit that the system shows is near, the contender's own or one shared "
-             "with others; the nearest:", (unsigned long long)nearest->used, (unsigned long long)nearest->most,
-             nearest->name);
+    const char *verdict = share(nearest) >= 0.9
+        ? "" : " no limit that shows is near, so one of the contender's own or one shared with others; nearest:";
+    snprintf(why + length, size - (size_t)length, ":%s %llu of %llu of %s are used", verdict,
+             (unsigned long long)nearest->used, (unsigned long long)nearest->most, nearest->name);
 }

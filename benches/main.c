@@ -29,7 +29,7 @@ static const bench_case cases[] = {
     { "memory", "bytes of n parked units: RSS, page tables, kernel stacks; --n", case_memory, true, true },
     { "spawn", "spawn, run and end n units, the first time (cold) and later (warm); --n", case_spawn, true, true },
     { "yield", "two units on one thread yield to each other", case_yield, true, false },
-    { "handover", "two units pass a word: on one thread (same), on two (across); --threads", case_handover, true, false },
+    { "handover", "two units pass a word on one thread (same) or two (across); --threads", case_handover, true, false },
     { "check", "calls with and without stack checks, in time", case_check, false, false },
     { "bound", "what the machine allows: raw switch, swapcontext, futex, pipe, call, clock", case_bound, false, false },
 };
@@ -72,7 +72,8 @@ static const contender *contender_named(const char *name)
     usage_error("no contender '%s': use one of %s", name, joined_names(false));
 }
 
-/* Tab-separated, for scripts: contender, name, threads at most (0: any), label, what it isolates; case, name, meaning. */
+/* Tab-separated, for scripts: "contender", name, threads at most (0: any), label, what it isolates; "case", name,
+ * meaning. */
 static void list(void)
 {
     for (int i = 0; contenders[i] != NULL; i++)
@@ -127,8 +128,8 @@ static const struct option long_options[] = {
 
 static void help(void)
 {
-    puts("usage: gosbench --case=CASE [--contender=NAME] [--n=N] [--threads=T] [--reps=R] [--launch=L] [--cap=SECONDS]\n"
-         "                [--seed=S] [--json=FILE] [--rows=FILE]\n"
+    puts("usage: gosbench --case=CASE [--contender=NAME] [--n=N] [--threads=T] [--reps=R] [--launch=L]\n"
+         "                [--cap=SECONDS] [--seed=S] [--json=FILE] [--rows=FILE]\n"
          "       gosbench --list | --topology=FILE | --callgrind-loop=LOOP --variant=plain|checked --n=ROUNDS\n"
          "cases:");
     for (int i = 0; i < CASES; i++) printf("  %-9s %s\n", cases[i].name, cases[i].meaning);

@@ -27,7 +27,7 @@ static void answer(int request)
 static bool safe(uint64_t left_at_start, int64_t end)
 {
     if (memory_left() < left_at_start / 5)
-        snprintf(stop_reason, sizeof stop_reason, "safety stop: 80 %% of the %.1f GiB of memory that were free are used",
+        snprintf(stop_reason, sizeof stop_reason, "safety stop: 80 %% of the %.1f GiB of free memory are used",
                  (double)left_at_start / (1 << 30));
     else if (clock_ns() > end)
         snprintf(stop_reason, sizeof stop_reason, "time cap: spawning took longer than %d s", cap);

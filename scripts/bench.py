@@ -175,7 +175,7 @@ class Suite:
             self.random.shuffle(jobs)    # a new order each round: no contender always follows the same one
         self.jobs = [(launch, job) for launch in sorted(rounds) for job in rounds[launch]]
         self.known = {}
-        self.child = None
+        self.unfinished = ()    # files of the launch under way
         self.failures = []
         self.env = {k: v for k, v in os.environ.items() if not k.startswith('GOS_')}
 
@@ -203,7 +203,6 @@ class Suite:
     def start(self, command, limit, env):
         """Runs a child; its exit code (None: ended for taking too long) and what it said."""
         with subprocess.Popen(command, env=env, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as child:
-            self.child = child
             try:
                 out, err = child.communicate(timeout=limit)
                 return child.returncode, out, err
@@ -214,22 +213,24 @@ class Suite:
             finally:
                 if child.poll() is None:
                     child.kill()
-                self.child = None
 
     def launch(self, launch, job):
         part = os.path.join(self.folder, 'rows.part')
-        if os.path.exists(part):
-            os.remove(part)
         name = '-'.join(str(x) for x in job.key() if x) + f'-{launch}.json'
+        output = os.path.join(self.folder, 'gbench', name)
+        self.unfinished = (part, output)
         command = [self.args.gosbench, f'--case={job.case}', f'--threads={job.threads}', f'--reps={job.reps}',
                    f'--launch={launch}', f'--seed={self.random.randrange(1 << 32)}', f"--cap={self.profile['cap']}",
-                   f'--rows={part}', f"--json={os.path.join(self.folder, 'gbench', name)}"]
+                   f'--rows={part}', f'--json={output}']
         command += [f'--contender={job.contender}'] if job.contender else []
         command += [f'--n={job.n}'] if job.n else []
         limit = 2 * self.profile['cap'] + 30
         padding = 'x' * self.random.randrange(4096)    # where the stack begins must not decide between contenders
         code, _, err = self.start(command, limit, dict(self.env, GOSBENCH_PADDING=padding))
         rows = read_rows(part)
+        self.unfinished = ()
+        if os.path.exists(output) and os.path.getsize(output) == 0:
+            os.remove(output)    # the case was not run
         if code != 0 and not any(row['status'] == 'failed' for row in rows):
             rows.append(failed_row(job, launch, why_ended(code, limit, err)))
         for row in rows if job.series else ():
@@ -377,8 +378,9 @@ def main():
     except Interrupted:
         env.update(bench_env.at_end(env), complete=False)
         bench_env.write(folder, env)
-        if os.path.exists(os.path.join(folder, 'rows.part')):
-            os.remove(os.path.join(folder, 'rows.part'))
+        for path in suite.unfinished:
+            if os.path.exists(path):
+                os.remove(path)
         print(f'\ninterrupted: finished rows are kept in {shown(folder)}; '
               f'`make plots report RESULTS={shown(folder)}` uses them')
         return 130
