@@ -163,7 +163,7 @@ FUNC(gos__enter)
     movl GOS_CTX_MXCSR(%rsp), %r13d
     movzwl GOS_CTX_FPUCW(%rsp), %r14d
     movq gos__self@gottpoff(%rip), %rbx
-    subq $8, %rsp               /* 16-byte alignment for the calls that the stubs make from here */
+    /* 8 (return address) + 56 pushed: rsp is a multiple of 16, as the calls made by the stubs from here need. */
     movq %rsp, %fs:GOS_THREAD_SYSTEM_SP(%rbx)
     movq %rdi, %rax
     jmp gos__resume
@@ -171,7 +171,6 @@ END(gos__enter)
 
 FUNC(gos__leave)
     movq %fs:GOS_THREAD_SYSTEM_SP(%rbx), %rsp
-    addq $8, %rsp
     .cfi_def_cfa %rsp, GOS_CTX_SIZE
     movq $0, %fs:GOS_THREAD_TASK(%rbx)
     movq $0, %fs:GOS_LIMIT_WORD
