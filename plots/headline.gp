@@ -7,6 +7,7 @@ do for [panel=0:1] {
     load layout.'.panel'.panel
     set lmargin at screen left + panel * (right - left + gap) / 2
     set rmargin at screen left + panel * (right - left + gap) / 2 + (right - left + gap) / 2 - gap
-    plot for [i=0:words(styles)-1] 'headline.tsv' every ::i::i using (panel ? $5 : $2):1 with points lt word(styles, i+1)+0 ps (i == us ? 1.9 : 1.5)
+    plot for [i=0:words(styles)-1] 'headline.tsv' every ::i::i using (panel ? $5 : $2):1 \
+         with points lt word(styles, i+1)+0 ps (i == us ? 1.9 : 1.5)
 }
 unset multiplot

@@ -4,14 +4,12 @@ The .tsv holds numbers only (median, interval, sample count) and stays beside th
 cannot work out by itself: ranges, ticks, and names placed so that none covers another.
 """
 import math
-import re
 from typing import NamedTuple
 
 import rows
 import stats
-
-TEXT, SMALL = 8.6, 6.9   # width in pixels of an average letter at font sizes 15 and 12
-INK, FAINT = "#222222", "#5A5A5A"
+from layout import (FAINT, INK, SMALL, call_words, count, exact, heading, log_axis, margin_for, margins,
+                    names_at_right, nanoseconds, nbytes, quote, reason, table, tick_ns, words)
 
 
 class Figure(NamedTuple):
@@ -23,172 +21,10 @@ class Figure(NamedTuple):
     parts: dict = {}
 
 
-# ---- small helpers -----------------------------------------------------------------------------------------------
-
-def quote(text):
-    """A gnuplot string: single quotes, in which nothing is expanded."""
-    return "'" + re.sub(r"[\x00-\x1f]", " ", str(text)).replace("'", "''") + "'"
-
-
-def words(values):
-    """A gnuplot word list; words with spaces keep together by double quotes."""
-    return quote(" ".join(f'"{value}"' if " " in str(value) else str(value) for value in values))
-
-
-def table(header, blocks):
-    """A .tsv with one comment line and blocks that gnuplot's `index` counts."""
-    body = "\n\n\n".join("\n".join("\t".join(cell(value) for value in line) for line in block) for block in blocks)
-    return "# " + "\t".join(header) + "\n" + body + "\n"
-
-
-def cell(value):
-    return f"{value:.6g}" if isinstance(value, float) else re.sub(r"\s", " ", str(value))
-
-
-def short(value):
-    """Three significant digits, thousands separated: 5.91, 35.2, 14,200."""
-    if value == 0:
-        return "0"
-    digits = max(0, 2 - math.floor(math.log10(abs(value))))
-    rounded = round(value, 2 - math.floor(math.log10(abs(value))))
-    return f"{rounded:,.{digits}f}"
-
-
-def exact(value):
-    """Whole numbers as such (instructions are counted, not timed), others rounded."""
-    return f"{value:,.0f}" if abs(value - round(value)) < 1e-6 else short(value)
-
-
-def time_unit(value):
-    """(factor, name) of the unit that suits a number of nanoseconds."""
-    for factor, unit in ((1e9, "s"), (1e6, "ms"), (1e3, "µs")):
-        if value >= 0.9995 * factor:
-            return factor, unit
-    return 1.0, "ns"
-
-
-def nanoseconds(value):
-    """As an engineer writes it: 12.3 ns, 1.33 µs, 14.2 ms."""
-    factor, unit = time_unit(value)
-    return f"{short(value / factor)} {unit}"
-
-
-def count(value):
-    """Powers of ten as axis ticks print them: 300, 10 k, 1 M."""
-    for factor, unit in ((1e9, " G"), (1e6, " M"), (1e3, " k")):
-        if value >= factor:
-            return f"{value / factor:g}{unit}"
-    return f"{value:g}"
-
-
-def tick_ns(value):
-    factor, unit = time_unit(value)
-    return f"{value / factor:g} {unit}"
-
-
-def nbytes(value):
-    return f"{count(value)}B" if value >= 1000 else f"{value:g} B"
-
-
-def reason(why):
-    """The limit named in a cause, short enough for a figure; the full text is in the report's table."""
-    for pattern in (r"pid_max|max_map_count|threads-max|pids\.max|memory\.max|RLIMIT_\w+|GOS_MAXMEM", r"memory|time"):
-        match = re.search(pattern, why)
-        if match:
-            return match.group()
-    return why if len(why) <= 26 else why[:25] + "…"
-
-
-def log_axis(axis, low, high, text, whole_decades=False):
-    """Range and ticks of a logarithmic axis; 1-2-5 ticks where it spans less than two decades."""
-    steps = (1,) if whole_decades or high / low >= 100 else (1, 2, 5)
-    ticks = [step * 10.0 ** power for power in range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-             for step in steps]
-    shown = ", ".join(f"{quote(text(tick))} {tick:g}" for tick in ticks if low * 0.999 <= tick <= high * 1.001)
-    return f"set {axis}range [{low:.6g}:{high:.6g}]\nset {axis}tics ({shown})\n"
-
-
-def spread(wanted, gaps, low, high):
-    """Places as near to the wanted ones as the gaps allow, in the same order. gaps[i] is the height of item i."""
-    order = sorted(range(len(wanted)), key=lambda i: wanted[i])
-    total = sum(gaps)
-    scale = min(1.0, (high - low) / total) if total else 1.0
-    heights = [gaps[i] * scale for i in order]
-    groups = []   # (sum of wanted starts of the first item, items, height): merged while they overlap
-    for item, height in zip(order, heights):
-        groups.append([wanted[item] - height / 2, 1, height])
-        while True:
-            last = groups[-1]
-            start = min(max(last[0] / last[1], low), high - last[2])
-            if len(groups) == 1 or start >= group_end(groups[-2], low, high):
-                break
-            before = groups[-2]
-            before[0] += last[0] - last[1] * before[2]
-            before[1] += last[1]
-            before[2] += last[2]
-            groups.pop()
-    places, index = [0.0] * len(wanted), 0
-    for starts, items, height in groups:
-        y = min(max(starts / items, low), high - height)
-        for _ in range(items):
-            places[order[index]] = y + heights[index] / 2
-            y += heights[index]
-            index += 1
-    return places
-
-
-def group_end(group, low, high):
-    return min(max(group[0] / group[1], low), high - group[2]) + group[2]
-
-
-def names_at_right(ends, axis, edge, width, height, top=66):
-    """Names in the right margin, each tied to the end of its line. ends: (style, x, y, name, second line, stopped)."""
-    low, high = (math.log10(bound) for bound in axis)
-    top, bottom = 1 - top / height, 66 / height   # the margins that layouts set, as screen fractions
-    panel = (top - bottom) * height
-    wanted = [(math.log10(end[2]) - low) / (high - low) for end in ends]
-    gaps = [(38 if end[4] else 22) / panel for end in ends]
-    lines = []
-    for (style, x, y, name, note, stopped), place in zip(ends, spread(wanted, gaps, -0.06, 1.06)):
-        at = bottom + place * (top - bottom)
-        lift = 8 / height if note else 0
-        bold = " Bold" if style == 1 else ""
-        lines.append(f"set arrow from first {x:.6g},{y:.6g} to screen {edge + 18 / width:.4f},{at:.4f} nohead "
-                     f"lt {style} lw 0.9 dt 3 front")
-        lines.append(f"set label {quote(name)} at screen {edge + 23 / width:.4f},{at + lift:.4f} left noenhanced "
-                     f"font 'DejaVu Sans{bold},15' tc rgb {quote('#B34700' if style == 1 else INK)} front")
-        if note:
-            lines.append(f"set label {quote(note)} at screen {edge + 23 / width:.4f},{at - 9 / height:.4f} left "
-                         f"noenhanced font 'DejaVu Sans,12' tc rgb {quote(FAINT)} front")
-        if stopped:
-            lines.append(f"set label '' at first {x:.6g},{y:.6g} point pt 2 ps 1.4 lw 3 lc rgb {quote(INK)} front")
-    return "\n".join(lines) + "\n"
-
-
-def margin_for(ends):
-    """Pixels that the names at the right need."""
-    return 34 + max(max(len(end[3]) * (TEXT + 0.6 * (end[0] == 1)), len(end[4]) * SMALL) for end in ends)
-
-
-def heading(title, subtitle, left, width, height):
-    """Title and what the y axis shows, both at the left edge, so that no text stands on its side."""
-    x = (left - 70) / width
-    return (f"set label {quote(title)} at screen {x:.4f},{1 - 20 / height:.4f} left font 'DejaVu Sans Bold,17'\n"
-            + (f"set label {quote(subtitle)} at screen {x:.4f},{1 - 45 / height:.4f} left font 'DejaVu Sans,14' "
-               f"tc rgb {quote(FAINT)}\n" if subtitle else ""))
-
-
-def margins(width, height, left, right, top=66):
-    return (f"set lmargin at screen {left / width:.4f}\nset rmargin at screen {1 - right / width:.4f}\n"
-            f"set tmargin at screen {1 - top / height:.4f}\nset bmargin at screen {66 / height:.4f}\n")
-
-
 def last_first(names):
     """Drawing order: gossamer last, so that it lies on top."""
     return [name for name in names if name != rows.US] + [name for name in names if name == rows.US]
 
-
-# ---- the figures -------------------------------------------------------------------------------------------------
 
 def memory(run):
     """Bytes per parked unit over their number, to the point where each contender stopped."""
@@ -217,23 +53,30 @@ def memory(run):
     units = [line[0] for line in points]
     layout = (heading("What does a parked unit cost, and where does each contender stop?",
                       "bytes per unit: resident memory + page tables + kernel stack", left, width, height)
-              + "set xlabel 'parked units'\n" + log_axis("x", min(units), max(max(units), min(units) * 10), count, whole_decades=True)
+              + "set xlabel 'parked units'\n" + log_axis("x", min(units), max(max(units), min(units) * 10), count, True)
               + log_axis("y", *y, nbytes) + margins(width, height, left, right)
               + names_at_right(ends, y, 1 - right / width, width, height) + f"styles = {words(styles)}\n")
     return Figure(width, height, table(("units", "bytes_per_unit", "low", "high", "samples", "contender"), blocks),
                   layout)
 
 
+def spawn_words(run):
+    """The subtitle: on how many threads."""
+    fewest = {run.threads("spawn", name)[0] for name in run.of_case("spawn") if run.threads("spawn", name)}
+    return "time per unit, " + ("one worker thread" if fewest == {1} else "fewest threads measured")
+
+
 def spawn(run):
-    """Nanoseconds to start, run and finish a unit, cold and warm side by side."""
+    """Nanoseconds to start, run and finish a unit on the fewest threads measured, cold and warm side by side."""
     width, height, left, gap, top = 960, 540, 84, 46, 96
     blocks, firsts, groups, titles, ends = [], [], [], [], {}
     for variant, title in (("cold", "cold: first touch of its memory"), ("warm", "warm: memory used before")):
         styles, first = [], len(blocks)
         for name in last_first(run.of_case("spawn")):
-            block = []
-            for n in run.sizes("spawn", contender=name, variant=variant):
-                cost = run.estimate("spawn", contender=name, variant=variant, n=n, metric="ns_per_op")
+            block, threads = [], run.threads("spawn", name)[:1]
+            for n in run.sizes("spawn", contender=name, variant=variant) if threads else []:
+                cost = run.estimate("spawn", contender=name, variant=variant, n=n, threads=threads[0],
+                                    metric="ns_per_op")
                 if cost:
                     block.append((n, cost.median, cost.low, cost.high, cost.n, name, variant))
             if block:
@@ -251,11 +94,13 @@ def spawn(run):
     ends = list(ends.values())
     right = margin_for(ends)
     units = [line[0] for line in points]
-    layout = (heading("What does it cost to start, run and finish a unit?", "time per unit", left, width, height)
-              + "set xlabel 'units started'\n" + log_axis("x", min(units), max(max(units), min(units) * 10), count, whole_decades=True)
+    layout = (heading("What does it cost to start, run and finish a unit?", spawn_words(run), left, width, height)
+              + "set xlabel 'units started'\n"
+              + log_axis("x", min(units), max(max(units), min(units) * 10), count, True)
               + log_axis("y", *y, tick_ns) + margins(width, height, left, right, top)
               + f"left = {left / width:.4f}\nright = {1 - right / width:.4f}\ngap = {gap / width:.4f}\n"
-              + f"panels = {len(firsts)}\nfirsts = {words(firsts)}\ngroups = {words(groups)}\ntitles = {words(titles)}\n")
+              + f"panels = {len(firsts)}\nfirsts = {words(firsts)}\n"
+              + f"groups = {words(groups)}\ntitles = {words(titles)}\n")
     return Figure(width, height,
                   table(("units", "ns_per_unit", "low", "high", "samples", "contender", "variant"), blocks), layout,
                   {"names": names_at_right(ends, y, 1 - right / width, width, height, top),
@@ -263,8 +108,8 @@ def spawn(run):
 
 
 # Operation -> (case, variant, gnuplot point, place within its contender's band, words)
-SWITCHES = (("yield", "", 7, 0.27, "yield, one way"), ("handover", "same", 4, 0.0, "hand-over, same thread"),
-            ("handover", "across", 9, -0.27, "hand-over, across threads"))
+SWITCHES = (("yield", "", 7, 0.27, "yield, one way"), ("handover", "same", 4, 0.0, "hand-over, one CPU"),
+            ("handover", "across", 9, -0.27, "hand-over, two CPUs"))
 # The bounds that the figure shows as lines, and all of them in words.
 BOUND_LINES = ("switch", "swapcontext", "futex-same", "futex-across")
 BOUNDS = {"call": "call and return", "switch": "raw register switch", "swapcontext": "swapcontext",
@@ -290,7 +135,8 @@ def switch(run):
         return None
     names = by_cost(run, sorted({key[0] for key in found}, key=run.contenders.index),
                     lambda name: min(cost.median for key, cost in found.items() if key[0] == name))
-    bounds = [(bound, run.estimate("bound", variant=bound, metric="ns_per_op")) for bound in BOUND_LINES]
+    bounds = [(bound, run.estimate("bound", contender=rows.RAW, variant=bound, metric="ns_per_op"))
+              for bound in BOUND_LINES]
     bounds = sorted((bound for bound in bounds if bound[1]), key=lambda bound: bound[1].median)
     width, left, right, top, bottom = 960, 40 + 8.6 * max(len(rows.label(name)) for name in names), 90, 60, 112
     head = top + 20 * len(bounds)
@@ -309,10 +155,12 @@ def switch(run):
     values = [line[0] for line in blocks] + [(0, cost.median, cost.low, cost.high) for _, cost in bounds]
     low, high = min(line[2] for line in values) / 1.5, max(line[3] for line in values) * 1.3
     for place, (bound, cost) in enumerate(bounds):
-        text += vertical(cost.median, 1 - (top + 20 * place) / height, bottom / height,
-                         f"{BOUNDS[bound]}: {nanoseconds(cost.median)}",
-                         math.log(cost.median / low) / math.log(high / low) > 0.6)
-    layout = (heading("How long does it take to pass the processor on?", "", 90, width, height) + log_axis("x", low, high, tick_ns) + f"set yrange [0.45:{len(names) + 0.55}]\n"
+        words_beside = f"{BOUNDS[bound]}: {nanoseconds(cost.median)}"
+        x = left + (width - left - right) * math.log(cost.median / low) / math.log(high / low)
+        text += vertical(cost.median, 1 - (top + 20 * place) / height, bottom / height, words_beside,
+                         x + 16 + SMALL * len(words_beside) > width)
+    layout = (heading("How long does it take to pass the processor on?", "", 90, width, height)
+              + log_axis("x", low, high, tick_ns) + f"set yrange [0.45:{len(names) + 0.55}]\n"
               + "set xlabel 'time per operation'\n" + bands(run, names)
               + f"set lmargin at screen {left / width:.4f}\nset rmargin at screen {1 - right / width:.4f}\n"
               + f"set tmargin at screen {1 - head / height:.4f}\nset bmargin at screen {bottom / height:.4f}\n"
@@ -352,7 +200,7 @@ def switch_key(found, left, width, height):
         if any(key[1:] == (case, variant) for key in found):
             lines.append(f"set label {quote(meaning)} at screen {(x + 16) / width:.4f},{20 / height:.4f} left "
                          f"font 'DejaVu Sans,14' tc rgb {quote(INK)} point pt {point} ps 1.15 lc rgb {quote(INK)} "
-                         "offset 1.2,0")
+                         "offset 1.2,-0.35")
             x += 52 + 8.4 * len(meaning)
     return "\n".join(lines) + "\n"
 
@@ -390,13 +238,14 @@ def check(run):
                 if cost:
                     y = len(variants) - place + shift
                     block.append((round(y, 2), *cost[:4], build, variant))
-                    text.append(f"set label {quote(bar_text(cost, found[metric, 'plain', variant], build))} at first "
+                    value = bar_text(cost, found[metric, "plain", variant], build, call_words(metric))
+                    text.append(f"set label {quote(value)} at first "
                                 f"{cost.high:.6g},{y:.2f} left offset 0.6,0 font 'DejaVu Sans,13' tc rgb {quote(INK)}")
             blocks.append(block)
         parts[f"panel{panel}"] = (f"set title {quote(title)}\nset xrange [0:{highest * 1.36:.6g}]\n"
                                   + "\n".join(text) + "\n")
-    names = [f"set label {quote(text)} at screen {(left - 12) / width:.4f}, first {len(variants) - place + lift} right "
-             f"font 'DejaVu Sans,{size}' tc rgb {quote(colour)}"
+    names = [f"set label {quote(text)} at screen {(left - 12) / width:.4f}, first {len(variants) - place + lift} "
+             f"right font 'DejaVu Sans,{size}' tc rgb {quote(colour)}"
              for place, variant in enumerate(variants)
              for text, lift, size, colour in ((variant, 0.14, 15, INK),
                                               (CHECK_VARIANTS.get(variant, ""), -0.16, 12, FAINT))]
@@ -409,19 +258,19 @@ def check(run):
                   layout, parts)
 
 
-def bar_text(cost, plain, build):
+def bar_text(cost, plain, build, text):
     """The value, and for the checked build what it adds."""
     if build == "plain" or not plain:
-        return exact(cost.median)
+        return text(cost.median)
     added = cost.median - plain.median
-    return f"{exact(cost.median)}  ({'+' if added >= 0 else '−'}{exact(abs(added))})"
+    return f"{text(cost.median)}  ({'+' if added >= 0 else '−'}{text(abs(added))})"
 
 
 def check_key(width, height):
     lines = [heading("What does the stack check add to a call?", "", 90, width, height)]
     for x, colour, meaning in ((0.33, "#BDBDBD", "plain: compiled without checks"),
                                (0.66, "#D55E00", "checked (added by the check)")):
-        lines.append(f"set label {quote(meaning)} at screen {x - 0.2:.3f},{18 / height:.4f} left offset 1.2,0 "
+        lines.append(f"set label {quote(meaning)} at screen {x - 0.2:.3f},{22 / height:.4f} left offset 1.2,-0.35 "
                      f"point pt 5 ps 1.6 lc rgb {quote(colour)} font 'DejaVu Sans,14'")
     return "\n".join(lines) + "\n"
 
@@ -454,14 +303,16 @@ def headline(run):
                              f"font 'DejaVu Sans,12' tc rgb {quote(FAINT)} noenhanced")
     costs, mosts = [line[1] for line in block], [line[4] for line in block]
     parts = {"panel0": "set title 'Bytes per parked unit'\n" + bands(run, names)
-             + log_axis("x", min(costs) / 1.6, max(costs) * 4.2, nbytes) + "\n".join(cost_text) + "\n",
-             "panel1": "set title 'Most units reached'\n" + log_axis("x", min(mosts) / 60, max(mosts) * 1.6, count, True)
+             + log_axis("x", min(costs) / 1.6, max(costs) * 4.2, nbytes, True) + "\n".join(cost_text) + "\n",
+             "panel1": "set title 'Most units reached'\n"
+             + log_axis("x", min(mosts) / 60, max(mosts) * 1.6, count, True)
              + "\n".join(most_text) + "\n"}
     layout = (f"set yrange [0.45:{len(names) + 0.55}]\n"
               f"set tmargin at screen {1 - top / height:.4f}\nset bmargin at screen {bottom / height:.4f}\n"
               + heading("What does a parked unit cost, and how many can there be?", "", 90, width, height) +
               f"left = {left / width:.4f}\nright = {1 - 24 / width:.4f}\ngap = {gap / width:.4f}\n"
-              f"styles = {words(run.style(name) for name in names)}\nus = {names.index(rows.US) if rows.US in names else -1}\n")
+              f"styles = {words(run.style(name) for name in names)}\n"
+              f"us = {names.index(rows.US) if rows.US in names else -1}\n")
     return Figure(width, height,
                   table(("place", "bytes_per_unit", "low", "high", "most_units", "contender"), [block]), layout, parts)
 

@@ -5,6 +5,7 @@ launches differ more than repetitions do; a run of a single launch falls back on
 """
 import argparse
 import json
+import math
 import os
 import sys
 
@@ -12,6 +13,8 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 import stats  # noqa: E402
 
 US = "gossamer"
+NO_CONTENDERS = ("check", "bound")   # cases whose `contender` is a build or a bound
+RAW = "raw"   # bounds that no contender takes part in
 
 # Contender -> (line style of style.gp, name in figures and tables). The order is the order in tables; a contender
 # that is not here is plotted all the same, under its own name and with a spare style.
@@ -63,7 +66,7 @@ def check_row(row, where):
             raise ResultsError(f"{where}: field `{field}` is missing or not of type {kind.__name__}; "
                                "see results/README.md")
     value = row.get("value")
-    if "value" not in row or not (value is None or type(value) in (int, float)):
+    if "value" not in row or not (value is None or type(value) in (int, float) and math.isfinite(value)):
         raise ResultsError(f"{where}: field `value` is missing or not a number; see results/README.md")
     if row["status"] not in STATUSES:
         raise ResultsError(f"{where}: unknown status `{row['status']}`; see results/README.md")
@@ -102,7 +105,7 @@ class Results:
             raise ResultsError(f"{env_path}: not a JSON object; run `make bench` again")
         self.topology = read_text(os.path.join(folder, "topology.xml"))
         known = list(CONTENDERS)
-        names = {row["contender"] for row in self.rows}
+        names = {row["contender"] for row in self.rows if row["case"] not in NO_CONTENDERS}
         self.contenders = [name for name in known if name in names] + sorted(names - set(known))
 
     def select(self, case, **fields):
@@ -121,6 +124,10 @@ class Results:
 
     def sizes(self, case, **fields):
         return sorted({row["n"] for row in self.select(case, **fields)})
+
+    def threads(self, case, contender):
+        """Thread counts with a number, the fewest first."""
+        return sorted({row["threads"] for row in self.values(case, contender=contender)})
 
     def per_launch(self, case, **fields):
         """{launch: median of its repetitions}; of a single launch {(launch, rep): value}."""
@@ -174,7 +181,8 @@ class Results:
                 key = (row["contender"], row["variant"], row["status"], row["why"])
                 seen[key] = max(seen.get(key, 0), row["units_made"])
         order = {name: place for place, name in enumerate(self.contenders)}
-        return sorted(((*key, units) for key, units in seen.items()), key=lambda note: (order[note[0]], note[1:]))
+        notes = [(*key, units) for key, units in seen.items()]
+        return sorted(notes, key=lambda note: (order.get(note[0], len(order)), *note[:-1]))
 
     def style(self, contender):
         """Line style in style.gp; contenders unknown to this file share the spare ones in turn."""

@@ -6,6 +6,7 @@ import sys
 sys.dont_write_bytecode = True
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path[:0] = [os.path.join(ROOT, "plots"), os.path.join(ROOT, "scripts")]
+import layout  # noqa: E402
 import prep  # noqa: E402
 import report_cases as cases  # noqa: E402
 import report_machine as machine  # noqa: E402
@@ -41,9 +42,7 @@ class Report:
                                         f"run `plots/plots.py --results {folder}` first")
 
     def figure(self, name, caption):
-        if name not in self.figures:
-            return ""
-        return f"![{caption}]({self.place}/figures/{name}.svg)\n\n*{caption}*"
+        return f"![{caption}]({self.place}/figures/{name}.svg)" if name in self.figures else ""
 
     # ---- abstract ------------------------------------------------------------------------------------------------
 
@@ -78,13 +77,12 @@ class Report:
         item = next((item for item in cases.spawn_comparisons(self.run, "warm") if item.contender == "pthread"), None)
         if not item:
             return ""
-        n = item.what.rsplit(", ", 1)[-1]
-        return f"To start, run and finish a task takes {cases.duration(item.ours)} with memory used " \
-               f"before ({n}), a pthread {cases.times(item.ratio)} times as long."
+        return f"To start, run and finish a task takes {cases.duration(item.ours)} with memory used before " \
+               f"({item.what.removeprefix('spawn, warm, ')}), a pthread {cases.times(item.ratio)} times as long."
 
     def say_switch(self):
         ours = self.run.estimate("yield", contender=rows.US, metric="ns_per_op")
-        raw = self.run.estimate("bound", variant="switch", metric="ns_per_op")
+        raw = self.run.estimate("bound", contender=rows.RAW, variant="switch", metric="ns_per_op")
         if not ours:
             return ""
         return f"A yield takes {cases.duration(ours)} one way" + \
@@ -96,22 +94,24 @@ class Report:
             plain, checked = (self.run.estimate("check", contender=build, variant=variant,
                                                 metric="instructions_per_call") for build in prep.CHECK_BUILDS)
             if plain and checked:
-                added.append(f"{prep.exact(checked.median - plain.median)} instructions "
+                added.append(f"{layout.exact(checked.median - plain.median)} instructions "
                              + ("to a call" if variant == "shallow" else "where the frame is 256 bytes or more"))
         return f"The stack check adds {' and '.join(added)}." if added else ""
 
     # ---- sections ------------------------------------------------------------------------------------------------
 
     def method(self):
-        control = cases.control(self.run)
+        controls = cases.controls(self.run)
         text = [METHOD, machine.design_table(self.run)]
-        if control:
-            text.append(f"Control: the same machine code measured against itself gives a ratio of "
-                        f"{control.median:.4f} [{control.low:.4f}, {control.high:.4f}].")
+        if controls:
+            text.append("Controls, whose true ratio is 1: " + "; ".join(
+                f"{what} {same.median:.3f} [{same.low:.3f}, {same.high:.3f}]" for what, same in controls.items()) + ".")
         text.append(f"A ratio is called better or worse only if its whole interval lies more than "
-                    f"{cases.resolution(self.run) * 100:.1f} % from 1"
-                    + (" (the control's own error, at least 2 %)." if control else "."))
+                    f"{cases.resolution(self.run) * 100:.1f} % from 1: "
+                    + ("the largest error of a control, at least 2 %." if controls else "this run has no control."))
         text.append(self.accounting())
+        if self.run.env.get("complete") is not True:
+            text.append("**The run was interrupted**: what had been measured until then is shown.")
         return "\n\n".join(text)
 
     def accounting(self):
@@ -120,12 +120,13 @@ class Report:
         failed = sum(row["status"] == "failed" for row in self.run.rows)
         return (f"Of {len(asked):,} finished rows that asked for units, {len(asked) - short:,} made as many as asked"
                 + (f" and **{short:,} fewer**" if short else "")
-                + "; " + (f"**{failed:,} rows failed** and are listed below with their reasons." if failed
+                + "; " + (f"**{machine.plural(failed, 'row')} failed**, listed below with the reason." if failed
                           else "no row failed."))
 
     def environment(self):
-        return (f"hwloc sees: {machine.topology(self.run.topology)}.\n\n<details><summary>Everything recorded about "
-                f"the run</summary>\n\n{machine.environment_table(self.run.env)}\n\n</details>")
+        return (f"{machine.machine(self.run)}.\n\n{machine.environment_table(self.run.env)}\n\n"
+                f"[env.json]({self.place}/env.json) holds the rest, [topology.xml]({self.place}/topology.xml) hwloc's "
+                "full view.")
 
     def results(self):
         run = self.run
@@ -175,18 +176,18 @@ class Report:
                 continue
             cost = prep.unit_cost(run, name)[0]
             most, stop = run.most_units("memory", name)
-            sizes = [row["n"] for row in run.values("spawn", contender=name, variant="warm")]
-            spawn = run.estimate("spawn", contender=name, variant="warm", n=max(sizes), metric="ns_per_op") \
-                if sizes else None
+            places = cases.spawn_places(run, name, "warm")
+            spawn = run.estimate("spawn", contender=name, variant="warm", n=max(places[min(places)]),
+                                 threads=min(places), metric="ns_per_op") if places else None
             yields = run.estimate("yield", contender=name, metric="ns_per_op")
             lines.append([cases.name_of(name), cases.whole(cost.median) if cost else "–",
-                          "–" if not most else f"{most:,}" + (f" ({prep.reason(stop['why'])})" if stop else ""),
-                          prep.nanoseconds(spawn.median) if spawn else "–",
-                          prep.nanoseconds(yields.median) if yields else "–"])
+                          "–" if not most else f"{most:,}" + (f" ({layout.reason(stop['why'])})" if stop else ""),
+                          layout.nanoseconds(spawn.median) if spawn else "–",
+                          layout.nanoseconds(yields.median) if yields else "–"])
         table = cases.markdown(["contender", "bytes per parked unit", "most units (what stopped it)",
                                 "start + run + finish, warm", "yield, one way"], lines)
         picture = self.figure("headline", "Bytes per parked unit, and the most units each contender reached.")
-        machine_line = f"Medians of one run on {machine.topology(run.topology)}. Intervals, ratios and reasons: " \
+        machine_line = f"Medians of one run on {machine.machine(run)}. Intervals, ratios and reasons: " \
                        "[REPORT.md](REPORT.md)."
         return "\n\n".join(part for part in (picture, table, machine_line) if part)
 
@@ -195,50 +196,53 @@ class Report:
 
 TITLE = "# Gossamer: what a task costs, measured beside threads and fixed stacks"
 
-QUESTION = """What does it cost to have, to start, to switch and to run a task of gossamer, next to one pthread per task, a
-pool of pthreads, coroutines on fixed stacks, and gossamer's own scheduler on fixed stacks? How many can there be, and
-what stops the others? A *unit* below is one independently running function of any contender: a task, a thread, a
-coroutine."""
+QUESTION = """What does it cost to have, to start, to switch and to run a task of gossamer, next to one pthread per
+task, a pool of pthreads, coroutines on fixed stacks, and gossamer's own scheduler on fixed stacks? How many can
+there be, and what stops the others? A *unit* below is one independently running function of any contender: a task, a
+thread, a coroutine."""
 
-METHOD = """Every contender runs the same workload through one table of operations and counts the units that it really
-made; the harness compares that with what it asked for. A contender that meets a limit is *stopped*: what it had made
-stays in the figures, with the cause. Raw samples are in `rows.jsonl`; none is dropped.
+METHOD = """Every contender runs the same workload through one table of operations and counts the units that it
+really made; the harness compares that with what it asked for. A contender that meets a limit is *stopped*: what it
+had made stays in the figures, with the cause. Raw samples are in `rows.jsonl`; none is dropped.
 
 The estimate of a quantity is the median over launches (processes) of each launch's median over its repetitions. Its
-interval is a pair of order statistics over launches, which assumes nothing about the distribution. Memory per unit is
-the least-squares slope over all sizes, so that fixed costs fall out. Ratios to gossamer are medians of the ratios within
-each launch, with their own interval."""
+interval is a pair of order statistics over launches, which assumes nothing about the distribution. Memory per unit
+is the least-squares slope over all sizes, so that fixed costs fall out. Ratios to gossamer are medians of the ratios
+within each launch, with their own interval."""
 
-MEMORY = """Units are made, park, and are counted and weighed while all of them are parked. Bytes per unit are the slope
-of resident memory + page tables + kernel stack over the number of units; the three parts are given beside the sum.
-Resident memory and page tables are read from the kernel; a kernel stack counts 16 KiB for each thread that was added."""
+MEMORY = """Units are made, park, and are counted and weighed while all of them are parked. Bytes per unit are the
+slope of resident memory + page tables + kernel stack over the number of units; the three parts are given beside the
+sum. Resident memory and page tables are read from the kernel; a kernel stack counts 16 KiB for each thread that was
+added."""
 
 RETAINED = "What a contender keeps resident after all its units have ended, at its largest size:"
 
-SPAWN = """From the first start to the end of the last unit, divided by their number. *Cold*: the first time in a process,
-which includes first touch of all memory. *Warm*: the same again in the same process. Ratios are taken at the largest
-number that both contenders started."""
+SPAWN = """From the first start to the end of the last unit, divided by their number. *Cold*: the first time in a
+process, which includes first touch of all memory. *Warm*: the same again in the same process. The figure is for one
+worker thread; the kernel may spread pthreads over all processors in any case."""
 
-SWITCH = """*Yield*: two units pass the processor to each other; the time is that of one passage. *Hand-over*: a word goes
-from one unit to another, which was waiting for it, through the contender's own means. The bounds do the same without any
-scheduler."""
+SWITCH = """*Yield*: two units pass the processor to each other; the time is that of one passage. *Hand-over*: a word
+goes from one unit to another, which was waiting for it, through the contender's own means. With *one CPU* the whole
+process is bound to one; with *two CPUs* the contender may use both, but nothing forces the two units apart, whereas
+the futex and pipe bounds are bound to one each. The bounds work without any scheduler of their own."""
 
-CHECK = """The same functions compiled with and without `-fsplit-stack`. Instructions are counted under callgrind, as the
-slope over two sizes, and are exact; times are measured. *Crossing* is a call whose frame does not fit the nursery: it
-runs in a deep region and comes back."""
+CHECK = """The same functions compiled with and without `-fsplit-stack`. Instructions are counted under callgrind, as
+the slope over two sizes, and are exact; times are measured. *Crossing* is a call whose frame does not fit the
+nursery: it runs in a deep region and comes back."""
 
-LIMITS = """- One machine, and where it is a virtual one, shared: absolute times move with the neighbours; ratios within a launch move
-  less. Nothing here says how the ratios change on other processors.
+LIMITS = """- One machine, and where it is a virtual one, shared: absolute times move with the neighbours; ratios
+  within a launch move less. Nothing here says how the ratios change on other processors.
 - Code layout alone can move a short loop by several per cent, and one build has one layout. Time differences of the
   check below about 5 % should not be read as its cost; the instruction counts can.
-- Page tables and kernel stacks are counted; the kernel's other memory per thread (slab) is not, which favours threads.
+- Page tables and kernel stacks are counted; the kernel's other memory per thread (slab) is not, which favours
+  threads.
 - A parked unit here has a shallow stack. Memory of units parked deep is not part of this run.
 - Two units that pass control do nothing else: caches stay warm, which favours everybody and the cheapest most.
 - Contenders are configured as baselines/README.md says; other settings give other numbers."""
 
 REPRODUCE = """`make setup bench` measures on this machine and writes a report about it. `make plots report
-RESULTS=@DIR@` draws the figures and writes this file again from the raw data, without measuring; the result is the same
-to the byte."""
+RESULTS=@DIR@` draws the figures and writes this file again from the raw data, without measuring; the result is the
+same to the byte."""
 
 
 # ---- files -------------------------------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 """The measured sections of REPORT.md: tables, ratios to gossamer, and where another contender is better."""
 from typing import NamedTuple
 
+import layout
 import prep
 import rows
 import stats
@@ -20,21 +21,22 @@ class Comparison(NamedTuple):
 
 
 def interval(cost, text):
-    """`median [low, high]`, or the bare value where all samples agree."""
+    """`median [low, high]`, or the bare value where the ends of the interval read the same."""
     if cost is None:
         return "–"
-    if cost.low == cost.high:
-        return text(cost.median) + ("" if cost.n > 1 else " (one sample)")
-    return f"{text(cost.median)} [{text(cost.low)}, {text(cost.high)}]"
+    middle, low, high = text(cost.median), text(cost.low), text(cost.high)
+    if low == high:
+        return middle + ("" if cost.n > 1 else " (one sample)")
+    return f"{middle} [{low}, {high}]"
 
 
 def duration(cost):
     """An interval of times, in the unit of its median."""
-    if cost is None or cost.low == cost.high:
-        return interval(cost, prep.nanoseconds)
-    factor, unit = prep.time_unit(cost.median)
-    return f"{prep.short(cost.median / factor)} {unit} [{prep.short(cost.low / factor)}, " \
-           f"{prep.short(cost.high / factor)}]"
+    if cost is None:
+        return "–"
+    factor, unit = layout.time_unit(cost.median)
+    number, *rest = interval(cost, lambda value: layout.short(value / factor)).split(" ", 1)
+    return " ".join([number, unit, *rest])
 
 
 def amount(cost):
@@ -47,7 +49,7 @@ def whole(value):
 
 
 def times(ratio):
-    return interval(ratio, prep.short) if ratio else "–"
+    return interval(ratio, layout.short) if ratio else "–"
 
 
 def markdown(header, lines, names=1):
@@ -90,15 +92,24 @@ def memory_comparisons(run):
                              stats.estimate(list(theirs.values())), ratio(ours, theirs), amount)
 
 
+def spawn_places(run, contender, variant):
+    """{threads: sizes} of a contender's samples."""
+    places = {}
+    for row in run.values("spawn", contender=contender, variant=variant):
+        places.setdefault(row["threads"], set()).add(row["n"])
+    return places
+
+
 def spawn_comparisons(run, variant):
-    """At the largest number that both started."""
-    ours = {row["n"] for row in run.values("spawn", contender=rows.US, variant=variant)}
+    """On each number of threads, at the largest number of units that both started."""
+    ours = spawn_places(run, rows.US, variant)
     for name in run.of_case("spawn"):
-        both = ours & {row["n"] for row in run.values("spawn", contender=name, variant=variant)}
-        if name != rows.US and both:
-            n = max(both)
-            yield from (found for found in timed(run, f"spawn, {variant}, {n:,} units", "spawn", variant=variant, n=n)
-                        if found.contender == name)
+        theirs = spawn_places(run, name, variant)
+        for threads in sorted(ours.keys() & theirs.keys()):
+            n = max(ours[threads] & theirs[threads], default=0)
+            what = f"spawn, {variant}, {n:,} units on {plural(threads, 'thread')}"
+            yield from (found for found in timed(run, what, "spawn", variant=variant, n=n, threads=threads)
+                        if n and found.contender == name)
 
 
 def comparisons(run):
@@ -173,21 +184,18 @@ def notes(run, cases):
 
 def spawn(run):
     """Cold and warm, at the smallest and the largest size of each contender, ratios at the largest common one."""
-    ratios = {variant: list(spawn_comparisons(run, variant)) for variant in ("warm", "cold")}
     lines = []
     for name in run.of_case("spawn"):
-        sizes = {variant: sorted({row["n"] for row in run.values("spawn", contender=name, variant=variant)})
-                 for variant in ("warm", "cold")}
-        for n in sorted({size for both in sizes.values() for size in (both[:1] + both[-1:])}):
-            cells = [name_of(name), whole(n)]
-            for variant in ("warm", "cold"):
-                cost = run.estimate("spawn", contender=name, variant=variant, n=n, metric="ns_per_op")
-                ratio = next((item for item in ratios[variant] if item.contender == name
-                              and item.what.endswith(f" {n:,} units")), None)
-                cells += [duration(cost),
-                          "1" if name == rows.US and cost else times(ratio.ratio) if ratio else "–"]
-            lines.append(cells)
-    return markdown(["contender", "units", "warm", "× gossamer", "cold", "× gossamer"], lines)
+        for threads in run.threads("spawn", name):
+            sizes = {n for variant in ("warm", "cold") for n in spawn_places(run, name, variant).get(threads, ())}
+            for n in sorted({min(sizes), max(sizes)}):
+                cells = [name_of(name), str(threads), whole(n)]
+                for variant in ("warm", "cold"):
+                    fields = {"variant": variant, "n": n, "threads": threads}
+                    cost = run.estimate("spawn", contender=name, metric="ns_per_op", **fields)
+                    cells += [duration(cost), ratio_of(run, timed(run, "", "spawn", **fields), name) if cost else "–"]
+                lines.append(cells)
+    return markdown(["contender", "threads", "units", "warm", "× gossamer", "cold", "× gossamer"], lines)
 
 
 def switch(run):
@@ -210,8 +218,8 @@ def switch(run):
 
 
 def bounds(run):
-    found = sorted({row["variant"] for row in run.values("bound", metric="ns_per_op")})
-    costs = [(name, run.estimate("bound", variant=name, metric="ns_per_op")) for name in found]
+    found = sorted({row["variant"] for row in run.values("bound", contender=rows.RAW, metric="ns_per_op")})
+    costs = [(name, run.estimate("bound", contender=rows.RAW, variant=name, metric="ns_per_op")) for name in found]
     costs.sort(key=lambda item: item[1].median)
     return markdown(["bound", "time"], [[escape(prep.BOUNDS.get(name, name)), duration(cost)]
                                         for name, cost in costs]) if costs else ""
@@ -226,23 +234,35 @@ def check(run):
             plain, checked = (run.per_launch("check", contender=build, variant=variant, metric=metric)
                               for build in prep.CHECK_BUILDS)
             added = [checked[key] - plain[key] for key in plain if key in checked]
-            cells += [interval(stats.estimate(list(samples.values())), prep.exact) if samples else "–"
-                      for samples in (plain, checked)]
-            cells.append(interval(stats.estimate(added), prep.exact) if added else "–")
+            cells += [counted(stats.estimate(list(samples)), metric) if samples else "–"
+                      for samples in (plain.values(), checked.values(), added)]
         lines.append(cells)
     return markdown(["calls", "instructions, plain", "checked", "added", "ns, plain", "checked", "added"], lines)
 
 
-def control(run):
-    """The same code measured against itself: Estimate of a ratio whose true value is 1, or None."""
-    arms = [run.per_launch("check", contender=arm, variant="aa", metric="ns_per_op") for arm in ("plain-a", "plain-b")]
-    return stats.paired_ratio(*arms) if all(arms) else None
+def controls(run):
+    """{what: Estimate of a ratio whose true value is 1}: the same thing measured twice under two names."""
+    arms = {"the same yield in two processes": [{"case": "bound", "variant": arm} for arm in ("aa-a", "aa-b")],
+            "the same calls in one process": [{"case": "check", "variant": "aa", "contender": arm}
+                                              for arm in ("plain-a", "plain-b")]}
+    found = {}
+    for what, (one, other) in arms.items():
+        one, other = run.per_launch(metric="ns_per_op", **one), run.per_launch(metric="ns_per_op", **other)
+        if one and other:
+            found[what] = ratio(one, other)
+    return found
 
 
 def resolution(run):
-    """How far from 1 a ratio must be to count: the least effect of interest, or the control's error if greater."""
-    same = control(run)
-    return max(RESOLVED, abs(same.low - 1), abs(same.high - 1)) if same else RESOLVED
+    """How far from 1 a ratio must be to count: the least effect of interest, or the controls' error if greater."""
+    return max([RESOLVED] + [max(abs(same.low - 1), abs(same.high - 1)) for same in controls(run).values()])
+
+
+def counted(cost, metric):
+    """Instructions are exact, so one count is as good as many; times are not."""
+    if metric == "instructions_per_call" and cost.low == cost.high:
+        return layout.exact(cost.median)
+    return interval(cost, layout.call_words(metric))
 
 
 def losses(run):
@@ -260,8 +280,8 @@ def losses(run):
         if most > ours:
             lines.append(["most units parked", name_of(name), whole(most), whole(ours) + (", stopped" if stop else ""),
                           "–"])
-    text = markdown(["quantity", "better contender", "theirs", "gossamer's", "theirs / gossamer's"], lines, 2) if lines \
-        else "In no quantity of this run is another contender better by a resolved margin."
+    text = markdown(["quantity", "better contender", "theirs", "gossamer's", "theirs / gossamer's"], lines, 2) \
+        if lines else "In no quantity of this run is another contender better by a resolved margin."
     if level:
         text += (f"\n\nNot told apart by this run, {plural(len(level), 'comparison')}: " + "; ".join(level) + ".")
     return text

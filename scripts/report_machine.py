@@ -24,10 +24,8 @@ def topology(text):
               if kind in objects]
     caches = [f"{len(objects[kind])} × {size(int(objects[kind][0].get('cache_size', 0)))} {name}"
               for kind, name in (("L1Cache", "L1d"), ("L2Cache", "L2"), ("L3Cache", "L3")) if kind in objects]
-    memory = sum(int(node.get("local_memory", 0)) for node in objects.get("NUMANode", []))
     parts = [", ".join(dict.fromkeys(models)) or "processor not named", ", ".join(counts)]
     parts += ["caches " + ", ".join(caches)] if caches else []
-    parts += [f"{memory / 2 ** 30:.1f} GiB of memory"] if memory else []
     return "; ".join(parts)
 
 
@@ -42,16 +40,24 @@ def size(n):
     return f"{n} B"
 
 
-def flatten(value, prefix=""):
-    """[(dotted key, text)] of a JSON value; lists of plain values become one text."""
-    if isinstance(value, dict):
-        return [pair for key, inner in value.items() for pair in flatten(inner, f"{prefix}.{key}" if prefix else key)]
-    if isinstance(value, list):
-        if any(isinstance(inner, (dict, list)) for inner in value):
-            return [pair for place, inner in enumerate(value) for pair in flatten(inner, f"{prefix}.{place}")]
-        return [(prefix, " ".join(map(str, value)))]
-    return [(prefix, {True: "yes", False: "no", None: "unknown"}.get(value, value)
-             if value is None or isinstance(value, bool) else str(value))]
+def machine(run):
+    """The machine in one sentence: hwloc's view, and the memory that the kernel has."""
+    memory = run.env.get("kernel", {}).get("memory_total_kib") if isinstance(run.env.get("kernel"), dict) else None
+    return topology(run.topology) + (f"; {int(memory) / 2 ** 20:.1f} GiB of memory" if memory else "")
+
+
+# What of env.json a reader needs to judge the numbers; a path names nested fields.
+SHOWN = ("distribution", "kernel.release", "cpu.model", "cpu.mhz", "cpu.microcode", "cpu.hypervisor", "cpu.governor",
+         "cpu.boost", "cpu.clocksource", "kernel.transparent_hugepage", "kernel.overcommit_memory",
+         "kernel.max_map_count", "kernel.pid_max", "kernel.threads_max", "kernel.randomize_va_space", "tools.gcc",
+         "tools.clang", "tools.lld", "tools.glibc", "tools.hwloc", "tools.valgrind", "binary.flags", "binary.sha256",
+         "git.commit", "git.changed_files", "profile", "seed", "start", "end", "steal_percent")
+
+
+def lookup(env, path):
+    for key in path.split("."):
+        env = env.get(key) if isinstance(env, dict) else None
+    return env
 
 
 def escape(text):
@@ -61,40 +67,51 @@ def escape(text):
 
 def environment_table(env):
     lines = ["| recorded | value |", "|---|---|"]
-    for key, text in flatten(env):
-        if escape(text):
-            lines.append(f"| {escape(key.replace('_', ' '))} | `{escape(text).replace('`', chr(39))}` |")
+    for path in SHOWN:
+        value = lookup(env, path)
+        if value is not None and value != "":
+            value = {True: "yes", False: "no"}.get(value, value) if isinstance(value, bool) else value
+            value = " ".join(map(str, value)) if isinstance(value, list) else value
+            lines.append(f"| {escape(path.replace('.', ': ').replace('_', ' '))} | {escape(value)} |")
+    faults = lookup(env, "cpu.mitigations")
+    if isinstance(faults, dict):
+        words = [f"{name}: {state}" for name, state in faults.items() if state != "Not affected"]
+        lines.append(f"| cpu: mitigations | {escape('; '.join(words)) or 'none'} |")
     return "\n".join(lines)
 
 
 def design_table(run):
     """Which case was sampled how often, and the confidence that its intervals therefore have."""
     lines = ["| case | launches | repetitions a launch | samples | interval |", "|---|---|---|---|---|"]
-    for case in sorted({row["case"] for row in run.rows}, key=lambda name: (name not in CASE_WORDS, list(
-            CASE_WORDS).index(name) if name in CASE_WORDS else 0, name)):
-        values = run.values(case) or [row for row in run.select(case) if row["value"] is not None]
-        launches = len({row["launch"] for row in values})
-        if not launches:
+    present = {row["case"] for row in run.rows}
+    for case in [name for name in CASE_WORDS if name in present] + sorted(present - set(CASE_WORDS)):
+        groups = {}
+        for row in run.select(case):
+            if row["value"] is not None:
+                launches = groups.setdefault((row["contender"], row["variant"], row["n"] if case in ("memory", "spawn")
+                                              else 0, row["threads"], row["metric"]), {})
+                launches[row["launch"]] = launches.get(row["launch"], 0) + 1
+        if not groups:
             continue
-        reps = {}
-        for row in values:
-            key = (row["contender"], row["variant"], row["n"] if case in ("memory", "spawn") else 0, row["metric"],
-                   row["launch"])
-            reps[key] = reps.get(key, 0) + 1
-        low, high = min(reps.values()), max(reps.values())
-        n = launches if launches > 1 else high
-        rank = stats.interval_rank(n)
-        worth = max(0.0, stats.confidence(n, rank))
-        lines.append(f"| {CASE_WORDS.get(case, case)} (`{case}`) | {launches} | {low if low == high else f'{low}–{high}'}"
-                     f" | {len(values):,} | {interval_words(n, rank, worth)} |")
+        launches = sorted({len(group) for group in groups.values()})
+        reps = sorted({n for group in groups.values() for n in group.values()})
+        worth = [interval_words(n) for n in launches] if launches != [1] else [interval_words(n) for n in reps]
+        total = sum(n for group in groups.values() for n in group.values())
+        lines.append(f"| {CASE_WORDS.get(case, case)} (`{case}`) | {span(launches)} | {span(reps)} | {total:,} | "
+                     f"{'; '.join(dict.fromkeys(worth))} |")
     return "\n".join(lines)
 
 
-def interval_words(n, rank, worth):
+def span(values):
+    return f"{values[0]}" if len(values) == 1 else f"{values[0]} to {values[-1]}"
+
+
+def interval_words(n):
     if n == 1:
-        return "none: a single sample"
+        return "of 1: none"
+    rank = stats.interval_rank(n)
     ends = "[min, max]" if rank == 1 else f"[{ordinal(rank)} smallest, {ordinal(rank)} largest]"
-    return f"{ends} of {n}: {worth * 100:.1f} %"
+    return f"{ends} of {n}: {stats.confidence(n, rank) * 100:.1f} %"
 
 
 def ordinal(n):

@@ -1,0 +1,168 @@
+#!/usr/bin/env python3
+"""plots/plots.py and scripts/report.py on made-up runs: same bytes twice, nobody dropped, refusals change nothing."""
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+FIGURES = ("headline", "memory", "spawn", "switch", "check")
+README = "before\n<!-- generated:begin -->\n<!-- generated:end -->\nafter\n"
+TOPOLOGY = """<topology><object type="Machine"><object type="Package"><info name="CPUModel" value="Model | One"/>
+<object type="Core"><object type="PU"/></object></object></object></topology>"""
+
+
+def row(case, contender, variant="", n=1000, launch=0, rep=0, metric="ns_per_op", value=1.0, status="ok", **more):
+    return {"case": case, "contender": contender, "variant": variant, "n": n, "threads": 1, "launch": launch,
+            "rep": rep, "metric": metric, "value": value, "units_asked": n, "units_made": n, "status": status,
+            "why": "", **more}
+
+
+def memory(contender, each, launch, stop=None):
+    """Rows of a contender whose units cost `each` bytes, until it stops."""
+    for n in (1000, 10000, 100000):
+        made = min(n, stop or n)
+        more = {"units_made": made, "status": "ok" if made == n else "stopped", "why": "" if made == n else "pid_max|"}
+        for metric, share in (("rss_bytes", 0.75), ("pte_bytes", 0.25), ("kernel_stack_bytes", 0)):
+            yield row("memory", contender, n=n, launch=launch, metric=metric, value=5000 + share * each * made, **more)
+
+
+def small_run():
+    """Six launches; gossamer, a pthread that stops, and `O'Reilly's peer`, which no table knows."""
+    rows = []
+    for launch in range(6):
+        drift = 1 + launch / 10
+        for place, (name, cost) in enumerate((("gossamer", 10), ("pthread", 1000), ("O'Reilly's peer", 8))):
+            rows += memory(name, 1000 * (place + 1), launch, 32000 if name == "pthread" else None)
+            rows += [row("spawn", name, variant, launch=launch, value=cost * drift) for variant in ("warm", "cold")]
+            rows.append(row("yield", name, launch=launch, value=cost * drift))
+        rows += [row("check", build, "shallow", launch=launch, value=value * drift)
+                 for build, value in (("plain", 1.0), ("checked", 1.25))]
+        rows.append(row("bound", "raw", "switch", launch=launch, value=3.0))
+    rows += [row("check", build, "shallow", metric="instructions_per_call", value=value)
+             for build, value in (("plain", 11), ("checked", 13))]
+    return rows
+
+
+class Pipeline(unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.mkdtemp(prefix="gossamer-report-")
+        self.addCleanup(shutil.rmtree, self.folder)
+        self.results = os.path.join(self.folder, "results")
+        os.mkdir(self.results)
+        self.write("README.md", README)
+
+    def write(self, name, text):
+        with open(os.path.join(self.folder, name), "w", encoding="utf-8") as file:
+            file.write(text)
+
+    def read(self, name):
+        with open(os.path.join(self.folder, name), encoding="utf-8") as file:
+            return file.read()
+
+    def make(self, rows):
+        self.write("results/rows.jsonl", "".join(json.dumps(item) + "\n" for item in rows))
+        self.write("results/env.json", json.dumps({"complete": True, "kernel": {"pid_max": 32768}}))
+        self.write("results/topology.xml", TOPOLOGY)
+
+    def call(self, script, *arguments):
+        return subprocess.run([sys.executable, os.path.join(ROOT, script), *arguments], cwd=self.folder,
+                              capture_output=True, text=True, check=False)
+
+    def both(self):
+        plots = self.call("plots/plots.py", "--results", "results")
+        self.assertEqual((plots.returncode, plots.stderr), (0, ""))
+        report = self.call("scripts/report.py", "--results", "results", "--into", ".")
+        self.assertEqual((report.returncode, report.stderr), (0, ""))
+
+    def refused(self, code, script, *arguments, says):
+        before = (self.read("README.md"), os.path.exists(os.path.join(self.folder, "REPORT.md")))
+        done = self.call(script, *arguments)
+        self.assertEqual((done.returncode, done.stdout, done.stderr.count("\n")), (code, "", 1), done.stderr)
+        self.assertIn(says, done.stderr)
+        self.assertEqual(before, (self.read("README.md"), os.path.exists(os.path.join(self.folder, "REPORT.md"))))
+
+    def tree(self):
+        """Every file below the folder, as bytes."""
+        found = {}
+        for place, _, names in os.walk(self.folder):
+            for name in names:
+                with open(os.path.join(place, name), "rb") as file:
+                    found[os.path.join(place, name)] = file.read()
+        return found
+
+    def test_the_same_data_give_the_same_bytes(self):
+        self.make(small_run())
+        self.both()
+        first = self.tree()
+        self.both()
+        self.assertEqual(first, self.tree())
+        self.assertFalse([name for name in first if name.endswith(".new")])
+
+    def test_numbers_come_from_the_rows(self):
+        self.make(small_run())
+        self.both()
+        report, readme = self.read("REPORT.md"), self.read("README.md")
+        self.assertIn("A parked task of gossamer costs 1,000 bytes", report)
+        self.assertIn("pthread stopped at 32,000 parked units (pid_max|)", report)
+        self.assertIn("| pthread | memory | at 32,000 units | pid_max\\| |", report)
+        self.assertIn("The stack check adds 2 instructions", report)
+        self.assertIn("Model | One", report)
+        # Launches differ by half, but each launch has the same ratio: the pairs show it without error.
+        loses = report.split("## Where gossamer loses")[1].split("\n## ")[0]
+        self.assertIn("| yield, one way | O'Reilly's peer | 10.0 ns [8.00, 12.0] | 12.5 ns [10.0, 15.0] | 0.800 |",
+                      loses)
+        self.assertNotIn("pthread", loses)
+        self.assertTrue(readme.startswith("before\n") and readme.endswith("\nafter\n"))
+        self.assertIn("| **gossamer** | 1,000 | 100,000 |", readme)
+
+    def test_unknown_contenders_are_drawn(self):
+        self.make(small_run())
+        self.both()
+        for figure in ("headline", "memory", "spawn", "switch"):
+            self.assertRegex(self.read(f"results/figures/{figure}.svg"), "O(&apos;|'|&#39;|&#x27;)Reilly")
+
+    def test_missing_cases_give_a_sentence(self):
+        self.make([item for item in small_run() if item["case"] == "yield" and item["contender"] == "pthread"])
+        self.both()
+        report = self.read("REPORT.md")
+        self.assertIn("holds no samples of gossamer", report)
+        self.assertIn("This run holds no usable samples of `memory`.", report)
+        self.assertEqual(sorted(os.listdir(os.path.join(self.results, "figures"))),
+                         ["switch.png", "switch.svg", "switch.tsv"])
+
+    def test_refusals(self):
+        both = (("plots/plots.py",), ("scripts/report.py", "--into", "."))
+        for script in both:
+            self.refused(1, *script, "--results", "results", says="rows.jsonl: No such file")
+            self.refused(2, *script, says="--results")
+            self.refused(2, *script, "--results", "results", "--fast", says="--fast")
+        self.make(small_run())
+        self.refused(1, "scripts/report.py", "--results", "results", "--into", ".", says="not drawn yet")
+        whole = self.read("results/rows.jsonl")
+        for text, says in ((whole[:-20], "not a whole JSON line"), ("", "holds no samples"), ("[]\n", "not an object"),
+                           (whole.replace('"units_made"', '"made"', 1), "`units_made`"),
+                           (whole.replace('"ok"', '"fine"', 1), "unknown status `fine`"),
+                           (json.dumps(row("yield", "x", value="1")), "`value`"),
+                           (json.dumps(row("yield", "x", value=float("nan"))), "`value`"),
+                           (json.dumps(row("yield", "x", value=None)), "without a value")):
+            self.write("results/rows.jsonl", text)
+            for script in both:
+                self.refused(1, *script, "--results", "results", says=says)
+        self.write("results/rows.jsonl", whole)
+        self.write("results/env.json", "{")
+        for script in both:
+            self.refused(1, *script, "--results", "results", says="env.json")
+
+    def test_readme_needs_its_markers(self):
+        self.make(small_run())
+        self.call("plots/plots.py", "--results", "results")
+        self.write("README.md", "no markers\n")
+        self.refused(1, "scripts/report.py", "--results", "results", "--into", ".", says="generated:begin")
+
+
+if __name__ == "__main__":
+    unittest.main()
