@@ -30,6 +30,7 @@ def memory(run):
     """Bytes per parked unit over their number, to the point where each contender stopped."""
     width, height, left = 960, 520, 84
     blocks, styles, ends = [], [], []
+    largest = max((run.most_units("memory", name)[0] for name in run.of_case("memory")), default=0)
     for name in last_first(run.of_case("memory")):
         block = []
         for n in run.sizes("memory", contender=name):
@@ -44,6 +45,8 @@ def memory(run):
         styles.append(run.style(name))
         most, stop = run.most_units("memory", name)
         note = f"stopped at {most:,}: {reason(stop['why'])}" if stop else ""
+        if not stop and most < largest:
+            note = f"{most:,} was the most tried"
         ends.append((styles[-1], block[-1][0], block[-1][1], rows.label(name), note, bool(stop)))
     if not blocks:
         return None

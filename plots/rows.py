@@ -7,6 +7,7 @@ import argparse
 import json
 import math
 import os
+import re
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "scripts"))
@@ -174,15 +175,16 @@ class Results:
         return most, next((row for row in rows if row["status"] == "stopped"), None)
 
     def notes(self, case):
-        """[(contender, status, units, why)] of everything in a case that is not ok, each once."""
-        seen = {}
+        """[(contender, variant, status, why, fewest units, most)] of all in a case that is not ok. Causes that differ
+        only in their numbers are one; the words are those of the row that made most."""
+        found = {}
         for row in self.select(case):
             if row["status"] != "ok":
-                key = (row["contender"], row["variant"], row["status"], row["why"])
-                seen[key] = max(seen.get(key, 0), row["units_made"])
+                key = (row["contender"], row["variant"], row["status"], re.sub(r"\d+", "#", row["why"]))
+                found.setdefault(key, []).append((row["units_made"], row["why"]))
         order = {name: place for place, name in enumerate(self.contenders)}
-        notes = [(*key, units) for key, units in seen.items()]
-        return sorted(notes, key=lambda note: (order.get(note[0], len(order)), *note[:-1]))
+        return [(*key[:3], max(group)[1], min(group)[0], max(group)[0]) for key, group in
+                sorted(found.items(), key=lambda item: (order.get(item[0][0], len(order)), item[0]))]
 
     def style(self, contender):
         """Line style in style.gp; contenders unknown to this file share the spare ones in turn."""

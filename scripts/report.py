@@ -65,12 +65,13 @@ class Report:
         return text + "."
 
     def say_most(self):
-        run, text = self.run, []
+        text = []
         for name in (rows.US, "pthread"):
-            most, stop = run.most_units("memory", name)
-            if most:
-                text.append(f"{rows.label(name)} " + (f"stopped at {most:,} parked units ({stop['why']})" if stop else
-                                                      f"reached {most:,} parked units, the most that were tried"))
+            most, stop = self.run.most_units("memory", name)
+            if stop:
+                text.append(f"{rows.label(name)} stopped at {most:,} parked units ({layout.reason(stop['why'])})")
+            elif most:
+                text.append(f"{rows.label(name)} reached {most:,} parked units, the most that were tried")
         return "; ".join(text) + "." if text else ""
 
     def say_spawn(self):
@@ -219,7 +220,8 @@ RETAINED = "What a contender keeps resident after all its units have ended, at i
 
 SPAWN = """From the first start to the end of the last unit, divided by their number. *Cold*: the first time in a
 process, which includes first touch of all memory. *Warm*: the same again in the same process. The figure is for one
-worker thread; the kernel may spread pthreads over all processors in any case."""
+worker thread; the kernel may spread pthreads over all processors in any case. A line ends at the largest number that
+was tried with its contender."""
 
 SWITCH = """*Yield*: two units pass the processor to each other; the time is that of one passage. *Hand-over*: a word
 goes from one unit to another, which was waiting for it, through the contender's own means. With *one CPU* the whole

@@ -143,7 +143,7 @@ def memory(run):
         cells = [whole(stats.median(list(part.values()))) if part else "–" for part in parts]
         most, stop = run.most_units("memory", name)
         lines.append([name_of(name), interval(cost, whole) + ("" if is_slope else "†"), *cells,
-                      ratio_of(run, found, name), f"{most:,}" + (", stopped" if stop else "")])
+                      ratio_of(run, found, name), f"{most:,}, " + ("stopped" if stop else "largest tried")])
         single += [] if is_slope else [name]
     text = markdown(["contender", "bytes per parked unit", "RSS", "page tables", "kernel stack", "× gossamer",
                      "most units"], lines)
@@ -172,9 +172,11 @@ def notes(run, cases):
     """Where, and why, contenders stopped, failed or did not run."""
     lines, seen = [], set()
     for case in cases:
-        for contender, variant, status, why, units in run.notes(case):
+        for contender, variant, status, why, fewest, most in run.notes(case):
             what = case + (f", {variant}" if variant else "")
-            place = f"at {units:,} units" if status == "stopped" else status.replace("-", " ")
+            place = status.replace("-", " ")
+            if status == "stopped":
+                place = f"at {most:,} units" if fewest == most else f"at {fewest:,} to {most:,} units"
             line = [name_of(contender), what, place, escape(why) or "no reason given"]
             if tuple(line) not in seen:
                 seen.add(tuple(line))

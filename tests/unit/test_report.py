@@ -107,7 +107,7 @@ class Pipeline(unittest.TestCase):
         self.both()
         report, readme = self.read("REPORT.md"), self.read("README.md")
         self.assertIn("A parked task of gossamer costs 1,000 bytes", report)
-        self.assertIn("pthread stopped at 32,000 parked units (pid_max|)", report)
+        self.assertIn("pthread stopped at 32,000 parked units (pid_max)", report)
         self.assertIn("| pthread | memory | at 32,000 units | pid_max\\| |", report)
         self.assertIn("The stack check adds 2 instructions", report)
         self.assertIn("Model | One", report)
