@@ -128,8 +128,11 @@ FUNC(gos__resume)
     movq gos__self@gottpoff(%rip), %rbx
     testq %rax, %rax
     jz gos__leave
-    movq GOS_TASK_LIMIT(%rax), %rcx
-    movq %rax, %fs:GOS_THREAD_TASK(%rbx)
+    movq GOS_TASK_REGION(%rax), %rdx
+    leaq GOS_TASK_TO_LIMIT(%rax), %rcx
+    testq %rdx, %rdx
+    jnz 5f
+6:  movq %rax, %fs:GOS_THREAD_TASK(%rbx)
     movq %rcx, %fs:GOS_LIMIT_WORD
     movq GOS_TASK_SP(%rax), %rsp
     cmpl $0, %fs:GOS_THREAD_PREEMPT(%rbx)
@@ -155,6 +158,8 @@ FUNC(gos__resume)
 4:  ldmxcsr GOS_CTX_MXCSR(%rsp)
     fldcw GOS_CTX_FPUCW(%rsp)
     jmp 2b
+5:  movq GOS_REGION_LIMIT(%rdx), %rcx
+    jmp 6b
 END(gos__resume)
 
 /* void gos__enter(gos__task *task): rdi */

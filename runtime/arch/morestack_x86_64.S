@@ -93,7 +93,6 @@ gos__morestack_fast:
     movq %r10, GOS_TASK_REGION(%rax)
     movq %r10, %rsp             /* the region's header is its top */
     movq GOS_REGION_LIMIT(%r10), %r10
-    movq %r10, GOS_TASK_LIMIT(%rax)
     movq %r10, %fs:GOS_LIMIT_WORD
     movq 8(%rbp), %r10
     incq %r10
@@ -114,8 +113,7 @@ gos__morestack_back:
     movq %rbp, %rsp
     movq $0, GOS_TASK_REGION(%rcx)
     movq %r10, %fs:GOS_THREAD_SPARE(%r11)
-    movq GOS_TASK_BASE_LIMIT(%rcx), %r10
-    movq %r10, GOS_TASK_LIMIT(%rcx)
+    leaq GOS_TASK_TO_LIMIT(%rcx), %r10
     movq %r10, %fs:GOS_LIMIT_WORD
     popq %rbp
     .cfi_def_cfa %rsp, 8

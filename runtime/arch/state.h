@@ -6,11 +6,12 @@
 #define GOS_ARCH_STATE_H
 
 #define GOS_TASK_SP 0
-#define GOS_TASK_LIMIT 8
-#define GOS_TASK_REGION 16
-#define GOS_TASK_BASE_LIMIT 24
+#define GOS_TASK_REGION 8
 #define GOS_TASK_RESULT 48
 #define GOS_TASK_SIZE 64
+
+/* From a task's header down to the limit of its nursery. */
+#define GOS_TASK_TO_LIMIT (GOS_TASK_SIZE - GOS_NURSERY_SIZE + GOS_SLACK)
 
 #define GOS_REGION_LIMIT 0
 #define GOS_REGION_UNCHECKED_LIMIT 8
@@ -40,14 +41,15 @@
 #define GOS_ENTRY_BYTES 64
 #define GOS_MORESTACK_BYTES 48
 
+#include "base/config.h"
+
 #ifndef __ASSEMBLER__
 
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/config.h"
-
 typedef struct gos__task gos__task;
+typedef struct gos__waiter gos__waiter;
 typedef struct gos__region gos__region;
 typedef struct gos__thread gos__thread;
 struct gos__worker;
@@ -63,22 +65,36 @@ enum gos__state {
 /* Why a task is parked, for dumps. */
 enum gos__wait { GOS_WAIT_NONE, GOS_WAIT_SEND, GOS_WAIT_RECV, GOS_WAIT_SLEEP, GOS_WAIT_MUTEX, GOS_WAIT_GROUP };
 
+/* Another thread's say over this one's worker. */
+enum gos__lock {
+    GOS_UNLOCKED,
+    GOS_LOCKED,    /* held for a moment: wait */
+    GOS_ABANDONED, /* the run is over and did without this thread: never again */
+};
+
 /* Kinds of stack a task starts on. */
 enum gos__kind { GOS_NURSERY, GOS_PAGED };
+
+/* An entry of a wait list. Every task has one; a select over several channels takes one for each (sync/select.c). */
+struct gos__waiter {
+    gos__waiter *next, *prev;
+    void *elem;      /* the element to copy from or to */
+    gos__task *task; /* who waits */
+};
 
 /* At the top of the task's first stack, which grows down from here. */
 struct gos__task {
     void *sp;              /* saved context (arch/ctx.h) while not running */
-    uintptr_t limit;       /* the limit word while it runs */
     gos__region *region;   /* innermost deep region; NULL: on the nursery */
-    uintptr_t base_limit;  /* the limit word on the first stack */
-    gos__task *next;       /* link of the run queue, free list or wait list it is in */
-    void *elem;            /* parked in a channel: the element to copy from or to */
+    union {
+        gos__task *next;   /* link of the shared queue or of a free list */
+        gos__waiter waiter;
+    };
     int32_t result;        /* what the call that parked returns */
     uint8_t state;         /* enum gos__state */
-    uint8_t wait;          /* enum gos__wait */
+    uint8_t why;           /* enum gos__wait */
     uint8_t kind;          /* enum gos__kind */
-    uint8_t unused;
+    uint8_t pinned;        /* depth of gos_pin */
     void (*entry)(void *); /* the function it was started with */
 };
 
@@ -101,7 +117,7 @@ struct gos__thread {
     void *system_sp;           /* where runtime code called from a task continues on this thread's own stack */
     gos__region *spare;        /* a plain region ready to be borrowed */
     uint32_t in_runtime;       /* 1: this thread may be touching its worker */
-    uint32_t locked;           /* 1: another thread holds this one's worker: wait before touching it */
+    uint32_t locked;           /* enum gos__lock: may it touch its worker? */
     uint32_t preempt;          /* 1: the running task's slice is over */
     uint32_t unused;
     struct gos__worker *worker;
@@ -112,9 +128,7 @@ struct gos__thread {
 extern _Thread_local gos__thread gos__self __attribute__((visibility("hidden"), tls_model("initial-exec")));
 
 _Static_assert(offsetof(gos__task, sp) == GOS_TASK_SP, "task: sp");
-_Static_assert(offsetof(gos__task, limit) == GOS_TASK_LIMIT, "task: limit");
 _Static_assert(offsetof(gos__task, region) == GOS_TASK_REGION, "task: region");
-_Static_assert(offsetof(gos__task, base_limit) == GOS_TASK_BASE_LIMIT, "task: base_limit");
 _Static_assert(offsetof(gos__task, result) == GOS_TASK_RESULT, "task: result");
 _Static_assert(sizeof(gos__task) == GOS_TASK_SIZE, "task: one cache line");
 _Static_assert(offsetof(gos__region, limit) == GOS_REGION_LIMIT, "region: limit");

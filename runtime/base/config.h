@@ -51,9 +51,11 @@
 /* Freed nurseries move between workers and the shared pool in magazines of this many. */
 #define GOS_MAGAZINE 64
 
+#ifndef __ASSEMBLER__
 _Static_assert((GOS_QUEUE_SIZE & (GOS_QUEUE_SIZE - 1)) == 0, "queue size is a power of two");
 _Static_assert(GOS_NURSERY_SIZE % 64 == 0, "nurseries keep headers on cache lines");
 _Static_assert(GOS_FIRST_STEP + GOS_GUARD_SIZE + GOS_SLACK < GOS_REGION_SIZE, "the first step fits");
 _Static_assert(GOS_UNCHECKED_ROOM + GOS_GUARD_SIZE + 16384 <= GOS_REGION_SIZE, "unchecked code fits a region");
+#endif
 
 #endif

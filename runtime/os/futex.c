@@ -31,6 +31,12 @@ void gos__futex_wake(uint32_t *word, int count)
     syscall(SYS_futex, word, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, count, NULL, NULL, 0);
 }
 
+_Noreturn void gos__sleep_for_ever(void)
+{
+    for (;;)
+        pause();
+}
+
 static bool membarrier_ready;
 
 static void membarrier_register(void)

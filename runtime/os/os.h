@@ -47,6 +47,9 @@ int64_t gos__address_space_left(void);
 void gos__futex_wait(uint32_t *word, uint32_t expected, int64_t deadline);
 void gos__futex_wake(uint32_t *word, int count);
 
+/* Ends the use of the calling thread without ending it: what it holds may be in use by others. */
+_Noreturn void gos__sleep_for_ever(void);
+
 /* Monotonic nanoseconds. */
 int64_t gos__clock_ns(void);
 

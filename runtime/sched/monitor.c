@@ -81,9 +81,10 @@ static void serve_requests(gos__runtime *rt)
         uint32_t former = rt->procs;
         change_procs(rt, (uint32_t)task->result);
         task->result = (int32_t)former;
-        if (task->elem) { /* a foreign thread, on its futex */
-            gos__store_release((uint32_t *)task->elem, 1u);
-            gos__futex_wake(task->elem, 1);
+        uint32_t *served = task->waiter.elem;
+        if (served) { /* a foreign thread, on its futex */
+            gos__store_release(served, 1u);
+            gos__futex_wake(served, 1);
         } else {
             gos__ready(task, false);
         }

@@ -163,6 +163,22 @@ static int launch(gos__runtime *rt)
     return 0;
 }
 
+/* Bars the worker's thread from the runtime for good, wherever it is; false: it is in the runtime just now, and about
+ * to leave by itself. */
+static bool abandon(gos__worker *worker)
+{
+    if (!gos__worker_lock(worker))
+        return false;
+    if (!worker->thread) {
+        gos__worker_unlock(worker);
+        return false;
+    }
+    gos__store_release(&worker->thread->locked, (uint32_t)GOS_ABANDONED);
+    pthread_detach(worker->pthread);
+    gos__rt->abandoned++;
+    return true;
+}
+
 bool gos__worker_stop(gos__worker *worker, int64_t deadline)
 {
     gos__store_release(&worker->quit, 1u);
@@ -172,7 +188,7 @@ bool gos__worker_stop(gos__worker *worker, int64_t deadline)
         gos__spin_lock(&worker->lock);
         gos__preempt(worker);
         gos__spin_unlock(&worker->lock);
-        if (gos__clock_ns() >= deadline)
+        if (gos__clock_ns() >= deadline && abandon(worker))
             return false;
         gos__futex_wait(&worker->left, 0, gos__clock_ns() + 1000000);
     }

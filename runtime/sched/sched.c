@@ -71,6 +71,8 @@ GOS_NOINLINE void gos__wait_unlocked(void)
     for (;;) {
         gos__store_release(&self->in_runtime, 0u);
         for (int spins = 0; gos__load_acquire(&self->locked); spins++) {
+            if (gos__load_relaxed(&self->locked) == GOS_ABANDONED)
+                gos__sleep_for_ever();
             if (spins < 200)
                 gos__cpu_relax();
             else

@@ -34,9 +34,9 @@ static void task_init(gos__task *task, void (*start)(void), void (*fn)(void *), 
     ctx->r12 = (uint64_t)arg;
     ctx->rip = (uint64_t)start;
     task->sp = ctx;
-    task->limit = task->base_limit;
     task->entry = fn;
-    task->elem = NULL;
+    task->waiter.task = task;
+    task->pinned = 0;
 }
 
 gos__task *gos__task_new(gos__worker *worker, void (*start)(void), void (*fn)(void *), void *arg)
@@ -145,7 +145,7 @@ gos__task *gos__sleep(int64_t ns, void *b, void *c, gos__task *self)
     int64_t now = gos__clock_ns();
     int64_t when = ns < INT64_MAX - now ? now + ns : INT64_MAX;
     self->state = GOS_PARKED;
-    self->wait = GOS_WAIT_SLEEP;
+    self->why = GOS_WAIT_SLEEP;
     gos__require(gos__timer_add(gos__self.worker, when, self), "gos_sleep: no memory for a timer");
     return gos__park(self);
 }
@@ -177,8 +177,8 @@ gos__task *gos__procs(intptr_t n, void *b, void *c, gos__task *self)
         return self;
     }
     self->state = GOS_PARKED;
-    self->wait = GOS_WAIT_NONE;
-    self->elem = NULL;
+    self->why = GOS_WAIT_NONE;
+    self->waiter.elem = NULL;
     gos__store_relaxed(&gos__procs_asked, (uint32_t)clamp_procs((int)n));
     request_procs(rt, self, (int)n);
     return gos__park(self);
@@ -194,7 +194,7 @@ int gos__procs_foreign(int n)
     if (n > 0)
         gos__store_relaxed(&gos__procs_asked, (uint32_t)clamp_procs(n));
     uint32_t served = 0;
-    gos__task request = { .elem = &served };
+    gos__task request = { .waiter.elem = &served };
     bool wait = rt && n > 0;
     if (wait)
         request_procs(rt, &request, n);

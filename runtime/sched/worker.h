@@ -90,6 +90,8 @@ typedef struct gos__runtime {
 
     gos__task *procs_requests; /* tasks that wait for a number of workers, their `result`; under lock */
 
+    int64_t abandoned; /* threads that the end of the run did not wait for */
+
     int result;        /* of the main function */
     uint32_t done;     /* futex: 1 when the main task has returned */
     int (*fn)(void *);

@@ -30,16 +30,15 @@ static bool on_nursery(const gos__task *task, uintptr_t sp)
     return task->kind == GOS_NURSERY && sp <= (uintptr_t)task && sp > (uintptr_t)task - GOS_NURSERY_SIZE;
 }
 
-static void set_region(gos__task *task, gos__region *region)
+static uintptr_t limit_of(const gos__task *task)
 {
-    task->region = region;
-    task->limit = region ? region->limit : task->base_limit;
+    return task->region ? task->region->limit : (uintptr_t)task + GOS_TASK_TO_LIMIT;
 }
 
 static void pop(gos__task *task)
 {
     gos__region *region = task->region;
-    set_region(task, region->prev);
+    task->region = region->prev;
     if (!gos__self.spare && !region->is_large && region->limit == gos__region_first_limit(region)) {
         region->prev = NULL;
         region->plain = 1;
@@ -93,7 +92,7 @@ static bool fits_here(gos__task *task, uintptr_t frame, bool unchecked, uintptr_
 {
     gos__region *region = task->region;
     if (!region)
-        return !unchecked && sp >= frame + task->base_limit;
+        return !unchecked && sp >= frame + limit_of(task);
     if (unchecked && sp < region->unchecked_limit + frame)
         return false;
     if (sp < frame + region->limit) {
@@ -101,7 +100,6 @@ static bool fits_here(gos__task *task, uintptr_t frame, bool unchecked, uintptr_
             return false;
         gos__self.cache->extensions++;
     }
-    set_region(task, region);
     return true;
 }
 
@@ -146,9 +144,9 @@ uintptr_t gos__grow(uintptr_t frame, uintptr_t arguments, uintptr_t unchecked, u
         if (room_at - frame < region->limit && !extend(region, room_at - frame))
             overflow(task, left_sp);
         memcpy((void *)room_at, (void *)(left_sp + 8), arguments);
-        set_region(task, region);
+        task->region = region;
     }
-    gos__set_limit_word(task->limit);
+    gos__set_limit_word(limit_of(task));
     return room_at;
 }
 
@@ -172,7 +170,7 @@ void gos__shrink(uintptr_t left_sp)
         return;
     pop(task);
     pop_to(task, left_sp);
-    gos__set_limit_word(task->limit);
+    gos__set_limit_word(limit_of(task));
 }
 
 _Noreturn void gos__canary_broken(const gos__task *task)

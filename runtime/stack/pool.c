@@ -19,7 +19,7 @@ typedef struct arena {
     gos__spin lock;
     uintptr_t base, carved, committed, end;
     size_t stride;
-    void *free; /* magazines of stacks (linked by elem), or single regions (linked by next) */
+    void *free; /* magazines of stacks (linked by waiter.elem), or single regions (linked by next) */
 } arena;
 
 static struct pool {
@@ -78,10 +78,23 @@ int gos__stacks_open(void)
     return -ENOMEM;
 }
 
+static void release_uncarved(const arena *part)
+{
+    if (part->end > part->committed)
+        gos__vm_release((void *)part->committed, part->end - part->committed);
+}
+
 void gos__stacks_close(bool abandoned)
 {
-    if (!abandoned)
+    if (!abandoned) {
         gos__vm_release((void *)pool.base, pool.size);
+    } else {
+        for (int i = 0; i < 2; i++) {
+            release_uncarved(&pool.stacks[i]);
+            release_uncarved(&pool.regions[i]);
+        }
+        release_uncarved(&pool.signals);
+    }
     pool.base = 0;
     pool.size = 0;
 }
@@ -131,7 +144,6 @@ static gos__task *nursery_init(uintptr_t slot)
     *(uint64_t *)slot = GOS_CANARY;
     gos__task *task = (gos__task *)(slot + GOS_NURSERY_SIZE - GOS_TASK_SIZE);
     task->kind = GOS_NURSERY;
-    task->base_limit = slot + GOS_SLACK;
     return task;
 }
 
@@ -144,7 +156,6 @@ static gos__task *paged_init(uintptr_t slot)
     region_init(region, slot, false, true);
     task->kind = GOS_PAGED;
     task->region = region;
-    task->base_limit = region->limit;
     return task;
 }
 
@@ -177,7 +188,7 @@ static gos__task *refill(gos__stack_cache *cache, enum gos__kind kind)
         gos__spin_lock(&part->lock);
         list = part->free;
         if (list)
-            part->free = list->elem;
+            part->free = list->waiter.elem;
         else
             list = carve_stacks(part, kind, &count);
         gos__spin_unlock(&part->lock);
@@ -203,7 +214,7 @@ gos__task *gos__stack_alloc(gos__stack_cache *cache, enum gos__kind kind)
 static void push_magazine(arena *part, gos__task *list)
 {
     gos__spin_lock(&part->lock);
-    list->elem = part->free;
+    list->waiter.elem = part->free;
     part->free = list;
     gos__spin_unlock(&part->lock);
 }

@@ -82,7 +82,7 @@ static int send_locked(gos_chan *chan, const void *elem, gos__task **woken)
         return -EPIPE;
     gos__task *receiver = dequeue(&chan->receivers);
     if (receiver) {
-        copy(chan, receiver->elem, elem);
+        copy(chan, receiver->waiter.elem, elem);
         receiver->result = 0;
         *woken = receiver;
         return 0;
@@ -105,13 +105,13 @@ static int recv_locked(gos_chan *chan, void *elem, gos__task **woken)
         *woken = sender;
     }
     if (!chan->len) {
-        copy(chan, elem, sender->elem);
+        copy(chan, elem, sender->waiter.elem);
         return 0;
     }
     copy(chan, elem, slot(chan, chan->head));
     chan->head = chan->head + 1 == chan->capacity ? 0 : chan->head + 1;
     if (sender)
-        copy(chan, slot(chan, chan->head + chan->len - 1), sender->elem);
+        copy(chan, slot(chan, chan->head + chan->len - 1), sender->waiter.elem);
     else
         chan->len--;
     return 0;
@@ -119,8 +119,8 @@ static int recv_locked(gos_chan *chan, void *elem, gos__task **woken)
 
 static gos__task *park_in(gos_chan *chan, wait_list *list, void *elem, enum gos__wait why, gos__task *self)
 {
-    self->elem = elem;
-    self->wait = (uint8_t)why;
+    self->waiter.elem = elem;
+    self->why = (uint8_t)why;
     self->state = GOS_PARKED;
     enqueue(list, self);
     gos__spin_unlock(&chan->lock);

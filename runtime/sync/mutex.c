@@ -27,8 +27,7 @@ gos__task *gos__mutex_lock(gos_mutex *mutex, void *b, void *c, gos__task *self)
             break;
     }
     self->state = GOS_PARKED;
-    self->wait = GOS_WAIT_MUTEX;
-    self->elem = mutex;
+    self->why = GOS_WAIT_MUTEX;
     self->next = NULL;
     if (mutex->gos__head)
         ((gos__task *)mutex->gos__tail)->next = self;

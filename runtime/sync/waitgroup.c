@@ -52,8 +52,7 @@ gos__task *gos__waitgroup_wait(gos_waitgroup *group, void *b, void *c, gos__task
         }
     } while (!gos__cas64_seq(&group->gos__count, &seen, seen | WAITED_FOR));
     self->state = GOS_PARKED;
-    self->wait = GOS_WAIT_GROUP;
-    self->elem = group;
+    self->why = GOS_WAIT_GROUP;
     self->next = group->gos__head;
     group->gos__head = self;
     gos__spin_unlock(&group->gos__spin);
