@@ -28,11 +28,9 @@ def run_tool(command, folder):
 
 
 def portable(svg):
-    """Names fallbacks for machines without the font, and drops what only says which program drew it."""
-    svg = svg.replace('font-family="DejaVu Sans', 'font-family="DejaVu Sans, Verdana, sans-serif" data-was="')
-    svg = re.sub(r'"DejaVu Sans, Verdana, sans-serif" data-was="( Bold)?"',
-                 lambda match: '"DejaVu Sans, Verdana, sans-serif"' +
-                 (' font-weight="bold"' if match.group(1) else ''), svg)
+    """Names fallbacks for machines without the font, bold as a weight, and drops the line that names the program."""
+    for face, weight in (("DejaVu Sans Bold", ' font-weight="bold"'), ("DejaVu Sans", "")):
+        svg = svg.replace(f'font-family="{face}"', f'font-family="DejaVu Sans, Verdana, sans-serif"{weight}')
     return re.sub(r"<desc>.*?</desc>\n*", "", svg, flags=re.DOTALL)
 
 

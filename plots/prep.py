@@ -28,7 +28,7 @@ def last_first(names):
 
 def memory(run):
     """Bytes per parked unit over their number, to the point where each contender stopped."""
-    width, height, left = 960, 520, 84
+    width, left = 960, 84
     blocks, styles, ends = [], [], []
     largest = max((run.most_units("memory", name)[0] for name in run.of_case("memory")), default=0)
     for name in last_first(run.of_case("memory")):
@@ -53,6 +53,7 @@ def memory(run):
     points = [line for block in blocks for line in block]
     y = (min(line[2] for line in points) / 1.4, max(line[3] for line in points) * 1.4)
     right = margin_for(ends)
+    height = max(520, 140 + sum(38 if end[4] else 22 for end in ends))
     units = [line[0] for line in points]
     layout = (heading("What does a parked unit cost, and where does each contender stop?",
                       "bytes per unit: resident memory + page tables + kernel stack", left, width, height)
@@ -71,7 +72,7 @@ def spawn_words(run):
 
 def spawn(run):
     """Nanoseconds to start, run and finish a unit on the fewest threads measured, cold and warm side by side."""
-    width, height, left, gap, top = 960, 540, 84, 46, 96
+    width, left, gap, top = 960, 84, 46, 96
     blocks, firsts, groups, titles, ends = [], [], [], [], {}
     for variant, title in (("cold", "cold: first touch of its memory"), ("warm", "warm: memory used before")):
         styles, first = [], len(blocks)
@@ -95,6 +96,7 @@ def spawn(run):
     points = [line for block in blocks for line in block]
     y = (min(line[2] for line in points) / 1.3, max(line[3] for line in points) * 1.3)
     ends = list(ends.values())
+    height = max(540, 170 + 22 * len(ends))
     right = margin_for(ends)
     units = [line[0] for line in points]
     layout = (heading("What does it cost to start, run and finish a unit?", spawn_words(run), left, width, height)
