@@ -1,0 +1,100 @@
+/* gos__ctx_switch: what a context keeps. */
+// build: plain
+#include "arch/ctx.h"
+
+#include "tests/arch/registers.h"
+#include "tests/test.h"
+
+enum { STACK = 16384, OTHERS = 3, ROUNDS = 1000 };
+
+static void *main_ctx;
+static _Alignas(64) char stacks[OTHERS][STACK];
+static struct other {
+    void *ctx;
+    int index, rounds;
+} others[OTHERS];
+
+static uint64_t value(int context, int round, int reg)
+{
+    return 0x9e3779b97f4a7c15u * (uint64_t)(context * 100000 + round * 10 + reg + 1);
+}
+
+/* Switches with values in the registers that only this context and round use. */
+static void switch_and_compare(void **from, void *to, int context, int round)
+{
+    uint64_t regs[REGISTERS];
+    for (int i = 0; i < REGISTERS; i++)
+        regs[i] = value(context, round, i);
+    call_with_registers(from, to, (void *)gos__ctx_switch, regs);
+    for (int i = 0; i < REGISTERS; i++)
+        CHECK_EQ(regs[i], value(context, round, i));
+}
+
+static void other_main(void *arg)
+{
+    struct other *other = arg;
+    unsigned mode = (unsigned)other->index + 1;
+    CHECK_EQ(mxcsr_control(), 0x1f80); /* not what the creator or the switcher has */
+    CHECK_EQ(fpucw(), 0x037f);
+    set_control(mxcsr_of(mode, mode & 1), fpucw_of(mode, mode & 1));
+    for (;;) {
+        switch_and_compare(&other->ctx, main_ctx, other->index + 1, other->rounds++);
+        CHECK_EQ(mxcsr_control(), mxcsr_of(mode, mode & 1));
+        CHECK_EQ(fpucw(), fpucw_of(mode, mode & 1));
+    }
+}
+
+static void keeps_registers_and_control_words(void)
+{
+    uint32_t mxcsr = mxcsr_of(TO_ZERO, 1);
+    uint16_t word = fpucw_of(UP, 1);
+    set_control(mxcsr, word);
+    for (int i = 0; i < OTHERS; i++) {
+        others[i].index = i;
+        others[i].ctx = gos__ctx_init(stacks[i] + STACK, other_main, &others[i]);
+    }
+    for (int round = 0; round < ROUNDS; round++) {
+        for (int i = 0; i < OTHERS; i++) {
+            switch_and_compare(&main_ctx, others[i].ctx, 0, round * OTHERS + i);
+            CHECK_EQ(mxcsr_control(), mxcsr);
+            CHECK_EQ(fpucw(), word);
+        }
+    }
+    for (int i = 0; i < OTHERS; i++)
+        CHECK_EQ(others[i].rounds, ROUNDS);
+    set_control(0x1f80, 0x037f);
+}
+
+static void *entered;
+
+static void entry(void *arg)
+{
+    CHECK_EQ((uintptr_t)__builtin_frame_address(0) % 16, 0); /* rbp pushed below a return address */
+    entered = arg;
+    void *unused;
+    gos__ctx_switch(&unused, main_ctx);
+}
+
+/* Whatever the end of the stack is, and without a byte above it or more than 96 below it touched before fn runs. */
+static void aligns_the_stack(void)
+{
+    for (int off = 0; off < 32; off++) {
+        memset(stacks[0], 0x5a, STACK);
+        char *top = stacks[0] + STACK - 64 + off;
+        void *ctx = gos__ctx_init(top, entry, top);
+        for (char *p = stacks[0]; p < stacks[0] + STACK; p++)
+            if (p < top - 96 || p >= top)
+                CHECK_EQ(*p, 0x5a);
+        gos__ctx_switch(&main_ctx, ctx);
+        CHECK(entered == top);
+        for (char *p = top; p < stacks[0] + STACK; p++)
+            CHECK_EQ(*p, 0x5a);
+    }
+}
+
+int main(void)
+{
+    keeps_registers_and_control_words();
+    aligns_the_stack();
+    return 0;
+}
