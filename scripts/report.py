@@ -169,24 +169,28 @@ class Report:
         ]
         return "\n\n".join((f"## {title}\n\n" if title else "") + text for title, text in sections) + "\n"
 
+    def spawn_size(self):
+        """The largest number of units that every contender started on one thread, warm; None when there is none."""
+        sizes = [cases.spawn_places(self.run, name, "warm").get(1, set()) for name in self.run.of_case("spawn")]
+        return max(set.intersection(*(some for some in sizes if some)), default=None) if any(sizes) else None
+
     def readme_part(self):
-        run = self.run
+        run, size = self.run, self.spawn_size()
         lines = []
         for name in run.contenders:
             if not any(name in run.of_case(case) for case in ("memory", "spawn", "yield")):
                 continue
             cost = prep.unit_cost(run, name)[0]
             most, stop = run.most_units("memory", name)
-            places = cases.spawn_places(run, name, "warm")
-            spawn = run.estimate("spawn", contender=name, variant="warm", n=max(places[min(places)]),
-                                 threads=min(places), metric="ns_per_op") if places else None
+            spawn = run.estimate("spawn", contender=name, variant="warm", n=size, threads=1, metric="ns_per_op")
             yields = run.estimate("yield", contender=name, metric="ns_per_op")
             lines.append([cases.name_of(name), cases.whole(cost.median) if cost else "–",
                           "–" if not most else f"{most:,}" + (f" ({layout.reason(stop['why'])})" if stop else ""),
                           layout.nanoseconds(spawn.median) if spawn else "–",
                           layout.nanoseconds(yields.median) if yields else "–"])
         table = cases.markdown(["contender", "bytes per parked unit", "most units (what stopped it)",
-                                "start + run + finish, warm", "yield, one way"], lines)
+                                "start + run + finish, warm" + (f", {size:,} units" if size else ""),
+                                "yield, one way"], lines)
         picture = self.figure("headline", "Bytes per parked unit, and the most units each contender reached.")
         machine_line = f"Medians of one run on {machine.machine(run)}. Intervals, ratios and reasons: " \
                        "[REPORT.md](REPORT.md)."
