@@ -4,7 +4,7 @@
 #define PASTE(a, b) a##_##b
 #define NAME(a, b) PASTE(a, b)
 
-enum { TREE_HEIGHT = 12, CHAIN_LENGTH = 500, SMALL_FRAME = 96, BIG_FRAME = 512, CROSSING_FRAME = 4096 };
+enum { TREE_HEIGHT = 12, CHAIN_LENGTH = 500, TINY_FRAME = 8, SMALL_FRAME = 96, BIG_FRAME = 512, CROSSING_FRAME = 4096 };
 
 /* Keeps a value in a register across the call before it: neither a loop nor a tail call may replace the recursion. */
 #define KEEP(x) __asm__ volatile("" : "+r"(x))
@@ -13,6 +13,8 @@ enum { TREE_HEIGHT = 12, CHAIN_LENGTH = 500, SMALL_FRAME = 96, BIG_FRAME = 512, 
 
 static __attribute__((noinline, noclone)) uint64_t tree(uint64_t height)
 {
+    char frame[TINY_FRAME];
+    TOUCH(frame);   /* on all paths: else clang sets up a frame for leaves in the checked build only */
     if (height < 2) return 1;
     uint64_t left = tree(height - 1);
     KEEP(left);

@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "bench.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -10,6 +11,7 @@
 typedef struct limit {
     const char *name;
     uint64_t used, most;   /* most: UINT64_MAX or 0 means there is none */
+    bool of_threads;       /* refused with EAGAIN, never with ENOMEM */
 } limit;
 
 /* Calls visit(folder, arg) for each cgroup folder of the controller that this process is in, up to the root. Version 1
@@ -70,7 +72,7 @@ static void visit_pids(const char *folder, void *arg)
 
 static limit cgroup_limit(const char *name, const char *controller, void (*visit)(const char *, void *))
 {
-    limit least = { name, 0, UINT64_MAX };
+    limit least = { name, 0, UINT64_MAX, visit == visit_pids };
     each_cgroup(controller, visit, &least);
     return least;
 }
@@ -98,7 +100,7 @@ static uint64_t system_threads(void)
 static limit rlimit_of(const char *name, int which, uint64_t used)
 {
     struct rlimit r;
-    limit l = { name, used, UINT64_MAX };
+    limit l = { name, used, UINT64_MAX, which == RLIMIT_NPROC };
     if (getrlimit(which, &r) == 0 && r.rlim_cur != RLIM_INFINITY) l.most = r.rlim_cur;
     return l;
 }
@@ -115,20 +117,23 @@ void limits_explain(int error, char *why, size_t size)
     uint64_t address_space = proc_number("/proc/self/status", "VmSize:", 0) << 10;
     uint64_t total = proc_number("/proc/meminfo", "MemTotal:", 0) << 10;
     limit all[] = {
-        { "vm.max_map_count (mappings)", now.mappings, proc_number("/proc/sys/vm/max_map_count", NULL, UINT64_MAX) },
+        { "vm.max_map_count (mappings)", now.mappings,
+          proc_number("/proc/sys/vm/max_map_count", NULL, UINT64_MAX), false },
         { "kernel.pid_max (threads of the machine; 300 more are reserved)", everyone,
-          proc_number("/proc/sys/kernel/pid_max", NULL, UINT64_MAX) },
+          proc_number("/proc/sys/kernel/pid_max", NULL, UINT64_MAX), true },
         { "kernel.threads-max (threads of the machine)", everyone,
-          proc_number("/proc/sys/kernel/threads-max", NULL, UINT64_MAX) },
+          proc_number("/proc/sys/kernel/threads-max", NULL, UINT64_MAX), true },
         rlimit_of("RLIMIT_NPROC (threads of the user)", RLIMIT_NPROC, geteuid() == 0 ? 0 : now.threads),
         cgroup_limit("pids.max of the cgroup", "pids", visit_pids),
         cgroup_limit("memory limit of the cgroup (bytes)", "memory", visit_memory),
         rlimit_of("RLIMIT_AS (bytes of address space)", RLIMIT_AS, address_space),
-        { "memory of the machine (bytes)", total - memory_left(), total },
+        { "memory of the machine (bytes)", total - memory_left(), total, false },
     };
-    const limit *nearest = &all[0];
-    for (size_t i = 1; i < sizeof all / sizeof all[0]; i++)
-        if (share(&all[i]) > share(nearest)) nearest = &all[i];
+    const limit *nearest = NULL;
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+        if (error == ENOMEM && all[i].of_threads) continue;
+        if (nearest == NULL || share(&all[i]) > share(nearest)) nearest = &all[i];
+    }
     int length = snprintf(why, size, "%s (%s)", strerrorname_np(error), strerrordesc_np(error));
     if (length < 0 || (size_t)length >= size) return;
     const char *verdict = share(nearest) >= 0.9
