@@ -359,6 +359,8 @@ def point_latest(out, folder):
 
 
 def interrupt(_signal, _frame):
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)    # tidying up takes a moment and is not interrupted again
     raise Interrupted
 
 
