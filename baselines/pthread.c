@@ -259,6 +259,9 @@ static void latch_free(void *arg)
  *
  * A rendezvous is a ring of one slot. Its send is over as soon as there are receivers for all words in the ring: each
  * of them will take one. Waiting for that to happen would cost a second wake-up per word.
+ *
+ * Broadcast throughout, though one could run: glibc (2.36, say) can lose a signal while several threads wait (its bug
+ * 25847), and four senders and receivers on a ring of one do stop for ever. With one waiter both cost the same.
  */
 
 typedef struct chan {
@@ -304,7 +307,7 @@ static void chan_send(void *arg, uint64_t word)
     c->ring[ticket % c->slots] = word;
     bool over = !c->rendezvous || c->receivers >= c->sent - c->taken;
     pthread_mutex_unlock(&c->lock);
-    pthread_cond_signal(&c->words);
+    pthread_cond_broadcast(&c->words);
     if (!over)
         wait_until_taken(c, ticket);
 }
@@ -320,8 +323,8 @@ static uint64_t chan_recv(void *arg)
     uint64_t word = c->ring[c->taken++ % c->slots];
     pthread_mutex_unlock(&c->lock);
     if (c->rendezvous)
-        pthread_cond_broadcast(&c->met); /* whoever waits here knows its own word by its ticket */
-    pthread_cond_signal(&c->room);
+        pthread_cond_broadcast(&c->met);
+    pthread_cond_broadcast(&c->room);
     return word;
 }
 

@@ -3,7 +3,9 @@
  *
  * What threads cost when they are not made per unit. The caller's thread is one of the `threads`: it runs the first
  * unit, and jobs while that unit waits or is over. One lock guards everything; finishing a job and taking the next
- * share one hold of it, and nobody is signalled unless somebody sleeps.
+ * share one hold of it, and nobody is signalled unless somebody sleeps. glibc (2.36, say) can lose a signal while
+ * several threads sleep (its bug 25847): that costs parallelism for a moment and never progress, as whoever spawns
+ * takes jobs itself before it sleeps, and what is complete is told by broadcast.
  */
 #include "baselines.h"
 #include "jobs.h"
