@@ -140,9 +140,10 @@ def plan(profile, cases, contenders, cpus):
                 add(launches, 'memory', name, n=n, threads=threads[-1], reps=1)
         if 'spawn' in cases:
             for n in p['spawn_slow'] if name in SLOW_SPAWN else p['spawn']:
+                launches = p['memory_launches'] if n >= 100000 else p['launches']
+                reps = min(3, p['reps']) if name in SLOW_SPAWN and n >= 10000 else p['reps']    # seconds each
                 for t in threads:
-                    add(p['memory_launches'] if n >= 100000 else p['launches'], 'spawn', name, n=n, threads=t,
-                        reps=p['reps'])
+                    add(launches, 'spawn', name, n=n, threads=t, reps=reps)
         if 'yield' in cases:
             add(p['launches'], 'yield', name, reps=p['reps'])
         if 'handover' in cases:
