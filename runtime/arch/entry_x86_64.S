@@ -174,6 +174,11 @@ FUNC(gos__enter)
     jmp gos__resume
 END(gos__enter)
 
+FUNC(gos__leave_run)
+    movq gos__self@gottpoff(%rip), %rbx
+    jmp gos__leave
+END(gos__leave_run)
+
 FUNC(gos__leave)
     movq %fs:GOS_THREAD_SYSTEM_SP(%rbx), %rsp
     .cfi_def_cfa %rsp, GOS_CTX_SIZE

@@ -32,6 +32,19 @@
 #define SPILL_VECTORS 80
 #define SPILL_SIZE (SPILL_VECTORS + 8 * 64)
 
+/*
+ * While the body runs, unwinding goes straight on to the function's caller: its own frame is the body's, and its
+ * prologue, to which the body will return, is in no table of exception handlers.
+ */
+#define BODY_CFI                                                                                                       \
+    .cfi_def_cfa %rbp, 24;                                                                                             \
+    .cfi_offset %rip, -8;                                                                                              \
+    .cfi_offset %rbp, -24
+#define PROLOGUE_CFI                                                                                                   \
+    .cfi_def_cfa %rbp, 16;                                                                                             \
+    .cfi_offset %rip, -8;                                                                                              \
+    .cfi_offset %rbp, -16
+
 EXPORT(__morestack_non_split)
     /* Without a task: any thread's ordinary stack, where there is room. */
     movq %r11, -8(%rsp)
@@ -97,7 +110,9 @@ gos__morestack_fast:
     movq 8(%rbp), %r10
     incq %r10
     movq -8(%rbp), %rax
+    BODY_CFI
     callq *%r10
+    PROLOGUE_CFI
 
     /* The body has returned, perhaps on another thread. rbp is ours again, so the left stack is found. */
     .globl gos__morestack_back
@@ -172,7 +187,9 @@ gos__morestack_slow:
     movl $0, %fs:GOS_THREAD_IN_RUNTIME(%r11)
     movq 8(%rbp), %r10
     incq %r10
+    BODY_CFI
     callq *%r10
+    PROLOGUE_CFI
     jmp gos__morestack_back
 7:  movq %rbp, %rsp             /* there is room where we are */
     movl $0, %fs:GOS_THREAD_IN_RUNTIME(%r11)

@@ -69,6 +69,7 @@ enum gos__wait { GOS_WAIT_NONE, GOS_WAIT_SEND, GOS_WAIT_RECV, GOS_WAIT_SLEEP, GO
 enum gos__lock {
     GOS_UNLOCKED,
     GOS_LOCKED,    /* held for a moment: wait */
+    GOS_LOST,      /* its worker went to another thread */
     GOS_ABANDONED, /* the run is over and did without this thread: never again */
 };
 
@@ -119,10 +120,15 @@ struct gos__thread {
     uint32_t in_runtime;       /* 1: this thread may be touching its worker */
     uint32_t locked;           /* enum gos__lock: may it touch its worker? */
     uint32_t preempt;          /* 1: the running task's slice is over */
-    uint32_t unused;
+    uint32_t blocking;         /* 1: between gos_block_begin and gos_block_end */
     struct gos__worker *worker;
     struct gos__stack_cache *cache;  /* the worker's stock of stacks, for __morestack */
     uintptr_t *limit_word;     /* the address of this thread's limit word, for poisoning it from outside */
+    uint32_t futex;            /* 1: woken, or granted a worker */
+    uint32_t bound;            /* 1 + index of the worker whose CPU this thread is bound to; 0: none */
+    int32_t tid;
+    uint32_t listed;           /* 1: among the spare or returning threads */
+    gos__thread *next;         /* link there */
 };
 
 extern _Thread_local gos__thread gos__self __attribute__((visibility("hidden"), tls_model("initial-exec")));
@@ -147,6 +153,9 @@ _Static_assert(GOS_FAST_FRAME <= GOS_FIRST_STEP - GOS_SLACK, "a fast frame fits 
 
 /* Runs `task` on the calling thread, whose stack becomes the system stack, until runtime code returns NULL. */
 void gos__enter(gos__task *task);
+
+/* Leaves the gos__enter of the calling thread at once, from anywhere on its system stack. */
+_Noreturn void gos__leave_run(void);
 
 /* Where a new task's saved context continues: rbx holds the function, r12 its argument. */
 void gos__task_start(void);

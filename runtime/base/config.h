@@ -35,6 +35,9 @@
 
 #define GOS_MAX_PROCS 256
 
+/* Threads, blocked ones included, beyond which the program ends (Go's limit as well). */
+#define GOS_MAXTHREADS_DEFAULT 10000
+
 /* Of the smaller of RAM and cgroup limit, the share beyond which no new task is started (GOS_MAXMEM overrides). */
 #define GOS_MAXMEM_PERCENT 90
 

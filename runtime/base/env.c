@@ -74,6 +74,7 @@ static void parse(void)
     env.procs = (int)size_from("GOS_PROCS", 1, GOS_MAX_PROCS, 0);
     env.maxstack = size_from("GOS_MAXSTACK", GOS_MAXSTACK_MIN, GOS_MAXSTACK_MAX, GOS_MAXSTACK_DEFAULT);
     env.maxmem = size_from("GOS_MAXMEM", 1 << 20, INT64_MAX, 0);
+    env.maxthreads = size_from("GOS_MAXTHREADS", 1, 1000000, GOS_MAXTHREADS_DEFAULT);
     parse_debug(&env);
 }
 

@@ -8,6 +8,7 @@
 typedef struct gos__env {
     int procs;        /* GOS_PROCS, 0: not given */
     int64_t maxstack; /* GOS_MAXSTACK, bytes */
+    int64_t maxthreads; /* GOS_MAXTHREADS */
     int64_t maxmem;   /* GOS_MAXMEM, bytes, 0: not given */
     bool paged;       /* GOS_DEBUG=paged: every task on a paged stack */
     bool nobind;      /* GOS_DEBUG=nobind: workers are not bound to CPUs */

@@ -1,9 +1,11 @@
 #include "os/os.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/futex.h>
 #include <linux/membarrier.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -29,6 +31,24 @@ void gos__futex_wait(uint32_t *word, uint32_t expected, int64_t deadline)
 void gos__futex_wake(uint32_t *word, int count)
 {
     syscall(SYS_futex, word, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, count, NULL, NULL, 0);
+}
+
+int32_t gos__thread_id(void)
+{
+    return (int32_t)syscall(SYS_gettid);
+}
+
+/* The file holds "running" or the number of the system call (-1: a fault) and its arguments. */
+bool gos__thread_blocked(int32_t tid)
+{
+    char path[64], text[8];
+    snprintf(path, sizeof path, "/proc/self/task/%d/syscall", (int)tid);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return false;
+    ssize_t n = read(fd, text, sizeof text);
+    close(fd);
+    return n > 0 && text[0] != 'r';
 }
 
 _Noreturn void gos__sleep_for_ever(void)

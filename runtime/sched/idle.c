@@ -130,7 +130,7 @@ static gos__task *search(gos__worker *worker, int64_t *next_timer)
 static bool work_anywhere(const gos__worker *worker)
 {
     gos__runtime *rt = gos__rt;
-    if (gos__load_relaxed(&rt->shared_n) || gos__load_relaxed(&worker->quit))
+    if (gos__load_relaxed(&rt->shared_n) || gos__load_relaxed(&worker->quit) || gos__load_relaxed(&rt->returning_n))
         return true;
     for (uint32_t i = 0; i < rt->made; i++)
         if (rt->workers[i] != worker && gos__queue_length(rt->workers[i]) > 1)
@@ -145,26 +145,29 @@ static void clear_idle(gos__worker *worker)
         gos__add_seq(&gos__rt->idle_n, -1u);
 }
 
-/* Sleeps until woken or until `deadline`. The owner is outside the runtime meanwhile, so thieves may look. */
-static void doze(gos__worker *worker, int64_t deadline)
+/* Sleeps until woken or until `deadline`. The owner is outside the runtime meanwhile, so thieves may look. False: the
+ * worker went to another thread, which carries a task, and this one has none now. */
+static bool doze(gos__worker *worker, int64_t deadline)
 {
     gos__runtime *rt = gos__rt;
     gos__stack_cache_trim(&worker->stacks);
     worker->wake_credit = 4;
-    gos__store_relaxed(&worker->futex, 0u);
+    gos__store_relaxed(&gos__self.futex, 0u);
     gos__or_seq(&rt->idle[worker->index / 32], 1u << worker->index % 32); /* I1 */
     gos__add_seq(&rt->idle_n, 1u);
     gos__membarrier(); /* I2 */
     if (!work_anywhere(worker)) { /* I3 */
+        worker->dozing = 1;
         gos__store_release(&gos__self.in_runtime, 0u);
-        gos__futex_wait(&worker->futex, 0, deadline); /* I4 */
+        gos__futex_wait(&gos__self.futex, 0, deadline); /* I4 */
         gos__wait_unlocked();
+        if (gos__load_acquire(&gos__self.locked) == GOS_LOST)
+            return false;
+        worker->dozing = 0;
     }
     clear_idle(worker);
-    if (gos__unlikely(gos__load_relaxed(&rt->monitor))) {
-        gos__store_release(&rt->monitor, 0u);
-        gos__futex_wake(&rt->monitor, 1);
-    }
+    gos__monitor_wake(rt);
+    return true;
 }
 
 gos__task *gos__find(gos__worker *worker)
@@ -178,8 +181,27 @@ gos__task *gos__find(gos__worker *worker)
             gos__retire(worker);
             return NULL;
         }
-        doze(worker, next_timer);
+        if (gos__unlikely(gos__load_relaxed(&gos__rt->returning_n)) && gos__give_worker(worker))
+            return NULL;
+        if (!doze(worker, next_timer))
+            return NULL;
     }
+}
+
+gos__worker *gos__idle_pick(void)
+{
+    gos__runtime *rt = gos__rt;
+    for (uint32_t word = 0; word < GOS_MAX_PROCS / 32; word++) {
+        uint32_t bits = gos__load_relaxed(&rt->idle[word]);
+        if (!bits)
+            continue;
+        uint32_t bit = bits & -bits;
+        if (!(gos__and_seq(&rt->idle[word], ~bit) & bit))
+            continue; /* somebody else was quicker */
+        gos__add_seq(&rt->idle_n, -1u);
+        return rt->workers[word * 32 + (uint32_t)__builtin_ctz(bit)];
+    }
+    return NULL;
 }
 
 /* worker: who submits, or NULL: a foreign thread. A single waiting task is most often the partner that runs as soon
@@ -194,19 +216,10 @@ void gos__wake_one(gos__worker *worker)
             return;
         worker->wake_credit--;
     }
-    for (uint32_t word = 0; word < GOS_MAX_PROCS / 32; word++) {
-        uint32_t bits = gos__load_relaxed(&rt->idle[word]);
-        if (!bits)
-            continue;
-        uint32_t bit = bits & -bits;
-        if (!(gos__and_seq(&rt->idle[word], ~bit) & bit))
-            continue; /* somebody else woke it */
-        gos__add_seq(&rt->idle_n, -1u);
-        gos__worker *sleeper = rt->workers[word * 32 + (uint32_t)__builtin_ctz(bit)];
-        gos__store_release(&sleeper->futex, 1u);
-        gos__futex_wake(&sleeper->futex, 1);
-        if (worker)
-            worker->wakes++;
+    gos__worker *sleeper = gos__idle_pick();
+    if (!sleeper)
         return;
-    }
+    gos__thread_wake(sleeper->thread); /* who picks an idle worker is alone in taking or waking it */
+    if (worker)
+        worker->wakes++;
 }

@@ -9,13 +9,13 @@
 /* A task may run this long while others wait (Go's slice as well). */
 #define SLICE_NS 10000000
 
-#define LOOK_NS 2000000
+/* Looks follow each other at the short interval while some worker with others waiting stays on one task, then ever
+ * more slowly up to the long one. */
+#define SHORT_LOOK_NS 20000
+#define LONG_LOOK_NS 1000000
 
-void gos__preempt(gos__worker *worker)
+void gos__preempt(gos__thread *thread)
 {
-    gos__thread *thread = worker->thread;
-    if (!thread)
-        return;
     /* In this order: gos__resume writes the word and then reads `preempt`. */
     gos__store_relaxed(&thread->preempt, 1u);
     gos__store_release(thread->limit_word, (uintptr_t)GOS_POISON);
@@ -23,27 +23,51 @@ void gos__preempt(gos__worker *worker)
 
 static bool others_wait(const gos__runtime *rt, const gos__worker *worker)
 {
-    return gos__queue_length(worker) || gos__load_relaxed(&rt->shared_n) || worker->quit;
+    return gos__queue_length(worker) || gos__load_relaxed(&rt->shared_n) || gos__load_relaxed(&rt->returning_n) ||
+           worker->timers_n || worker->quit;
 }
 
-static void look_at(gos__runtime *rt, gos__worker *worker, int64_t now)
+/* Whether the worker's thread is blocked in the kernel. Asked again after ever longer pauses while it is not. */
+static bool is_blocked(gos__worker *worker, int64_t now)
+{
+    bool blocked = false;
+    gos__spin_lock(&worker->lock); /* so that the thread does not end meanwhile */
+    gos__thread *thread = worker->thread;
+    if (thread && !gos__load_relaxed(&thread->in_runtime)) {
+        if (gos__load_relaxed(&thread->blocking)) {
+            blocked = true;
+        } else if (now >= worker->look_again) {
+            blocked = gos__thread_blocked(thread->tid);
+            worker->look_again = now + (now - worker->seen_since);
+        }
+    }
+    gos__spin_unlock(&worker->lock);
+    return blocked;
+}
+
+/* True: this worker stays on one task while others wait. */
+static bool look_at(gos__runtime *rt, gos__worker *worker, int64_t now)
 {
     uint32_t tick = gos__load_relaxed(&worker->tick);
     if (tick != worker->seen_tick || !worker->seen_since) {
         worker->seen_tick = tick;
         worker->seen_since = now;
-        return;
+        worker->look_again = 0;
+        return false;
     }
-    if (!others_wait(rt, worker))
-        return;
-    /* It stays on one task while others wait: somebody idle may take them, whatever wake-ups were rationed. */
-    if (gos__load_relaxed(&rt->idle_n)) {
+    if (gos__load_relaxed(&worker->left) || !others_wait(rt, worker))
+        return false;
+    /* Somebody idle may take them, whatever wake-ups were rationed. */
+    if (gos__load_relaxed(&rt->idle_n))
         gos__wake_one(NULL);
-    }
-    if (now - worker->seen_since >= SLICE_NS && gos__spin_trylock(&worker->lock)) {
-        gos__preempt(worker); /* under the lock, so that the thread does not end meanwhile */
+    if (is_blocked(worker, now)) {
+        gos__hand_off(worker);
+    } else if (now - worker->seen_since >= SLICE_NS && gos__spin_trylock(&worker->lock)) {
+        if (worker->thread)
+            gos__preempt(worker->thread); /* under the lock, so that the thread does not end meanwhile */
         gos__spin_unlock(&worker->lock);
     }
+    return true;
 }
 
 /* Brings the number of workers to n. Waits for tasks that are in a system call or loop on a worker that goes. */
@@ -57,7 +81,7 @@ static void change_procs(gos__runtime *rt, uint32_t n)
             rt->workers[i] = worker;
             gos__store_release(&rt->made, i + 1);
         }
-        if (gos__start_worker(rt->workers[i])) {
+        if (gos__worker_start(rt->workers[i])) {
             gos__warn("only %u workers: the system refuses another thread", i);
             return;
         }
@@ -68,7 +92,7 @@ static void change_procs(gos__runtime *rt, uint32_t n)
     uint32_t former = rt->procs;
     gos__store_relaxed(&rt->procs, n);
     for (uint32_t i = n; i < former; i++)
-        gos__worker_stop(rt->workers[i], INT64_MAX);
+        gos__worker_stop(rt->workers[i]);
 }
 
 static void serve_requests(gos__runtime *rt)
@@ -91,21 +115,34 @@ static void serve_requests(gos__runtime *rt)
     }
 }
 
+/* Asleep until a worker leaves its own sleep. */
+static void sleep_with_workers(gos__runtime *rt)
+{
+    gos__exchange_seq(&rt->monitor, 1u);
+    /* A worker that left its sleep before it could see the word is seen here. */
+    if (gos__load_relaxed(&rt->idle_n) >= rt->procs && !gos__load_relaxed(&rt->procs_requests) &&
+        !gos__load_acquire(&rt->done))
+        gos__futex_wait(&rt->monitor, 1, INT64_MAX);
+    gos__store_relaxed(&rt->monitor, 0u);
+}
+
 void gos__monitor(gos__runtime *rt)
 {
+    int64_t interval = SHORT_LOOK_NS;
+    uint32_t quiet = 0;
     while (!gos__load_acquire(&rt->done)) {
         serve_requests(rt);
         if (gos__load_relaxed(&rt->idle_n) >= rt->procs) {
-            gos__exchange_seq(&rt->monitor, 1u);
-            /* A worker that left its sleep before it could see the word is seen here. */
-            if (gos__load_relaxed(&rt->idle_n) >= rt->procs && !gos__load_relaxed(&rt->procs_requests) && !gos__load_acquire(&rt->done))
-                gos__futex_wait(&rt->monitor, 1, INT64_MAX);
-            gos__store_relaxed(&rt->monitor, 0u);
+            sleep_with_workers(rt);
+            interval = SHORT_LOOK_NS;
             continue;
         }
         int64_t now = gos__clock_ns();
-        for (uint32_t i = 0; i < gos__load_acquire(&rt->made); i++)
-            look_at(rt, rt->workers[i], now);
-        gos__futex_wait(&rt->done, 0, now + LOOK_NS);
+        bool stuck = false;
+        for (uint32_t i = 0; i < rt->made; i++)
+            stuck |= look_at(rt, rt->workers[i], now);
+        quiet = stuck ? 0 : quiet + 1;
+        interval = quiet < 50 ? SHORT_LOOK_NS : interval * 2 < LONG_LOOK_NS ? interval * 2 : LONG_LOOK_NS;
+        gos__futex_wait(&rt->done, 0, now + interval);
     }
 }

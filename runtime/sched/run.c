@@ -1,7 +1,6 @@
 /* run.c: the beginning and the end of a run, and of its worker threads. */
 #include <errno.h>
 #include <stdlib.h>
-#include <sys/prctl.h>
 
 #include "arch/ctx.h"
 #include "base/check.h"
@@ -40,15 +39,19 @@ static void hand_on_timers(gos__worker *worker)
             worker->timers_n--;
         }
         gos__worker_unlock(heir);
-        gos__store_release(&heir->futex, 1u); /* its sleep may now be too long */
-        gos__futex_wake(&heir->futex, 1);
+        gos__spin_lock(&heir->lock);
+        if (heir->thread)
+            gos__thread_wake(heir->thread); /* its sleep may now be too long */
+        gos__spin_unlock(&heir->lock);
     }
 }
 
 void gos__retire(gos__worker *worker)
 {
-    if (gos__load_relaxed(&gos__rt->stopping))
+    if (gos__load_relaxed(&gos__rt->stopping)) {
+        gos__worker_detach(worker);
         return;
+    }
     while (worker->front != worker->back) {
         gos__task *task = worker->queue[worker->front++ & (GOS_QUEUE_SIZE - 1)];
         gos__shared_push(task, task, 1);
@@ -59,61 +62,22 @@ void gos__retire(gos__worker *worker)
         gos__self.spare = NULL;
     }
     gos__stack_cache_flush(&worker->stacks);
+    gos__worker_detach(worker);
+    gos__store_release(&worker->left, 1u);
+    gos__futex_wake(&worker->left, 1);
     gos__wake_one(NULL);
 }
 
-static uintptr_t *limit_word(void)
-{
-    char *self;
-    __asm__("movq %%fs:0, %0" : "=r"(self));
-    return (uintptr_t *)(self + GOS_LIMIT_WORD);
-}
-
-static void *thread_main(void *arg)
-{
-    gos__worker *worker = arg;
-    gos__runtime *rt = gos__rt;
-    if (!gos__env_get()->nobind && rt->procs > 1)
-        gos__cpu_bind((int)worker->index);
-    prctl(PR_SET_TIMERSLACK, 1ul); /* sleeps are for tasks: the default slack of 50 us would be theirs */
-    size_t size;
-    void *signals = gos__signal_stack_alloc(&size);
-    if (signals)
-        gos__signal_stack(signals, size);
-    gos__self = (gos__thread){ .in_runtime = 1, .worker = worker, .cache = &worker->stacks, .limit_word = limit_word() };
-    gos__spin_lock(&worker->lock);
-    worker->thread = &gos__self;
-    gos__spin_unlock(&worker->lock);
-
-    gos__task *task = gos__next(worker);
-    if (task)
-        gos__enter(task);
-
-    gos__spin_lock(&worker->lock);
-    worker->thread = NULL;
-    gos__spin_unlock(&worker->lock);
-    gos__self.in_runtime = 0;
-    gos__self.worker = NULL;
-    if (signals) {
-        gos__signal_stack(NULL, 0);
-        gos__signal_stack_free(signals);
-    }
-    gos__store_release(&worker->left, 1u);
-    gos__futex_wake(&worker->left, 1);
-    return NULL;
-}
-
-int gos__start_worker(gos__worker *worker)
+int gos__worker_start(gos__worker *worker)
 {
     worker->quit = 0;
     worker->left = 0;
     worker->wake_credit = 4;
     worker->seen_since = 0;
-    /* Signals are for the program's own threads, unless a task asks for them. */
-    int failed = pthread_create(&worker->pthread, NULL, thread_main, worker);
+    int failed = gos__thread_start(worker);
     if (failed)
         worker->left = 1;
-    return -failed;
+    return failed;
 }
 
 static gos__runtime *runtime_new(int (*fn)(void *), void *arg)
@@ -150,7 +114,7 @@ static int launch(gos__runtime *rt)
         gos__store_release(&rt->made, i + 1);
     }
     for (uint32_t i = 0; i < rt->made; i++) {
-        int failed = gos__start_worker(rt->workers[i]);
+        int failed = gos__worker_start(rt->workers[i]);
         if (failed && !i)
             return failed;
         if (failed) {
@@ -163,51 +127,26 @@ static int launch(gos__runtime *rt)
     return 0;
 }
 
-/* Bars the worker's thread from the runtime for good, wherever it is; false: it is in the runtime just now, and about
- * to leave by itself. */
-static bool abandon(gos__worker *worker)
-{
-    if (!gos__worker_lock(worker))
-        return false;
-    if (!worker->thread) {
-        gos__worker_unlock(worker);
-        return false;
-    }
-    gos__store_release(&worker->thread->locked, (uint32_t)GOS_ABANDONED);
-    pthread_detach(worker->pthread);
-    gos__rt->abandoned++;
-    return true;
-}
-
-bool gos__worker_stop(gos__worker *worker, int64_t deadline)
+void gos__worker_stop(gos__worker *worker)
 {
     gos__store_release(&worker->quit, 1u);
-    gos__store_release(&worker->futex, 1u);
-    gos__futex_wake(&worker->futex, 1);
     while (!gos__load_acquire(&worker->left)) {
         gos__spin_lock(&worker->lock);
-        gos__preempt(worker);
+        if (worker->thread) {
+            gos__preempt(worker->thread);
+            gos__thread_wake(worker->thread);
+        }
         gos__spin_unlock(&worker->lock);
-        if (gos__clock_ns() >= deadline && abandon(worker))
-            return false;
         gos__futex_wait(&worker->left, 0, gos__clock_ns() + 1000000);
     }
-    pthread_join(worker->pthread, NULL);
-    return true;
 }
 
-/* Ends all workers; false: some are still inside a system call or a loop of the program and are abandoned. */
 static bool stop(gos__runtime *rt)
 {
     gos__store_release(&rt->stopping, 1u);
     for (uint32_t i = 0; i < rt->made; i++)
         gos__store_release(&rt->workers[i]->quit, 1u);
-    int64_t deadline = gos__clock_ns() + GRACE_NS;
-    bool all = true;
-    for (uint32_t i = 0; i < rt->made; i++)
-        if (i < rt->procs && !gos__worker_stop(rt->workers[i], deadline))
-            all = false;
-    return all;
+    return gos__threads_stop(rt, gos__clock_ns() + GRACE_NS);
 }
 
 static void print_stats(const gos__runtime *rt)
@@ -224,9 +163,10 @@ static void print_stats(const gos__runtime *rt)
         wakes += worker->wakes;
     }
     gos__warn("stats: tasks started %lld, steals %lld of %lld tasks, wake-ups %lld, slow borrows %lld (large %lld), "
-              "limits lowered %lld",
+              "limits lowered %lld, hand-offs %lld, threads at most %u, abandoned %lld",
               (long long)spawned, (long long)steals, (long long)stolen, (long long)wakes, (long long)borrows,
-              (long long)large, (long long)extensions);
+              (long long)large, (long long)extensions, (long long)rt->handoffs, rt->threads_peak,
+              (long long)rt->abandoned);
 }
 
 /* The end of a run. What an abandoned thread may still touch stays where it is for ever. */

@@ -21,6 +21,8 @@ gos__task *gos__next(gos__worker *worker)
         gos__retire(worker);
         return NULL;
     }
+    if (gos__unlikely(gos__load_relaxed(&gos__rt->returning_n)) && gos__give_worker(worker))
+        return NULL;
     if (gos__unlikely(++worker->tick % GOS_SHARED_PERIOD == 0)) {
         gos__task *task = periodic(worker);
         if (task)
@@ -71,8 +73,15 @@ GOS_NOINLINE void gos__wait_unlocked(void)
     for (;;) {
         gos__store_release(&self->in_runtime, 0u);
         for (int spins = 0; gos__load_acquire(&self->locked); spins++) {
-            if (gos__load_relaxed(&self->locked) == GOS_ABANDONED)
+            uint32_t locked = gos__load_relaxed(&self->locked);
+            if (locked == GOS_ABANDONED)
                 gos__sleep_for_ever();
+            if (locked == GOS_LOST) {
+                if (!self->task)
+                    return; /* asleep as an idle worker's thread: see doze */
+                gos__regain();
+                break;
+            }
             if (spins < 200)
                 gos__cpu_relax();
             else

@@ -134,6 +134,7 @@ gos__task *gos__main_returned(intptr_t result, void *b, void *c, gos__task *self
     gos__store_release(&rt->stopping, 1u);
     gos__store_release(&rt->done, 1u);
     gos__futex_wake(&rt->done, 1);
+    gos__monitor_wake(rt);
     gos__self.worker->quit = 1; /* nothing else is to begin on this worker */
     return gos__exit(NULL, b, c, self);
 }
@@ -163,8 +164,7 @@ static void request_procs(gos__runtime *rt, gos__task *request, int n)
     gos__store_relaxed(&rt->procs_requests, request);
     gos__spin_unlock(&rt->lock);
     gos__futex_wake(&rt->done, 1); /* the monitor looks */
-    gos__store_release(&rt->monitor, 0u);
-    gos__futex_wake(&rt->monitor, 1);
+    gos__monitor_wake(rt);
 }
 
 /* The monitor changes the number, since it is on no worker itself. */

@@ -33,6 +33,7 @@
 #include "base/spin.h"
 #include "base/config.h"
 #include "base/rng.h"
+#include "os/os.h"
 #include "stack/stack.h"
 
 /* A parked sleeper. */
@@ -64,14 +65,24 @@ typedef struct gos__worker {
     /* Shared with thieves and wakers. */
     GOS_ALIGNED(GOS_FALSE_SHARING) gos__spin lock;
     gos__thread *thread; /* whose TLS holds in_runtime and locked; NULL: none runs it */
-    uint32_t futex;      /* 1: woken */
     uint32_t index;
-    pthread_t pthread;
+    uint32_t dozing;     /* 1: its thread sleeps, or is about to, for want of work */
     uint32_t quit;       /* 1: its thread shall end at the next switch */
-    uint32_t left;       /* futex: 1 when its thread touches the run no more */
+    uint32_t left;       /* futex: 1 when no thread runs it any more */
     uint32_t seen_tick;  /* the monitor's last look */
-    int64_t seen_since;
+    int64_t seen_since;  /* 0: start anew */
+    int64_t look_again;  /* when to ask the kernel again whether the thread is blocked */
 } gos__worker;
+
+/* A thread, as long as it may have to be waited for. Only the monitor touches the list. */
+typedef struct gos__thread_record {
+    pthread_t pthread;
+    gos__worker *worker; /* its first */
+    gos__thread *thread; /* NULL until it runs */
+    uint32_t left;       /* futex: 1 when it touches the run no more */
+    bool abandoned;
+    struct gos__thread_record *next;
+} gos__thread_record;
 
 /* One run of the runtime. */
 typedef struct gos__runtime {
@@ -82,6 +93,8 @@ typedef struct gos__runtime {
     uint32_t idle_n;
     uint32_t searching; /* workers looking for work */
     uint32_t monitor;   /* futex: 1 while the monitor sleeps without a deadline */
+    uint32_t returning_n; /* threads that came back from a blocking call and wait for a worker */
+    uint32_t spares_n;    /* threads without a worker or a task */
 
     GOS_ALIGNED(GOS_FALSE_SHARING) gos__spin lock; /* the shared queue */
     gos__task *shared_first, *shared_last;
@@ -90,6 +103,11 @@ typedef struct gos__runtime {
 
     gos__task *procs_requests; /* tasks that wait for a number of workers, their `result`; under lock */
 
+    gos__spin threads_lock;
+    gos__thread *returning, *spares;
+    gos__thread_record *records;
+    uint32_t threads_n, threads_peak;
+    int64_t handoffs;
     int64_t abandoned; /* threads that the end of the run did not wait for */
 
     int result;        /* of the main function */
@@ -132,6 +150,9 @@ void gos__wait_unlocked(void);
 void gos__wake_one(gos__worker *worker);
 
 /* ---- idle.c ---- */
+
+/* Takes a worker off the idle ones, for the caller to wake or to claim; NULL: none. */
+gos__worker *gos__idle_pick(void);
 gos__task *gos__find(gos__worker *worker);
 bool gos__worker_lock(gos__worker *victim);
 void gos__worker_unlock(gos__worker *victim);
@@ -144,24 +165,59 @@ gos__task *gos__task_new(gos__worker *worker, void (*start)(void), void (*fn)(vo
 /* Forgets the stacks that foreign threads had in stock. */
 void gos__foreign_reset(void);
 
+/* ---- thread.c ---- */
+
+/* Starts a thread that runs the worker; 0 or -errno. On the monitor. */
+int gos__thread_start(gos__worker *worker);
+void gos__thread_wake(gos__thread *thread);
+void gos__bind(gos__thread *self);
+
+/* Joins the threads that have ended. */
+void gos__reap_threads(gos__runtime *rt);
+
+/* Ends all threads; false: some are still inside a system call or a loop of the program and are abandoned. */
+bool gos__threads_stop(gos__runtime *rt, int64_t deadline);
+
+/* Gives this worker to another thread, since its own is blocked outside the runtime; false: it is not, or no thread
+ * is to be had. */
+bool gos__hand_off(gos__worker *worker);
+
+/* Gives this thread's worker to one that waits for a worker; true: this thread has none any more. */
+bool gos__give_worker(gos__worker *worker);
+
+/* This thread lets go of its worker. */
+void gos__worker_detach(gos__worker *worker);
+
+/* Gets a worker for this thread, which lost its own and carries a task. */
+void gos__regain(void);
+
 /* ---- run.c ---- */
 
 int gos__run(int (*fn)(void *), void *arg);
 
 /* Ends this thread's part: its queue, timers and stocks go where others find them. */
 void gos__retire(gos__worker *worker);
-int gos__start_worker(gos__worker *worker);
 gos__worker *gos__worker_new(uint32_t index);
-/* Ends the thread of a worker and waits for it; false at the deadline. Not from a worker. */
-bool gos__worker_stop(gos__worker *worker, int64_t deadline);
+int gos__worker_start(gos__worker *worker);
+/* Puts a worker out of use and waits until it is. On the monitor. */
+void gos__worker_stop(gos__worker *worker);
 
 /* ---- monitor.c ---- */
 
 /* Watches the workers until the main task has returned; on the thread that called gos_run. */
 void gos__monitor(gos__runtime *rt);
 
-/* Ends the slice of the task that runs on this worker, at its next checked prologue. */
-void gos__preempt(gos__worker *worker);
+/* Wakes the monitor if it sleeps because all workers do. */
+static inline void gos__monitor_wake(gos__runtime *rt)
+{
+    if (gos__unlikely(gos__load_relaxed(&rt->monitor))) {
+        gos__store_release(&rt->monitor, 0u);
+        gos__futex_wake(&rt->monitor, 1);
+    }
+}
+
+/* Ends the slice of the task that runs on this thread, at its next checked prologue. */
+void gos__preempt(gos__thread *thread);
 
 /* ---- timer.c ---- */
 bool gos__timer_add(gos__worker *worker, int64_t when, gos__task *task);

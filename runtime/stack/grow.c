@@ -137,10 +137,13 @@ uintptr_t gos__grow(uintptr_t frame, uintptr_t arguments, uintptr_t unchecked, u
     bool ours = task->region ? contains(task->region, left_sp) : on_nursery(task, left_sp);
     /* A stack that is not ours (makecontext, a signal handler): its owner sees to the room. */
     if (ours && !fits_here(task, frame, unchecked, left_sp)) {
-        uintptr_t copied = (arguments + 15) & ~(uintptr_t)15;
+        uintptr_t copied = arguments ? (arguments + 127) & ~(uintptr_t)63 : 0;
         uintptr_t need = copied + frame + (unchecked ? GOS_UNCHECKED_ROOM : GOS_SLACK) + GOS_SMALL_FRAME;
         gos__region *region = borrow(task, need, left_sp);
         room_at = (uintptr_t)region - copied;
+        /* Arguments may be aligned to a vector's size: they keep their address modulo 64. */
+        if (arguments)
+            room_at += (left_sp + 8) & 63;
         if (room_at - frame < region->limit && !extend(region, room_at - frame))
             overflow(task, left_sp);
         memcpy((void *)room_at, (void *)(left_sp + 8), arguments);

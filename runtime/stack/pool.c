@@ -283,7 +283,7 @@ static void region_to_pool(gos__region *region)
 
 void gos__region_free(gos__stack_cache *cache, gos__region *region)
 {
-    if (region->is_large && !cache->large) {
+    if (cache && region->is_large && !cache->large) {
         /* Kept with its pages: who recursed deep once often does so again. An idle worker gives them back. */
         region->limit = gos__region_first_limit(region);
         region->next = NULL;
@@ -291,7 +291,7 @@ void gos__region_free(gos__stack_cache *cache, gos__region *region)
         return;
     }
     discard(region);
-    if (!region->is_large && cache->regions_n < REGIONS_KEPT) {
+    if (cache && !region->is_large && cache->regions_n < REGIONS_KEPT) {
         region->next = cache->regions;
         cache->regions = region;
         cache->regions_n++;

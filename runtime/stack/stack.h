@@ -69,6 +69,7 @@ void gos__signal_stack_free(void *base);
 
 /* ---- pool.c, for grow.c ---- */
 gos__region *gos__region_alloc(gos__stack_cache *cache, bool large);
+/* Into the stock, or, without one, into the shared pool. */
 void gos__region_free(gos__stack_cache *cache, gos__region *region);
 uintptr_t gos__region_first_limit(const gos__region *region);
 

@@ -1,0 +1,360 @@
+/*
+ * thread.c: OS threads and how workers pass between them.
+ *
+ * Hand-off
+ *   A worker is run by one thread at a time. Whoever takes it from a thread holds it by the biased lock first
+ *   (worker.h, T1-T5) and then writes `locked = GOS_LOST` where a thief would write GOS_UNLOCKED, so that the thread
+ *   finds at its next O3 that it lost its worker, however long that takes. It then owns nothing but its spare region
+ *   and the task it carries, and asks for a worker: an idle one at once, else it joins `returning` and gets the
+ *   worker of the next thread that switches, which becomes a spare.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+
+#include "base/check.h"
+#include "base/env.h"
+#include "os/os.h"
+#include "sched/worker.h"
+
+/* A spare thread without work for so long ends. */
+#define SPARE_NS 5000000000
+
+static uintptr_t *limit_word(void)
+{
+    char *self;
+    __asm__("movq %%fs:0, %0" : "=r"(self));
+    return (uintptr_t *)(self + GOS_LIMIT_WORD);
+}
+
+void gos__thread_wake(gos__thread *thread)
+{
+    gos__store_release(&thread->futex, 1u);
+    gos__futex_wake(&thread->futex, 1);
+}
+
+/* Ties worker and thread; the worker is held by the caller. */
+static void tie(gos__worker *worker, gos__thread *thread)
+{
+    thread->worker = worker;
+    thread->cache = &worker->stacks;
+    worker->thread = thread;
+    worker->seen_since = 0;
+}
+
+void gos__worker_detach(gos__worker *worker)
+{
+    gos__thread *self = &gos__self;
+    gos__spin_lock(&worker->lock);
+    worker->thread = NULL;
+    gos__spin_unlock(&worker->lock);
+    self->worker = NULL;
+    self->cache = NULL;
+    self->locked = GOS_LOST;
+}
+
+static void grant(gos__worker *worker, gos__thread *thread)
+{
+    tie(worker, thread);
+    gos__store_release(&thread->locked, (uint32_t)GOS_UNLOCKED);
+    gos__thread_wake(thread);
+}
+
+static gos__thread *pop(gos__thread **list, uint32_t *count)
+{
+    gos__runtime *rt = gos__rt;
+    if (!gos__load_relaxed(count))
+        return NULL;
+    gos__spin_lock(&rt->threads_lock);
+    gos__thread *thread = *list;
+    if (thread) {
+        *list = thread->next;
+        gos__store_relaxed(count, *count - 1);
+        thread->listed = 0;
+    }
+    gos__spin_unlock(&rt->threads_lock);
+    return thread;
+}
+
+static void push(gos__thread **list, uint32_t *count, gos__thread *thread)
+{
+    gos__runtime *rt = gos__rt;
+    gos__spin_lock(&rt->threads_lock);
+    thread->next = *list;
+    *list = thread;
+    thread->listed = 1;
+    gos__store_relaxed(count, *count + 1);
+    gos__spin_unlock(&rt->threads_lock);
+}
+
+/* Takes `self` off the spares; false: somebody was quicker and is granting it a worker. */
+static bool leave_spares(gos__thread *self)
+{
+    gos__runtime *rt = gos__rt;
+    bool found = false;
+    gos__spin_lock(&rt->threads_lock);
+    for (gos__thread **at = &rt->spares; *at; at = &(*at)->next)
+        if (*at == self) {
+            *at = self->next;
+            rt->spares_n--;
+            self->listed = 0;
+            found = true;
+            break;
+        }
+    gos__spin_unlock(&rt->threads_lock);
+    return found;
+}
+
+bool gos__give_worker(gos__worker *worker)
+{
+    gos__runtime *rt = gos__rt;
+    gos__thread *heir = pop(&rt->returning, &rt->returning_n);
+    if (!heir)
+        return false;
+    gos__worker_detach(worker);
+    gos__spin_lock(&worker->lock);
+    grant(worker, heir);
+    gos__spin_unlock(&worker->lock);
+    return true;
+}
+
+/* Takes over an idle worker; its sleeping thread becomes a spare. */
+static bool claim_idle(gos__thread *self)
+{
+    gos__runtime *rt = gos__rt;
+    gos__worker *worker = gos__idle_pick();
+    if (!worker)
+        return false;
+    if (!gos__worker_lock(worker)) {
+        gos__spin_lock(&worker->lock);
+        if (worker->thread)
+            gos__thread_wake(worker->thread); /* it was waking anyway; its bit is gone, so it must look around */
+        gos__spin_unlock(&worker->lock);
+        return false;
+    }
+    gos__thread *sleeper = worker->thread;
+    tie(worker, self);
+    worker->dozing = 0;
+    if (sleeper) {
+        sleeper->worker = NULL;
+        gos__store_release(&sleeper->locked, (uint32_t)GOS_LOST);
+        push(&rt->spares, &rt->spares_n, sleeper);
+    }
+    gos__spin_unlock(&worker->lock);
+    gos__monitor_wake(rt);
+    return true;
+}
+
+/* For a thread that lost its worker and carries a task: comes back with a worker, or not at all. */
+void gos__regain(void)
+{
+    gos__runtime *rt = gos__rt;
+    gos__thread *self = &gos__self;
+    gos__store_relaxed(&self->futex, 0u);
+    if (claim_idle(self)) {
+        gos__store_relaxed(&self->locked, (uint32_t)GOS_UNLOCKED);
+    } else {
+        push(&rt->returning, &rt->returning_n, self);
+        gos__membarrier(); /* as I2: a worker going idle meanwhile sees us, or we see it */
+        gos__wake_one(NULL);
+        while (gos__load_acquire(&self->locked) == GOS_LOST) {
+            if (gos__load_relaxed(&rt->stopping))
+                gos__leave_run();
+            gos__futex_wait(&self->futex, 0, INT64_MAX);
+            gos__store_relaxed(&self->futex, 0u);
+        }
+    }
+    gos__bind(self);
+}
+
+void gos__bind(gos__thread *self)
+{
+    uint32_t index = self->worker->index;
+    if (self->bound != index + 1 && !gos__env_get()->nobind && gos__rt->procs > 1)
+        gos__cpu_bind((int)index);
+    self->bound = index + 1;
+}
+
+/* Waits for a worker; false: the run is over or there is nothing to do for long. */
+static bool wait_as_spare(gos__thread *self)
+{
+    gos__runtime *rt = gos__rt;
+    gos__store_release(&self->in_runtime, 0u);
+    if (!self->listed)
+        push(&rt->spares, &rt->spares_n, self);
+    int64_t deadline = gos__clock_ns() + SPARE_NS;
+    while (gos__load_acquire(&self->locked) == GOS_LOST) {
+        if (gos__load_relaxed(&rt->stopping))
+            return false;
+        if (gos__clock_ns() >= deadline && leave_spares(self))
+            return false;
+        gos__futex_wait(&self->futex, 0, deadline);
+        gos__store_relaxed(&self->futex, 0u);
+    }
+    return true;
+}
+
+static void *thread_main(void *arg)
+{
+    gos__thread_record *record = arg;
+    gos__runtime *rt = gos__rt;
+    gos__thread *self = &gos__self;
+    prctl(PR_SET_TIMERSLACK, 1ul); /* sleeps are for tasks: the default slack of 50 us would be theirs */
+    size_t size;
+    void *signals = gos__signal_stack_alloc(&size);
+    if (signals)
+        gos__signal_stack(signals, size);
+    *self = (gos__thread){ .in_runtime = 1, .limit_word = limit_word(), .tid = gos__thread_id() };
+    gos__spin_lock(&record->worker->lock);
+    tie(record->worker, self);
+    gos__spin_unlock(&record->worker->lock);
+    gos__store_release(&record->thread, self);
+
+    for (;;) {
+        gos__bind(self);
+        gos__wait_unlocked();
+        gos__task *task = gos__next(self->worker);
+        if (task)
+            gos__enter(task);
+        if (gos__load_relaxed(&rt->stopping) || !wait_as_spare(self))
+            break;
+    }
+    gos__store_release(&self->in_runtime, 0u);
+    if (self->worker)
+        gos__worker_detach(self->worker);
+    if (signals) {
+        gos__signal_stack(NULL, 0);
+        gos__signal_stack_free(signals);
+    }
+    if (self->spare)
+        gos__region_free(NULL, self->spare);
+    gos__store_release(&record->left, 1u);
+    gos__futex_wake(&record->left, 1);
+    return NULL;
+}
+
+int gos__thread_start(gos__worker *worker)
+{
+    gos__runtime *rt = gos__rt;
+    const gos__env *env = gos__env_get();
+    gos__reap_threads(rt);
+    if (rt->threads_n >= (uint32_t)env->maxthreads)
+        gos__die("fatal error: %u threads, all blocked in system calls: the limit GOS_MAXTHREADS", rt->threads_n);
+    gos__thread_record *record = malloc(sizeof *record);
+    if (!record)
+        return -ENOMEM;
+    *record = (gos__thread_record){ .worker = worker, .next = rt->records };
+    int failed = pthread_create(&record->pthread, NULL, thread_main, record);
+    if (failed) {
+        free(record);
+        return -failed;
+    }
+    rt->records = record;
+    rt->threads_n++;
+    if (rt->threads_n > rt->threads_peak)
+        rt->threads_peak = rt->threads_n;
+    return 0;
+}
+
+void gos__reap_threads(gos__runtime *rt)
+{
+    for (gos__thread_record **at = &rt->records; *at;) {
+        gos__thread_record *record = *at;
+        if (gos__load_acquire(&record->left)) {
+            pthread_join(record->pthread, NULL);
+            *at = record->next;
+            free(record);
+            rt->threads_n--;
+        } else {
+            at = &record->next;
+        }
+    }
+}
+
+/*
+ * The worker of a thread that is blocked outside the runtime goes to another thread. On the monitor, which alone
+ * creates threads and records.
+ */
+bool gos__hand_off(gos__worker *worker)
+{
+    gos__runtime *rt = gos__rt;
+    uint32_t tick = worker->tick;
+    if (!gos__worker_lock(worker))
+        return false;
+    gos__thread *blocked = worker->thread;
+    if (!blocked || worker->tick != tick || worker->quit || worker->dozing) {
+        gos__worker_unlock(worker);
+        return false;
+    }
+    gos__thread *heir = pop(&rt->returning, &rt->returning_n);
+    if (!heir)
+        heir = pop(&rt->spares, &rt->spares_n);
+    if (heir) {
+        blocked->worker = NULL;
+        gos__store_release(&blocked->locked, (uint32_t)GOS_LOST);
+        grant(worker, heir);
+        gos__spin_unlock(&worker->lock);
+    } else {
+        worker->thread = NULL;
+        gos__spin_unlock(&worker->lock);
+        int failed = gos__thread_start(worker);
+        gos__spin_lock(&worker->lock);
+        if (failed) {
+            static bool said;
+            if (!said)
+                gos__warn("a task blocks its worker: the system refuses another thread (%s)",
+                          failed == -EAGAIN ? "pids or memory limit" : "no memory");
+            said = true;
+            worker->thread = blocked;
+            gos__store_release(&blocked->locked, (uint32_t)GOS_UNLOCKED);
+        } else {
+            blocked->worker = NULL;
+            gos__store_release(&blocked->locked, (uint32_t)GOS_LOST);
+        }
+        gos__spin_unlock(&worker->lock);
+        if (failed)
+            return false;
+    }
+    rt->handoffs++;
+    return true;
+}
+
+static bool abandon(gos__thread *thread)
+{
+    uint32_t before = gos__load_acquire(&thread->locked);
+    gos__store_release(&thread->locked, (uint32_t)GOS_ABANDONED);
+    gos__membarrier();
+    if (!gos__load_acquire(&thread->in_runtime))
+        return true;
+    gos__store_release(&thread->locked, before); /* it is in the runtime just now, and about to leave by itself */
+    return false;
+}
+
+bool gos__threads_stop(gos__runtime *rt, int64_t deadline)
+{
+    for (;;) {
+        gos__reap_threads(rt);
+        if (!rt->records)
+            return true;
+        bool late = gos__clock_ns() >= deadline;
+        gos__thread_record *waited_for = NULL;
+        for (gos__thread_record *record = rt->records; record; record = record->next) {
+            gos__thread *thread = gos__load_acquire(&record->thread);
+            if (!thread || gos__load_acquire(&record->left) || record->abandoned)
+                continue;
+            gos__preempt(thread);
+            gos__thread_wake(thread);
+            if (late && abandon(thread)) {
+                record->abandoned = true;
+                pthread_detach(record->pthread);
+                rt->abandoned++;
+            } else {
+                waited_for = record;
+            }
+        }
+        if (waited_for)
+            gos__futex_wait(&waited_for->left, 0, gos__clock_ns() + 1000000);
+        else if (rt->abandoned)
+            return false;
+    }
+}
