@@ -3,8 +3,9 @@
  *
  * Saves what the ABI says belongs to the caller (layout and source: ctx_x86_64.h) and takes up `to`. The control
  * words are loaded only where they differ, since ldmxcsr and fldcw cost more than the whole rest (a switch of 2 ns
- * became one of 60 on a Sapphire Rapids); MXCSR's sticky exception flags differ all the time and are not compared. The last step is
- * a jump through a register: a `ret` would be mispredicted, as its return-stack entry belongs to another stack.
+ * became one of 60 on a Sapphire Rapids); MXCSR's sticky exception flags differ all the time and are not compared.
+ * The last step is a jump through a register: a `ret` would be mispredicted, as its return-stack entry belongs to
+ * another stack.
  */
 #include "arch/asm.h"
 #include "arch/ctx_x86_64.h"

@@ -13,8 +13,8 @@
  * Fast path: from the nursery onto the thread's spare region and back, in registers. Everything else, a preemption
  * included, asks C on the system stack: gos__grow before the body, gos__shrink after it (stack/grow.c).
  *
- * Frame while the body runs (on the stack that was left): rbp-24 to rbp-8 scratch, rbp: caller's rbp, rbp+8 return address into
- * the prologue, rbp+16 the function's own return address, rbp+24 its stack arguments.
+ * Frame while the body runs (on the stack that was left): rbp-24 to rbp-8 scratch, rbp: caller's rbp, rbp+8 return
+ * address into the prologue, rbp+16 the function's own return address, rbp+24 its stack arguments.
  */
 #include "arch/asm.h"
 #include "arch/state.h"

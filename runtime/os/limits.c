@@ -102,6 +102,7 @@ int64_t gos__address_space_left(void)
     if (getrlimit(RLIMIT_AS, &limit) || limit.rlim_cur == RLIM_INFINITY)
         return INT64_MAX;
     char text[128];
-    int64_t used = read_file("/proc/self/statm", text, sizeof text) ? strtoll(text, NULL, 10) * sysconf(_SC_PAGESIZE) : 0;
+    bool known = read_file("/proc/self/statm", text, sizeof text);
+    int64_t used = known ? strtoll(text, NULL, 10) * sysconf(_SC_PAGESIZE) : 0;
     return (int64_t)limit.rlim_cur > used ? (int64_t)limit.rlim_cur - used : 0;
 }

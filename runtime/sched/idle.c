@@ -61,32 +61,26 @@ static gos__task *steal(gos__worker *thief, gos__worker *victim)
     return task;
 }
 
-/* What a thief remembers of its victims between two looks. */
-typedef struct sighting {
-    uint32_t tick;
-    int64_t since; /* when `tick` was first seen; 0: never */
-} sighting;
-
-static bool worth_stealing(gos__worker *victim, sighting *seen, int64_t now)
+static bool worth_stealing(gos__worker *victim, gos__sighting *seen, int64_t now)
 {
     uint32_t n = gos__queue_length(victim);
     if (n > 1)
         return true;
     uint32_t tick = gos__load_relaxed(&victim->tick);
     if (!n || !seen->since || seen->tick != tick) {
-        *seen = (sighting){ .tick = tick, .since = now };
+        *seen = (gos__sighting){ .tick = tick, .since = now };
         return false;
     }
     return now - seen->since >= LONE_TASK_NS;
 }
 
-static gos__task *steal_somewhere(gos__worker *worker, sighting *seen, int64_t now)
+static gos__task *steal_somewhere(gos__worker *worker, int64_t now)
 {
     uint32_t n = gos__rt->made;
     uint32_t at = gos__rng_below(&worker->rng, n);
     for (uint32_t i = 0; i < n; i++, at = at + 1 == n ? 0 : at + 1) {
         gos__worker *victim = gos__rt->workers[at];
-        if (victim == worker || !worth_stealing(victim, &seen[at], now))
+        if (victim == worker || !worth_stealing(victim, &worker->seen[at], now))
             continue;
         gos__task *task = steal(worker, victim);
         if (task)
@@ -98,11 +92,10 @@ static gos__task *steal_somewhere(gos__worker *worker, sighting *seen, int64_t n
 /* Looks everywhere for a while. */
 static gos__task *search(gos__worker *worker, int64_t *next_timer)
 {
-    static _Thread_local sighting seen[GOS_MAX_PROCS];
     gos__runtime *rt = gos__rt;
     int64_t start = gos__clock_ns(), now = start;
     for (uint32_t i = 0; i < rt->made; i++)
-        seen[i].since = 0;
+        worker->seen[i].since = 0;
     gos__task *task = NULL;
     gos__add_seq(&rt->searching, 1u);
     do {
@@ -114,7 +107,7 @@ static gos__task *search(gos__worker *worker, int64_t *next_timer)
             task = gos__shared_take(worker);
         }
         if (!task)
-            task = steal_somewhere(worker, seen, now);
+            task = steal_somewhere(worker, now);
         if (task || gos__load_relaxed(&worker->quit))
             break;
         for (int i = 0; i < 20; i++)
@@ -122,7 +115,8 @@ static gos__task *search(gos__worker *worker, int64_t *next_timer)
         now = gos__clock_ns();
     } while (now - start < SEARCH_NS && rt->made > 1);
     /* The last searcher that found something lets another one look: there may be more. */
-    if (gos__add_seq(&rt->searching, -1u) == 1 && task && (gos__queue_length(worker) || gos__load_relaxed(&rt->shared_n)))
+    bool last = gos__add_seq(&rt->searching, -1u) == 1;
+    if (last && task && (gos__queue_length(worker) || gos__load_relaxed(&rt->shared_n)))
         gos__wake_one(worker);
     return task;
 }
@@ -158,6 +152,7 @@ static bool doze(gos__worker *worker, int64_t deadline)
     gos__membarrier(); /* I2 */
     if (!work_anywhere(worker)) { /* I3 */
         worker->dozing = 1;
+        gos__self.task = NULL; /* a thread that carries no task does not ask for a worker */
         gos__store_release(&gos__self.in_runtime, 0u);
         gos__futex_wait(&gos__self.futex, 0, deadline); /* I4 */
         gos__wait_unlocked();

@@ -71,6 +71,8 @@ void gos__retire(gos__worker *worker)
 int gos__worker_start(gos__worker *worker)
 {
     worker->quit = 0;
+    worker->attention = 0;
+    worker->periodic_at = worker->tick + GOS_SHARED_PERIOD;
     worker->left = 0;
     worker->wake_credit = 4;
     worker->seen_since = 0;
@@ -105,7 +107,8 @@ static int launch(gos__runtime *rt)
         if (!rt->workers[i])
             return i ? 0 : -ENOMEM;
         if (!i) {
-            gos__task *task = gos__task_new(rt->workers[0], gos__main_start, (void (*)(void *))(uintptr_t)rt->fn, rt->arg);
+            void (*main)(void *) = (void (*)(void *))(uintptr_t)rt->fn;
+            gos__task *task = gos__task_new(rt->workers[0], gos__main_start, main, rt->arg);
             if (!task)
                 return -ENOMEM;
             task->state = GOS_READY;
@@ -130,6 +133,7 @@ static int launch(gos__runtime *rt)
 void gos__worker_stop(gos__worker *worker)
 {
     gos__store_release(&worker->quit, 1u);
+    gos__call_attention(worker);
     while (!gos__load_acquire(&worker->left)) {
         gos__spin_lock(&worker->lock);
         if (worker->thread) {
@@ -144,8 +148,10 @@ void gos__worker_stop(gos__worker *worker)
 static bool stop(gos__runtime *rt)
 {
     gos__store_release(&rt->stopping, 1u);
-    for (uint32_t i = 0; i < rt->made; i++)
+    for (uint32_t i = 0; i < rt->made; i++) {
         gos__store_release(&rt->workers[i]->quit, 1u);
+        gos__call_attention(rt->workers[i]);
+    }
     return gos__threads_stop(rt, gos__clock_ns() + GRACE_NS);
 }
 

@@ -9,21 +9,33 @@ gos__runtime *gos__rt;
  * busy local queue. */
 static GOS_NOINLINE gos__task *periodic(gos__worker *worker)
 {
+    worker->periodic_at = worker->tick + GOS_SHARED_PERIOD;
     worker->wake_credit = 4;
     gos__timers_run(worker);
     return gos__shared_take(worker);
 }
 
+void gos__call_attention(gos__worker *worker)
+{
+    gos__exchange_seq(&worker->attention, 1u); /* seq: after what it is to look at */
+}
+
+/* True: this thread has no worker any more. */
+GOS_NOINLINE bool gos__attend(gos__worker *worker)
+{
+    gos__exchange_seq(&worker->attention, 0u); /* seq: before the look */
+    if (gos__load_relaxed(&worker->quit)) {
+        gos__retire(worker);
+        return true;
+    }
+    return gos__give_worker(worker);
+}
+
 gos__task *gos__next(gos__worker *worker)
 {
-    gos__self.preempt = 0;
-    if (gos__unlikely(gos__load_relaxed(&worker->quit))) {
-        gos__retire(worker);
+    if (gos__unlikely(gos__load_relaxed(&worker->attention)) && gos__attend(worker))
         return NULL;
-    }
-    if (gos__unlikely(gos__load_relaxed(&gos__rt->returning_n)) && gos__give_worker(worker))
-        return NULL;
-    if (gos__unlikely(++worker->tick % GOS_SHARED_PERIOD == 0)) {
+    if (gos__unlikely(++worker->tick == worker->periodic_at)) {
         gos__task *task = periodic(worker);
         if (task)
             return task;

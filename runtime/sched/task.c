@@ -136,6 +136,7 @@ gos__task *gos__main_returned(intptr_t result, void *b, void *c, gos__task *self
     gos__futex_wake(&rt->done, 1);
     gos__monitor_wake(rt);
     gos__self.worker->quit = 1; /* nothing else is to begin on this worker */
+    gos__self.worker->attention = 1;
     return gos__exit(NULL, b, c, self);
 }
 

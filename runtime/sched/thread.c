@@ -155,6 +155,8 @@ void gos__regain(void)
         gos__store_relaxed(&self->locked, (uint32_t)GOS_UNLOCKED);
     } else {
         push(&rt->returning, &rt->returning_n, self);
+        for (uint32_t i = 0; i < gos__load_acquire(&rt->made); i++)
+            gos__call_attention(rt->workers[i]);
         gos__membarrier(); /* as I2: a worker going idle meanwhile sees us, or we see it */
         gos__wake_one(NULL);
         while (gos__load_acquire(&self->locked) == GOS_LOST) {

@@ -42,13 +42,21 @@ typedef struct gos__timer {
     gos__task *task;
 } gos__timer;
 
+/* What a thief remembers of a victim between two looks. */
+typedef struct gos__sighting {
+    uint32_t tick;
+    int64_t since; /* when `tick` was first seen; 0: never */
+} gos__sighting;
+
 typedef struct gos__worker {
     gos__stack_cache stacks;
 
     /* Run queue: front is popped. Hand-overs and spawning parents are put in front, the rest at the back; thieves
      * take from the back. */
     uint32_t front, back; /* free-running; back - front tasks */
-    uint32_t tick;        /* switches, for the periodic look at the shared queue */
+    uint32_t tick;        /* switches */
+    uint32_t periodic_at; /* the tick of the next look at timers and shared queue */
+    uint32_t attention;   /* 1: look at quit and at the returning threads before the next task */
     uint32_t streak;      /* tasks put in front since one went to the back */
     uint32_t wake_credit; /* idle workers that may still be woken for a single waiting task */
     gos__task *queue[GOS_QUEUE_SIZE];
@@ -61,6 +69,7 @@ typedef struct gos__worker {
     void (*kind_entry)(void *); /* the last function looked at, and the kind of stack it gets */
     enum gos__kind kind;
     gos__rng rng;
+    gos__sighting seen[GOS_MAX_PROCS];
 
     /* Shared with thieves and wakers. */
     GOS_ALIGNED(GOS_FALSE_SHARING) gos__spin lock;
@@ -145,6 +154,10 @@ void gos__ready(gos__task *task, bool hand_over);
 
 /* Waits until no thief holds this thread's worker (O3). */
 void gos__wait_unlocked(void);
+
+/* Makes this worker look at `quit` and at the threads that wait for a worker, at its next switch. */
+void gos__call_attention(gos__worker *worker);
+bool gos__attend(gos__worker *worker);
 
 /* Wakes an idle worker if there is one and none is searching already. */
 void gos__wake_one(gos__worker *worker);

@@ -157,6 +157,7 @@ uintptr_t gos__grow(uintptr_t frame, uintptr_t arguments, uintptr_t unchecked, u
  * below it; they are copied there. */
 void *gos__preempt_at(uintptr_t left_sp, const void *spill, size_t size)
 {
+    gos__self.preempt = 0;
     /* Below left_sp, __morestack's own words stay untouched. */
     uintptr_t kept = GOS_MORESTACK_BYTES + 16;
     uintptr_t top = gos__grow(kept + size + GOS_SMALL_FRAME, 0, 0, left_sp);

@@ -36,24 +36,35 @@ static size_t round_up(size_t n, size_t to)
     return (n + to - 1) / to * to;
 }
 
-/* Lays the parts out for a scale in [0, 1] given as 1/2^halvings of what could ever be of use; returns the size. */
-static size_t lay_out(uintptr_t base, int halvings)
+/* Shares of a reservation that cannot be as large as would ever be of use, in percent. */
+enum { NURSERY_SHARE = 40, PAGED_SHARE = 20, REGION_SHARE = 20, LARGE_SHARE = 18, SIGNAL_SHARE = 2 };
+
+static size_t at_most(size_t useful, size_t budget, int share)
 {
-    size_t memory = round_up((size_t)pool.memory_limit, COMMIT_STEP) >> halvings;
+    size_t part = budget / 100 * (size_t)share;
+    return (useful < part ? useful : part) / COMMIT_STEP * COMMIT_STEP;
+}
+
+/* Lays the parts out from `base` within a budget of address space; returns the size. */
+static size_t lay_out(uintptr_t base, size_t budget)
+{
+    size_t memory = round_up((size_t)pool.memory_limit, COMMIT_STEP);
     size_t large = round_up((size_t)gos__env_get()->maxstack + GOS_REGION_SIZE, GOS_REGION_SIZE);
     size_t signal = round_up(gos__signal_stack_size() + PAGE, PAGE);
+    size_t one_page_each = memory / PAGE * GOS_REGION_SIZE;
     struct { arena *part; size_t stride, size; } parts[] = {
-        { &pool.stacks[GOS_NURSERY], GOS_NURSERY_SIZE, memory },
-        { &pool.stacks[GOS_PAGED], GOS_REGION_SIZE, memory / PAGE * GOS_REGION_SIZE },
-        { &pool.regions[0], GOS_REGION_SIZE, memory / PAGE * GOS_REGION_SIZE },
-        { &pool.regions[1], large, ((size_t)1 << 43) >> halvings },
-        { &pool.signals, signal, signal * (SIGNAL_STACKS >> (halvings < 10 ? halvings : 10)) },
+        { &pool.stacks[GOS_NURSERY], GOS_NURSERY_SIZE, at_most(memory, budget, NURSERY_SHARE) },
+        { &pool.stacks[GOS_PAGED], GOS_REGION_SIZE, at_most(one_page_each, budget, PAGED_SHARE) },
+        { &pool.regions[0], GOS_REGION_SIZE, at_most(one_page_each, budget, REGION_SHARE) },
+        { &pool.regions[1], large, at_most((size_t)1 << 43, budget, LARGE_SHARE) },
+        { &pool.signals, signal, at_most(signal * SIGNAL_STACKS, budget, SIGNAL_SHARE) },
     };
     uintptr_t at = base;
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
-        size_t size = round_up(parts[i].size, COMMIT_STEP);
-        *parts[i].part = (arena){ .base = at, .carved = at, .committed = at, .end = at + size, .stride = parts[i].stride };
-        at += size;
+        *parts[i].part = (arena){
+            .base = at, .carved = at, .committed = at, .end = at + parts[i].size, .stride = parts[i].stride
+        };
+        at += parts[i].size;
     }
     return at - base;
 }
@@ -62,16 +73,16 @@ int gos__stacks_open(void)
 {
     const gos__env *env = gos__env_get();
     pool.memory_limit = env->maxmem ? env->maxmem : gos__memory_limit(GOS_MAXMEM_PERCENT);
-    /* Under RLIMIT_AS half of what is left is for the program's own mappings. */
+    /* Under RLIMIT_AS a third of what is left is for the program's own mappings. */
     int64_t room = gos__address_space_left();
-    for (int halvings = 0; halvings < 40; halvings++) {
-        size_t size = lay_out(0, halvings);
-        if (size < (size_t)COMMIT_STEP * 8 || (room != INT64_MAX && size > (size_t)room / 2))
-            continue;
+    size_t budget = room == INT64_MAX ? (size_t)1 << 46 : (size_t)room / 3 * 2;
+    for (; budget >= (size_t)COMMIT_STEP * 100; budget /= 2) {
+        size_t size = lay_out(0, budget);
         void *base = gos__vm_reserve(size);
         if (base) {
             pool.base = (uintptr_t)base;
-            pool.size = lay_out(pool.base, halvings);
+            pool.size = size;
+            lay_out(pool.base, budget);
             return 0;
         }
     }
@@ -121,6 +132,12 @@ static uintptr_t carve(arena *part, size_t bytes)
     return start;
 }
 
+/* Tops of page-aligned stacks would share a few cache sets; neighbours begin on different lines instead. */
+static uintptr_t colour(uintptr_t slot, size_t stride)
+{
+    return slot / stride % 8 * 128;
+}
+
 static void region_init(gos__region *region, uintptr_t slot, bool large, bool owned)
 {
     uintptr_t bottom = slot + PAGE;
@@ -151,7 +168,7 @@ static gos__task *paged_init(uintptr_t slot)
 {
     if (gos__vm_guard((void *)slot))
         return NULL;
-    gos__task *task = (gos__task *)(slot + GOS_REGION_SIZE - GOS_TASK_SIZE);
+    gos__task *task = (gos__task *)(slot + GOS_REGION_SIZE - colour(slot, GOS_REGION_SIZE) - GOS_TASK_SIZE);
     gos__region *region = (gos__region *)task - 1;
     region_init(region, slot, false, true);
     task->kind = GOS_PAGED;
@@ -252,7 +269,7 @@ gos__region *gos__region_alloc(gos__stack_cache *cache, bool large)
     } else {
         uintptr_t slot = carve(part, part->stride);
         if (slot && !gos__vm_guard((void *)slot)) {
-            region = (gos__region *)(slot + part->stride - sizeof *region);
+            region = (gos__region *)(slot + part->stride - colour(slot, part->stride) - sizeof *region);
             region_init(region, slot, large, false);
         }
     }

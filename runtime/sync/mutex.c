@@ -23,7 +23,9 @@ gos__task *gos__mutex_lock(gos_mutex *mutex, void *b, void *c, gos__task *self)
             gos__spin_unlock(&mutex->gos__spin);
             return self;
         }
-        if (gos__load_relaxed(&mutex->gos__word) == WAITED_FOR || gos__cas_acquire(&mutex->gos__word, LOCKED, WAITED_FOR))
+        if (gos__load_relaxed(&mutex->gos__word) == WAITED_FOR)
+            break;
+        if (gos__cas_acquire(&mutex->gos__word, LOCKED, WAITED_FOR))
             break;
     }
     self->state = GOS_PARKED;

@@ -25,7 +25,8 @@ static void wake_all(gos_waitgroup *group)
 void gos__waitgroup_add(gos_waitgroup *group, long n)
 {
     gos__require(group != NULL, "gos_waitgroup_add: the group is NULL");
-    int64_t now = gos__add_seq(&group->gos__count, (int64_t)n * ONE) + (int64_t)n * ONE; /* seq: releases what was done */
+    int64_t change = (int64_t)n * ONE;
+    int64_t now = gos__add_seq(&group->gos__count, change) + change; /* seq: releases what was done before */
     gos__require(now >= 0, "gos_waitgroup: the count fell below zero");
     if (now == WAITED_FOR)
         wake_all(group);
