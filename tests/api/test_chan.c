@@ -211,7 +211,8 @@ static void consume(void *unused)
 
 static void many(size_t capacity)
 {
-    total = total_n = sent = 0;
+    total = total_n = 0;
+    sent = 0;
     shared = gos_chan_new(sizeof(item), capacity);
     for (intptr_t i = 0; i < PRODUCERS; i++)
         start(produce, (void *)i);
