@@ -1,0 +1,47 @@
+/* A nonsensical environment variable: one line that names it, its value and what is expected, and status 2. */
+#include <gossamer.h>
+
+#include "tests/death/death.h"
+
+static int nothing(void *unused)
+{
+    (void)unused;
+    return 0;
+}
+
+static void run_with(void *setting)
+{
+    putenv(setting);
+    gos_run(nothing, NULL);
+}
+
+int main(void)
+{
+    static const struct {
+        const char *setting;
+        const char *said[2];
+    } nonsense[] = {
+        { "GOS_PROCS=0", { "gossamer: GOS_PROCS=0: expected *1 to 256*" } },
+        { "GOS_PROCS=257", { "gossamer: GOS_PROCS=257: expected *1 to 256*" } },
+        { "GOS_PROCS=abc", { "gossamer: GOS_PROCS=abc: expected *" } },
+        { "GOS_PROCS=", { "gossamer: GOS_PROCS=: expected *" } },
+        { "GOS_PROCS=-1", { "gossamer: GOS_PROCS=-1: expected *" } },
+        { "GOS_PROCS=2x", { "gossamer: GOS_PROCS=2x: expected *" } },
+        { "GOS_MAXSTACK=12", { "gossamer: GOS_MAXSTACK=12: expected *65536 to 1073741824*" } },
+        { "GOS_MAXSTACK=2g", { "gossamer: GOS_MAXSTACK=2g: expected *" } },
+        { "GOS_MAXMEM=x", { "gossamer: GOS_MAXMEM=x: expected *" } },
+        { "GOS_MAXMEM=99999999999g", { "gossamer: GOS_MAXMEM=99999999999g: expected *" } },
+        { "GOS_DEBUG=nosuch", { "gossamer: GOS_DEBUG: unknown word \"nosuch\": expected *" } },
+        { "GOS_DEBUG=paged,", { NULL } },
+        { "GOS_DEBUG=paged,pag", { "gossamer: GOS_DEBUG: unknown word \"pag\": expected *" } },
+        { "GOS_DEBUG=", { NULL } },
+        { "GOS_PROCS=2", { NULL } },
+        { "GOS_MAXSTACK=1m", { NULL } },
+    };
+    for (size_t i = 0; i < sizeof nonsense / sizeof *nonsense; i++) {
+        char setting[100];
+        memcpy(setting, nonsense[i].setting, strlen(nonsense[i].setting) + 1);
+        expect_death(setting, run_with, setting, 0, nonsense[i].said[0] ? 2 : 0, nonsense[i].said);
+    }
+    return 0;
+}

@@ -1,0 +1,117 @@
+/* Misuse that can only be a bug ends the program at once, with one line that says what was wrong. */
+#include <gossamer.h>
+
+#include "tests/death/death.h"
+
+static void in_a_run(void *fn)
+{
+    gos_run((int (*)(void *))fn, NULL);
+}
+
+static int unlock_unlocked(void *unused)
+{
+    (void)unused;
+    gos_mutex mutex = GOS_MUTEX_INIT;
+    gos_mutex_lock(&mutex);
+    gos_mutex_unlock(&mutex);
+    gos_mutex_unlock(&mutex);
+    return 0;
+}
+
+static int below_zero(void *unused)
+{
+    (void)unused;
+    gos_waitgroup group = GOS_WAITGROUP_INIT;
+    gos_waitgroup_add(&group, 2);
+    gos_waitgroup_add(&group, -3);
+    return 0;
+}
+
+static int send_on_null(void *unused)
+{
+    (void)unused;
+    int n = 0;
+    return gos_chan_send(NULL, &n);
+}
+
+static int try_receive_from_null(void *unused)
+{
+    (void)unused;
+    int n = 0;
+    return gos_chan_try_recv(NULL, &n);
+}
+
+static int close_null(void *unused)
+{
+    (void)unused;
+    return gos_chan_close(NULL);
+}
+
+static int lock_null(void *unused)
+{
+    (void)unused;
+    gos_mutex_lock(NULL);
+    return 0;
+}
+
+static int go_null(void *unused)
+{
+    (void)unused;
+    return gos_go(NULL, NULL);
+}
+
+static void yield_outside(void *unused)
+{
+    (void)unused;
+    gos_yield();
+}
+
+static void sleep_outside(void *unused)
+{
+    (void)unused;
+    gos_sleep(5);
+}
+
+static void receive_outside(void *unused)
+{
+    (void)unused;
+    gos_chan *chan = gos_chan_new(0, 1);
+    gos_chan_recv(chan, NULL);
+}
+
+static void exit_outside(void *unused)
+{
+    (void)unused;
+    gos_exit();
+}
+
+int main(void)
+{
+    static const struct {
+        const char *name;
+        int (*fn)(void *);
+        const char *said[2];
+    } inside[] = {
+        { "unlock", unlock_unlocked, { "gossamer: gos_mutex_unlock: the mutex is not locked" } },
+        { "below zero", below_zero, { "gossamer: gos_waitgroup: the count fell below zero" } },
+        { "send", send_on_null, { "gossamer: gos_chan_send: the channel is NULL" } },
+        { "try_recv", try_receive_from_null, { "gossamer: gos_chan_try_recv: the channel is NULL" } },
+        { "close", close_null, { "gossamer: gos_chan_close: the channel is NULL" } },
+        { "lock", lock_null, { "gossamer: gos_mutex_lock: the mutex is NULL" } },
+        { "go", go_null, { "gossamer: gos_go: fn is NULL" } },
+    };
+    static const struct {
+        void (*fn)(void *);
+        const char *said[2];
+    } outside[] = {
+        { yield_outside, { "gossamer: gos_yield called outside a task" } },
+        { sleep_outside, { "gossamer: gos_sleep called outside a task" } },
+        { receive_outside, { "gossamer: gos_chan_recv called outside a task" } },
+        { exit_outside, { "gossamer: gos_exit called outside a task" } },
+    };
+    for (size_t i = 0; i < sizeof inside / sizeof *inside; i++)
+        expect_death(inside[i].name, in_a_run, (void *)inside[i].fn, SIGABRT, 0, inside[i].said);
+    for (size_t i = 0; i < sizeof outside / sizeof *outside; i++)
+        expect_death("outside", outside[i].fn, NULL, SIGABRT, 0, outside[i].said);
+    return 0;
+}
