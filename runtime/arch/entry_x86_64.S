@@ -220,6 +220,7 @@ END(gos__main_start)
 
 PARK gos__main_end, gos__main_returned, gos__foreign_gos_exit
 PARK gos_yield, gos__yield, gos__foreign_gos_yield
+PARK gos__yield_preempted, gos__preempted, gos__foreign_gos_yield
 OUTSIDE gos_yield
 PARK gos_exit, gos__exit, gos__foreign_gos_exit
 OUTSIDE gos_exit
@@ -235,6 +236,18 @@ PARK gos_mutex_lock, gos__mutex_lock, gos__foreign_gos_mutex_lock
 OUTSIDE gos_mutex_lock
 PARK gos_waitgroup_wait, gos__waitgroup_wait, gos__foreign_gos_waitgroup_wait
 OUTSIDE gos_waitgroup_wait
+PARK gos_select, gos__select, gos__foreign_gos_select
+OUTSIDE gos_select
+PARK gos_rwmutex_rlock, gos__rwmutex_rlock, gos__foreign_gos_rwmutex_rlock
+OUTSIDE gos_rwmutex_rlock
+PARK gos_rwmutex_lock, gos__rwmutex_lock, gos__foreign_gos_rwmutex_lock
+OUTSIDE gos_rwmutex_lock
+PARK gos_cond_wait, gos__cond_wait, gos__foreign_gos_cond_wait
+OUTSIDE gos_cond_wait
+PARK gos_sem_acquire, gos__sem_acquire, gos__foreign_gos_sem_acquire
+OUTSIDE gos_sem_acquire
+PARK gos__once_begin, gos__once_enter, gos__foreign_gos_once_do
+OUTSIDE gos_once_do
 
 CALL gos_run, gos__run
 CALL gos_ntasks, gos__ntasks
@@ -250,6 +263,43 @@ CALL gos_mutex_trylock, gos__mutex_trylock
 CALL gos_mutex_unlock, gos__mutex_unlock
 CALL gos_waitgroup_add, gos__waitgroup_add
 CALL gos_waitgroup_done, gos__waitgroup_done
+CALL gos_timer_new, gos__timer_new
+CALL gos_timer_stop, gos__timer_stop
+CALL gos_timer_free, gos__timer_free
+CALL gos_rwmutex_tryrlock, gos__rwmutex_tryrlock
+CALL gos_rwmutex_trylock, gos__rwmutex_trylock
+CALL gos_rwmutex_runlock, gos__rwmutex_runlock
+CALL gos_rwmutex_unlock, gos__rwmutex_unlock
+CALL gos_cond_signal, gos__cond_signal
+CALL gos_cond_broadcast, gos__cond_broadcast
+CALL gos_sem_tryacquire, gos__sem_tryacquire
+CALL gos_sem_release, gos__sem_release
+CALL gos__once_end, gos__once_leave
+
+/* void gos_once_do(gos_once *once, void (*fn)(void *), void *arg): rdi, rsi, rdx. fn runs on the caller's stack. */
+EXPORT(gos_once_do)
+    testq %rdi, %rdi
+    jz 1f                       /* gos__once_enter complains */
+    cmpl $GOS_ONCE_DONE, (%rdi)
+    jne 1f
+    retq
+1:  pushq %rdi
+    .cfi_adjust_cfa_offset 8
+    pushq %rsi
+    .cfi_adjust_cfa_offset 8
+    pushq %rdx                  /* with the return address: 32 bytes, so rsp is a multiple of 16 */
+    .cfi_adjust_cfa_offset 8
+    callq gos__once_begin
+    testl %eax, %eax
+    jz 2f
+    movq (%rsp), %rdi
+    callq *8(%rsp)
+    movq 16(%rsp), %rdi
+    callq gos__once_end
+2:  addq $24, %rsp
+    .cfi_adjust_cfa_offset -24
+    retq
+END(gos_once_do)
 
 NO_EXECUTABLE_STACK
 /* To the linker this file is checked code: it needs no more stack than every checked frame leaves below it. */

@@ -30,6 +30,9 @@
 /* A limit that every stack pointer is below: the next checked prologue calls __morestack. */
 #define GOS_POISON -1
 
+/* gos_once when its function has returned. */
+#define GOS_ONCE_DONE 2
+
 /* Largest frame that __morestack places on a fresh region without asking C. */
 #define GOS_FAST_FRAME 8192
 
@@ -37,8 +40,10 @@
  * What may be pushed on a task's stack below the deepest frame that a check let pass, all told (GOS_BELOW_FRAME):
  * a runtime entry: its return address and the saved registers; __morestack: the return addresses of the function
  * whose prologue failed and into that prologue, rbp, and three words of scratch.
+ * gos_once_do: its return address and three words, and below them a runtime entry.
  */
 #define GOS_ENTRY_BYTES 64
+#define GOS_ONCE_BYTES (32 + GOS_ENTRY_BYTES)
 #define GOS_MORESTACK_BYTES 48
 
 #include "base/config.h"
@@ -63,7 +68,8 @@ enum gos__state {
 };
 
 /* Why a task is parked, for dumps. */
-enum gos__wait { GOS_WAIT_NONE, GOS_WAIT_SEND, GOS_WAIT_RECV, GOS_WAIT_SLEEP, GOS_WAIT_MUTEX, GOS_WAIT_GROUP };
+enum gos__wait { GOS_WAIT_NONE, GOS_WAIT_SEND, GOS_WAIT_RECV, GOS_WAIT_SLEEP, GOS_WAIT_MUTEX, GOS_WAIT_GROUP,
+                GOS_WAIT_SELECT, GOS_WAIT_RWMUTEX, GOS_WAIT_COND, GOS_WAIT_SEM, GOS_WAIT_ONCE };
 
 /* Another thread's say over this one's worker. */
 enum gos__lock {
@@ -127,7 +133,7 @@ struct gos__thread {
     uint32_t futex;            /* 1: woken, or granted a worker */
     uint32_t bound;            /* 1 + index of the worker whose CPU this thread is bound to; 0: none */
     int32_t tid;
-    uint32_t listed;           /* 1: among the spare or returning threads */
+    uint32_t listed;           /* 1: among the spare or returning threads, or being given a worker */
     gos__thread *next;         /* link there */
 };
 
@@ -148,6 +154,7 @@ _Static_assert(offsetof(gos__thread, in_runtime) == GOS_THREAD_IN_RUNTIME, "thre
 _Static_assert(offsetof(gos__thread, locked) == GOS_THREAD_LOCKED, "thread: locked");
 _Static_assert(offsetof(gos__thread, preempt) == GOS_THREAD_PREEMPT, "thread: preempt");
 _Static_assert(GOS_ENTRY_BYTES <= GOS_BELOW_FRAME, "a runtime entry fits below the deepest frame");
+_Static_assert(GOS_ONCE_BYTES <= GOS_BELOW_FRAME, "gos_once_do fits below the deepest frame");
 _Static_assert(GOS_MORESTACK_BYTES <= GOS_BELOW_FRAME, "__morestack fits below the deepest frame");
 _Static_assert(GOS_FAST_FRAME <= GOS_FIRST_STEP - GOS_SLACK, "a fast frame fits the first step");
 

@@ -55,6 +55,17 @@ int64_t gos_now(void);
 /* Parks for at least ns nanoseconds; ns <= 0 is gos_yield. */
 void gos_sleep(int64_t ns);
 
+typedef struct gos_timer gos_timer;
+
+/* Starts a task that runs fn(arg) in ns nanoseconds. NULL: no memory, or no runtime is running. Any thread. */
+gos_timer *gos_timer_new(int64_t ns, void (*fn)(void *), void *arg);
+
+/* 0: fn will not run; -EALREADY: its task has been started, or the timer was stopped before. Any thread. */
+int gos_timer_stop(gos_timer *timer);
+
+/* Stops it and frees it; also after the run. NULL is ignored. Any thread. */
+void gos_timer_free(gos_timer *timer);
+
 /* ---- channels: fixed-size elements, copied, first in first out -------------------------------------------- */
 
 typedef struct gos_chan gos_chan;
@@ -84,29 +95,93 @@ int gos_chan_close(gos_chan *chan);
 size_t gos_chan_len(gos_chan *chan);
 size_t gos_chan_cap(gos_chan *chan);
 
+typedef struct gos_case {
+    gos_chan *chan; /* NULL: never ready */
+    int op;         /* GOS_SEND or GOS_RECV */
+    void *elem;     /* to send from, or to receive into */
+    int result;     /* of the chosen case: 0, or -EPIPE: closed */
+} gos_case;
+enum { GOS_SEND, GOS_RECV };
+
+/* Does exactly one of n operations, at random among those that are ready, and returns its index. Parks while none
+ * is: at most timeout_ns, then -ETIMEDOUT; not at all if that is 0: -EAGAIN; for ever if it is below 0. -EINVAL:
+ * n > 65536; -ENOMEM. */
+int gos_select(gos_case *cases, size_t n, int64_t timeout_ns);
+
 /* ---- synchronisation: plain structs, valid when zero --------------------------------------------------------- */
 
-typedef struct gos_mutex {
-    uint32_t gos__word;   /* bit 0: locked, bit 1: the wait list has entries */
-    uint32_t gos__spin;   /* guards the wait list */
-    void *gos__head, *gos__tail;
-} gos_mutex;
-#define GOS_MUTEX_INIT { 0, 0, NULL, NULL }
+/* Tasks parked in one of them; guarded by its gos__spin. */
+typedef struct gos__list {
+    struct gos__waiter *gos__first, *gos__last;
+} gos__list;
 
-void gos_mutex_lock(gos_mutex *mutex);     /* parks while it is locked */
+typedef struct gos_mutex {
+    uint32_t gos__word;   /* bit 0: locked, bit 1: the list has entries */
+    uint32_t gos__spin;
+    gos__list gos__waiters;
+} gos_mutex;
+#define GOS_MUTEX_INIT { 0, 0, { NULL, NULL } }
+
+void gos_mutex_lock(gos_mutex *mutex);     /* parks while it is locked; first come, first served */
 int gos_mutex_trylock(gos_mutex *mutex);   /* 0, or -EBUSY. Any thread. */
 void gos_mutex_unlock(gos_mutex *mutex);   /* by any task; fatal when it is not locked. Any thread. */
 
+typedef struct gos_rwmutex {
+    int32_t gos__held;    /* by so many readers; -1: by a writer */
+    uint32_t gos__spin;
+    gos__list gos__waiters;
+} gos_rwmutex;
+#define GOS_RWMUTEX_INIT { 0, 0, { NULL, NULL } }
+
+void gos_rwmutex_rlock(gos_rwmutex *mutex);     /* parks while a writer has it or waits, so do not nest it */
+int gos_rwmutex_tryrlock(gos_rwmutex *mutex);   /* 0, or -EBUSY. Any thread. */
+void gos_rwmutex_runlock(gos_rwmutex *mutex);   /* fatal when no reader has it. Any thread. */
+void gos_rwmutex_lock(gos_rwmutex *mutex);      /* for writing: parks while anybody has it */
+int gos_rwmutex_trylock(gos_rwmutex *mutex);    /* 0, or -EBUSY. Any thread. */
+void gos_rwmutex_unlock(gos_rwmutex *mutex);    /* fatal when no writer has it. Any thread. */
+
+typedef struct gos_cond {
+    uint32_t gos__spin;
+    gos__list gos__waiters;
+} gos_cond;
+#define GOS_COND_INIT { 0, { NULL, NULL } }
+
+void gos_cond_wait(gos_cond *cond, gos_mutex *mutex);   /* unlocks, parks until signalled (never without), locks */
+void gos_cond_signal(gos_cond *cond);                   /* for who waits longest, if anybody does. Any thread. */
+void gos_cond_broadcast(gos_cond *cond);                /* for all that wait. Any thread. */
+
+typedef struct gos_sem {
+    int64_t gos__count;
+    uint32_t gos__spin;
+    gos__list gos__waiters;
+} gos_sem;
+#define GOS_SEM_INIT(n) { (n), 0, { NULL, NULL } }
+
+void gos_sem_acquire(gos_sem *sem, long n);      /* takes n units; parks until they are there and it is its turn */
+int gos_sem_tryacquire(gos_sem *sem, long n);    /* 0, or -EAGAIN: too few, or others wait. Any thread. */
+void gos_sem_release(gos_sem *sem, long n);      /* gives n units; they need not have been taken. Any thread. */
+
 typedef struct gos_waitgroup {
     int64_t gos__count;
-    uint32_t gos__spin;   /* guards the wait list */
-    void *gos__head;
+    uint32_t gos__spin;
+    gos__list gos__waiters;
 } gos_waitgroup;
-#define GOS_WAITGROUP_INIT { 0, 0, NULL }
+#define GOS_WAITGROUP_INIT { 0, 0, { NULL, NULL } }
 
 void gos_waitgroup_add(gos_waitgroup *group, long n);   /* n more to wait for; fatal below zero. Any thread. */
 void gos_waitgroup_done(gos_waitgroup *group);          /* add(-1). Any thread. */
 void gos_waitgroup_wait(gos_waitgroup *group);          /* parks until the count is 0, then touches it no more */
+
+typedef struct gos_once {
+    uint32_t gos__state;
+    uint32_t gos__spin;
+    void *gos__runner;
+    gos__list gos__waiters;
+} gos_once;
+#define GOS_ONCE_INIT { 0, 0, NULL, { NULL, NULL } }
+
+/* The first call runs fn(arg), on its own stack; the others park until it has returned. Returns when fn has run. */
+void gos_once_do(gos_once *once, void (*fn)(void *), void *arg);
 
 #ifdef __cplusplus
 }

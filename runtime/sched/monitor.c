@@ -24,7 +24,7 @@ void gos__preempt(gos__thread *thread)
 static bool others_wait(const gos__runtime *rt, const gos__worker *worker)
 {
     return gos__queue_length(worker) || gos__load_relaxed(&rt->shared_n) || gos__load_relaxed(&rt->returning_n) ||
-           worker->timers_n || worker->quit;
+           worker->timers.n || worker->quit;
 }
 
 /* Whether the worker's thread is blocked in the kernel. Asked again after ever longer pauses while it is not. */

@@ -28,16 +28,11 @@ gos__worker *gos__worker_new(uint32_t index)
 /* The part of a thread that ends holds nothing of the worker any more. */
 static void hand_on_timers(gos__worker *worker)
 {
-    for (uint32_t i = 0; worker->timers_n; i = (i + 1) % gos__rt->procs) {
+    for (uint32_t i = 0; gos__timers_any(worker); i = (i + 1) % gos__rt->procs) {
         gos__worker *heir = gos__rt->workers[i];
         if (heir == worker || gos__load_relaxed(&heir->left) || !gos__worker_lock(heir))
             continue;
-        while (worker->timers_n) {
-            gos__timer *timer = &worker->timers[worker->timers_n - 1];
-            if (!gos__timer_add(heir, timer->when, timer->task))
-                gos__die("fatal error: no memory for %u timers", heir->timers_n);
-            worker->timers_n--;
-        }
+        gos__timers_hand_on(worker, heir);
         gos__worker_unlock(heir);
         gos__spin_lock(&heir->lock);
         if (heir->thread)
@@ -182,10 +177,8 @@ static void dismantle(gos__runtime *rt, bool all_left)
     gos__foreign_reset();
     if (!all_left)
         return;
-    for (uint32_t i = 0; i < rt->made; i++) {
-        free(rt->workers[i]->timers);
+    for (uint32_t i = 0; i < rt->made; i++)
         free(rt->workers[i]);
-    }
     free(rt);
 }
 
@@ -211,6 +204,8 @@ int gos__run(int (*fn)(void *), void *arg)
         print_stats(rt);
     int result = failed ? failed : rt->result;
     gos__spin_lock(&gos__rt_lock); /* foreign threads that are inside go first */
+    for (uint32_t i = 0; i < rt->made; i++)
+        gos__timers_close(rt->workers[i]);
     gos__store_release(&gos__rt, NULL);
     gos__spin_unlock(&gos__rt_lock);
     dismantle(rt, all_left);

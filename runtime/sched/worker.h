@@ -34,13 +34,8 @@
 #include "base/config.h"
 #include "base/rng.h"
 #include "os/os.h"
+#include "sched/timer.h"
 #include "stack/stack.h"
-
-/* A parked sleeper. */
-typedef struct gos__timer {
-    int64_t when;
-    gos__task *task;
-} gos__timer;
 
 /* What a thief remembers of a victim between two looks. */
 typedef struct gos__sighting {
@@ -61,14 +56,12 @@ typedef struct gos__worker {
     uint32_t wake_credit; /* idle workers that may still be woken for a single waiting task */
     gos__task *queue[GOS_QUEUE_SIZE];
 
-    gos__timer *timers; /* binary heap by `when` */
-    uint32_t timers_n, timers_room;
-
     int64_t spawned, ended;
     int64_t steals, stolen_tasks, wakes, parks;
     void (*kind_entry)(void *); /* the last function looked at, and the kind of stack it gets */
     enum gos__kind kind;
     gos__rng rng;
+    gos__timers timers;
     gos__sighting seen[GOS_MAX_PROCS];
 
     /* Shared with thieves and wakers. */
@@ -231,11 +224,6 @@ static inline void gos__monitor_wake(gos__runtime *rt)
 
 /* Ends the slice of the task that runs on this thread, at its next checked prologue. */
 void gos__preempt(gos__thread *thread);
-
-/* ---- timer.c ---- */
-bool gos__timer_add(gos__worker *worker, int64_t when, gos__task *task);
-/* Readies what is due; returns when the next is, or INT64_MAX. */
-int64_t gos__timers_run(gos__worker *worker);
 
 static inline uint32_t gos__queue_length(const gos__worker *worker)
 {

@@ -1,42 +1,14 @@
-/* chan.c: channels: a lock, a ring of elements, and two lists of parked tasks, of which at most one is not empty. */
+/*
+ * chan.c: channels: a lock, a ring of elements, and two lists of parked tasks, of which at most one is not empty (but
+ * for a select that would both send and receive).
+ */
+#include "sync/chan.h"
+
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/check.h"
-#include "sched/worker.h"
 #include "sync/sync.h"
-
-typedef struct wait_list {
-    gos__task *first, *last;
-} wait_list;
-
-struct gos_chan {
-    gos__spin lock;
-    uint32_t closed;
-    size_t elem_size, capacity;
-    size_t len, head; /* elements in the ring, and the oldest one's index */
-    wait_list senders, receivers;
-    unsigned char ring[];
-};
-
-static void enqueue(wait_list *list, gos__task *task)
-{
-    task->next = NULL;
-    if (list->first)
-        list->last->next = task;
-    else
-        list->first = task;
-    list->last = task;
-}
-
-static gos__task *dequeue(wait_list *list)
-{
-    gos__task *task = list->first;
-    if (task)
-        list->first = task->next;
-    return task;
-}
 
 /* Words, the usual elements, without a call. */
 static inline void copy(const gos_chan *chan, void *to, const void *from)
@@ -50,6 +22,21 @@ static inline void copy(const gos_chan *chan, void *to, const void *from)
 static void *slot(gos_chan *chan, size_t index)
 {
     return chan->ring + (index < chan->capacity ? index : index - chan->capacity) * chan->elem_size;
+}
+
+static inline bool is_own(const gos__waiter *waiter)
+{
+    return waiter == &waiter->task->waiter;
+}
+
+/* The first waiter that still waits: one of a select may have been served by another channel. */
+static inline gos__waiter *dequeue(gos__list *list)
+{
+    gos__waiter *waiter;
+    do {
+        waiter = gos__list_take_first(list);
+    } while (waiter && gos__unlikely(!is_own(waiter)) && !gos__select_win(waiter));
+    return waiter;
 }
 
 gos_chan *gos__chan_new(size_t elem_size, size_t capacity)
@@ -66,7 +53,8 @@ gos_chan *gos__chan_new(size_t elem_size, size_t capacity)
 void gos__chan_free(gos_chan *chan)
 {
     if (chan && CHECKS >= 1)
-        gos__require(!chan->senders.first && !chan->receivers.first, "gos_chan_free: tasks are parked in the channel");
+        gos__require(!chan->senders.gos__first && !chan->receivers.gos__first,
+                     "gos_chan_free: tasks are parked in the channel");
     free(chan);
 }
 
@@ -75,16 +63,14 @@ static void require_chan(const gos_chan *chan, const char *what)
     gos__require(chan != NULL, "%s: the channel is NULL", what);
 }
 
-/* Moves one element in, if that is possible at once; *woken is the receiver to make ready. The lock is held. */
-static int send_locked(gos_chan *chan, const void *elem, gos__task **woken)
+int gos__chan_put(gos_chan *chan, const void *elem, gos__waiter **met)
 {
     if (chan->closed)
         return -EPIPE;
-    gos__task *receiver = dequeue(&chan->receivers);
+    gos__waiter *receiver = dequeue(&chan->receivers);
     if (receiver) {
-        copy(chan, receiver->waiter.elem, elem);
-        receiver->result = 0;
-        *woken = receiver;
+        copy(chan, receiver->elem, elem);
+        *met = receiver;
         return 0;
     }
     if (chan->len == chan->capacity)
@@ -94,35 +80,39 @@ static int send_locked(gos_chan *chan, const void *elem, gos__task **woken)
     return 0;
 }
 
-/* Moves one element out, if that is possible at once; *woken is the sender to make ready. The lock is held. */
-static int recv_locked(gos_chan *chan, void *elem, gos__task **woken)
+int gos__chan_get(gos_chan *chan, void *elem, gos__waiter **met)
 {
-    gos__task *sender = dequeue(&chan->senders);
+    gos__waiter *sender = dequeue(&chan->senders);
     if (!chan->len && !sender)
         return chan->closed ? -EPIPE : -EAGAIN;
-    if (sender) {
-        sender->result = 0;
-        *woken = sender;
-    }
+    *met = sender;
     if (!chan->len) {
-        copy(chan, elem, sender->waiter.elem);
+        copy(chan, elem, sender->elem);
         return 0;
     }
     copy(chan, elem, slot(chan, chan->head));
     chan->head = chan->head + 1 == chan->capacity ? 0 : chan->head + 1;
     if (sender)
-        copy(chan, slot(chan, chan->head + chan->len - 1), sender->waiter.elem);
+        copy(chan, slot(chan, chan->head + chan->len - 1), sender->elem);
     else
         chan->len--;
     return 0;
 }
 
-static gos__task *park_in(gos_chan *chan, wait_list *list, void *elem, enum gos__wait why, gos__task *self)
+void gos__chan_met(gos__waiter *met, int result, bool hand_over)
+{
+    gos__task *task = met->task;
+    if (gos__likely(is_own(met)))
+        task->result = result;
+    else
+        gos__select_end(met, result);
+    gos__ready(task, hand_over);
+}
+
+static gos__task *park_in(gos_chan *chan, gos__list *list, void *elem, enum gos__wait why, gos__task *self)
 {
     self->waiter.elem = elem;
-    self->why = (uint8_t)why;
-    self->state = GOS_PARKED;
-    enqueue(list, self);
+    gos__list_wait(list, self, why);
     gos__spin_unlock(&chan->lock);
     return gos__park(self);
 }
@@ -131,14 +121,14 @@ gos__task *gos__chan_send(gos_chan *chan, const void *elem, void *unused, gos__t
 {
     (void)unused;
     require_chan(chan, "gos_chan_send");
-    gos__task *woken = NULL;
+    gos__waiter *met = NULL;
     gos__spin_lock(&chan->lock);
-    int result = send_locked(chan, elem, &woken);
+    int result = gos__chan_put(chan, elem, &met);
     if (result == -EAGAIN)
         return park_in(chan, &chan->senders, (void *)(uintptr_t)elem, GOS_WAIT_SEND, self);
     gos__spin_unlock(&chan->lock);
-    if (woken)
-        gos__ready(woken, true);
+    if (met)
+        gos__chan_met(met, 0, true);
     self->result = result;
     return self;
 }
@@ -147,14 +137,14 @@ gos__task *gos__chan_recv(gos_chan *chan, void *elem, void *unused, gos__task *s
 {
     (void)unused;
     require_chan(chan, "gos_chan_recv");
-    gos__task *woken = NULL;
+    gos__waiter *met = NULL;
     gos__spin_lock(&chan->lock);
-    int result = recv_locked(chan, elem, &woken);
+    int result = gos__chan_get(chan, elem, &met);
     if (result == -EAGAIN)
         return park_in(chan, &chan->receivers, elem, GOS_WAIT_RECV, self);
     gos__spin_unlock(&chan->lock);
-    if (woken)
-        gos__ready(woken, true);
+    if (met)
+        gos__chan_met(met, 0, true);
     self->result = result;
     return self;
 }
@@ -162,24 +152,24 @@ gos__task *gos__chan_recv(gos_chan *chan, void *elem, void *unused, gos__task *s
 int gos__chan_try_send(gos_chan *chan, const void *elem)
 {
     require_chan(chan, "gos_chan_try_send");
-    gos__task *woken = NULL;
+    gos__waiter *met = NULL;
     gos__spin_lock(&chan->lock);
-    int result = send_locked(chan, elem, &woken);
+    int result = gos__chan_put(chan, elem, &met);
     gos__spin_unlock(&chan->lock);
-    if (woken)
-        gos__ready(woken, true);
+    if (met)
+        gos__chan_met(met, 0, true);
     return result;
 }
 
 int gos__chan_try_recv(gos_chan *chan, void *elem)
 {
     require_chan(chan, "gos_chan_try_recv");
-    gos__task *woken = NULL;
+    gos__waiter *met = NULL;
     gos__spin_lock(&chan->lock);
-    int result = recv_locked(chan, elem, &woken);
+    int result = gos__chan_get(chan, elem, &met);
     gos__spin_unlock(&chan->lock);
-    if (woken)
-        gos__ready(woken, true);
+    if (met)
+        gos__chan_met(met, 0, true);
     return result;
 }
 
@@ -189,16 +179,22 @@ int gos__chan_close(gos_chan *chan)
     gos__spin_lock(&chan->lock);
     bool again = chan->closed;
     chan->closed = 1;
-    /* One list is empty: receivers wait only when there is nothing, senders only when there is no room. */
-    gos__task *task = chan->receivers.first ? chan->receivers.first : chan->senders.first;
-    chan->receivers.first = NULL;
-    chan->senders.first = NULL;
+    gos__waiter *first = NULL, *waiter;
+    while ((waiter = dequeue(&chan->receivers)) || (waiter = dequeue(&chan->senders))) {
+        waiter->prev = first;
+        first = waiter;
+    }
+    /* In the order in which they came. */
+    gos__waiter *next = NULL;
+    for (waiter = first; waiter; waiter = waiter->prev) {
+        waiter->next = next;
+        next = waiter;
+    }
     gos__spin_unlock(&chan->lock);
-    while (task) {
-        gos__task *next = task->next;
-        task->result = -EPIPE;
-        gos__ready(task, false);
-        task = next;
+    while (next) {
+        waiter = next;
+        next = waiter->next;
+        gos__chan_met(waiter, -EPIPE, false);
     }
     return again ? -EPIPE : 0;
 }

@@ -1,6 +1,6 @@
 /*
- * sync.h: the C side of channels, mutexes and wait groups; arch/entry_x86_64.S calls these on the system stack. Those
- * with a `self` return the task to go on with; what the public function returns is self->result.
+ * sync.h: the C side of the public functions about channels and synchronisation; arch/entry_x86_64.S calls these on the
+ * system stack. Those with a `self` return the task to go on with; what the public function returns is self->result.
  *
  * Everywhere: a task puts itself into a wait list under that list's lock, its context long saved, releases the lock
  * and parks; who takes it out under the lock makes it ready after releasing it. Elements are copied by the side that
@@ -8,6 +8,8 @@
  */
 #ifndef GOS_SYNC_SYNC_H
 #define GOS_SYNC_SYNC_H
+
+#include <stdbool.h>
 
 #include "arch/state.h"
 #include "include/gossamer.h"
@@ -21,13 +23,38 @@ int gos__chan_try_recv(gos_chan *chan, void *elem);
 int gos__chan_close(gos_chan *chan);
 size_t gos__chan_len(gos_chan *chan);
 size_t gos__chan_cap(gos_chan *chan);
+gos__task *gos__select(gos_case *cases, size_t n, int64_t timeout, gos__task *self);
 
 gos__task *gos__mutex_lock(gos_mutex *mutex, void *b, void *c, gos__task *self);
 int gos__mutex_trylock(gos_mutex *mutex);
 void gos__mutex_unlock(gos_mutex *mutex);
+/* For a condition: whether anybody has it; locks it for a parked task and readies it, or queues it. */
+bool gos__mutex_is_locked(const gos_mutex *mutex);
+void gos__mutex_lock_for(gos_mutex *mutex, gos__waiter *waiter);
+
+gos__task *gos__rwmutex_rlock(gos_rwmutex *mutex, void *b, void *c, gos__task *self);
+gos__task *gos__rwmutex_lock(gos_rwmutex *mutex, void *b, void *c, gos__task *self);
+int gos__rwmutex_tryrlock(gos_rwmutex *mutex);
+int gos__rwmutex_trylock(gos_rwmutex *mutex);
+void gos__rwmutex_runlock(gos_rwmutex *mutex);
+void gos__rwmutex_unlock(gos_rwmutex *mutex);
+
+gos__task *gos__cond_wait(gos_cond *cond, gos_mutex *mutex, void *c, gos__task *self);
+void gos__cond_signal(gos_cond *cond);
+void gos__cond_broadcast(gos_cond *cond);
+
+gos__task *gos__sem_acquire(gos_sem *sem, intptr_t n, void *c, gos__task *self);
+int gos__sem_tryacquire(gos_sem *sem, long n);
+void gos__sem_release(gos_sem *sem, long n);
 
 void gos__waitgroup_add(gos_waitgroup *group, long n);
 void gos__waitgroup_done(gos_waitgroup *group);
 gos__task *gos__waitgroup_wait(gos_waitgroup *group, void *b, void *c, gos__task *self);
+
+/* Result 1: run fn and then leave; 0: it has run. */
+gos__task *gos__once_enter(gos_once *once, void (*fn)(void *), void *c, gos__task *self);
+void gos__once_leave(gos_once *once);
+
+_Static_assert(offsetof(gos_once, gos__state) == 0, "gos_once_do reads it");
 
 #endif

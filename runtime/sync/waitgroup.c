@@ -4,22 +4,27 @@
  */
 #include "base/check.h"
 #include "sched/worker.h"
+#include "sync/list.h"
 #include "sync/sync.h"
 
 enum { WAITED_FOR = 1, ONE = 2 };
 
+void gos__ready_all(gos__waiter *first)
+{
+    while (first) {
+        gos__waiter *next = first->next;
+        gos__ready(first->task, false);
+        first = next;
+    }
+}
+
 static void wake_all(gos_waitgroup *group)
 {
     gos__spin_lock(&group->gos__spin);
-    gos__task *task = group->gos__head;
-    group->gos__head = NULL;
+    gos__waiter *first = gos__list_take_all(&group->gos__waiters);
     gos__store_release(&group->gos__count, (int64_t)0);
     gos__spin_unlock(&group->gos__spin);
-    while (task) {
-        gos__task *next = task->next;
-        gos__ready(task, false);
-        task = next;
-    }
+    gos__ready_all(first);
 }
 
 void gos__waitgroup_add(gos_waitgroup *group, long n)
@@ -47,15 +52,13 @@ gos__task *gos__waitgroup_wait(gos_waitgroup *group, void *b, void *c, gos__task
     gos__spin_lock(&group->gos__spin);
     int64_t seen = gos__load_relaxed(&group->gos__count);
     do {
-        if (seen < ONE) { /* 0, or 1: the last one is about to wake those that wait; this one need not join them */
+        if (!seen) {
             gos__spin_unlock(&group->gos__spin);
             return self;
         }
-    } while (!gos__cas64_seq(&group->gos__count, &seen, seen | WAITED_FOR));
-    self->state = GOS_PARKED;
-    self->why = GOS_WAIT_GROUP;
-    self->next = group->gos__head;
-    group->gos__head = self;
+        /* At 1 the last one is about to take the lock and wake all; to return now would let a new round begin first. */
+    } while (!(seen & WAITED_FOR) && !gos__cas64_seq(&group->gos__count, &seen, seen | WAITED_FOR));
+    gos__list_wait(&group->gos__waiters, self, GOS_WAIT_GROUP);
     gos__spin_unlock(&group->gos__spin);
     return gos__park(self);
 }

@@ -1,0 +1,80 @@
+/*
+ * timer.h: what a worker's timers are: a binary heap of parked sleepers and of alarms.
+ *
+ * A sleeper cannot be called off. An alarm can, by any thread, without a word from its worker: whoever decides that
+ * it shall not fire says so in the alarm's own state (a compare-and-swap that the firing worker must win as well) and
+ * gives the alarm back to the worker that owns it. That worker alone touches the heap and frees the memory, so no
+ * worker ever waits for another one here.
+ */
+#ifndef GOS_SCHED_TIMER_H
+#define GOS_SCHED_TIMER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "arch/state.h"
+#include "base/spin.h"
+#include "include/gossamer.h"
+
+typedef struct gos__alarm gos__alarm;
+
+/* The beginning of what an alarm belongs to: a gos_timer, a select. */
+struct gos__alarm {
+    struct gos__worker *worker; /* its owner, another one when that retires; NULL: the run is over */
+    gos__alarm *next, *prev;    /* all that the owner has */
+    gos__alarm *link;           /* of those given back, or of the free ones */
+    void (*fire)(struct gos__worker *worker, gos__alarm *alarm); /* on the owner, out of the heap already */
+    uint32_t at;                /* place in the heap, from 1; 0: not in it */
+    uint8_t is_block;           /* of GOS_ALARM_BLOCK bytes: kept for the next */
+    uint8_t is_held;            /* by the program: outlives the run */
+};
+
+/* A select of four cases. */
+#define GOS_ALARM_BLOCK 288
+
+typedef struct gos__timer {
+    int64_t when;
+    uintptr_t target; /* a task, or with bit 0 set an alarm */
+} gos__timer;
+
+/* Part of a worker; touched by its holder, except for the last two. */
+typedef struct gos__timers {
+    gos__timer *heap;
+    uint32_t n, room;
+    uint32_t free_n;
+    gos__alarm *all, *free;
+    gos__spin lock; /* of `returned` */
+    gos__alarm *returned;
+} gos__timers;
+
+/* Readies `task` at `when`; false: no memory. */
+bool gos__timer_add(struct gos__worker *worker, int64_t when, gos__task *task);
+
+/* Does what is due; returns when the next is, or INT64_MAX. */
+int64_t gos__timers_run(struct gos__worker *worker);
+
+/* `after` nanoseconds from now; INT64_MAX when that is beyond the end of time. */
+int64_t gos__deadline(int64_t after);
+
+/* An object of `size` bytes that begins with an alarm, owned by the worker and not set; NULL: no memory. */
+gos__alarm *gos__alarm_new(struct gos__worker *worker, size_t size, void (*fire)(struct gos__worker *, gos__alarm *));
+
+/* Lets an alarm that is in no heap fire at `when`; false: no memory. */
+bool gos__alarm_set(struct gos__worker *worker, gos__alarm *alarm, int64_t when);
+
+/* Gives an alarm back, set or not, which its `fire` must ignore from now on. Any thread. */
+void gos__alarm_return(gos__alarm *alarm);
+
+/* Has this worker anything that somebody must inherit? Moves it to `heir`; both are held. */
+bool gos__timers_any(const struct gos__worker *worker);
+void gos__timers_hand_on(struct gos__worker *worker, struct gos__worker *heir);
+
+/* The end of a run: frees what the worker has; timers that the program holds are stopped. Under gos__rt_lock. */
+void gos__timers_close(struct gos__worker *worker);
+
+/* Behind the public functions. */
+gos_timer *gos__timer_new(int64_t ns, void (*fn)(void *), void *arg);
+int gos__timer_stop(gos_timer *timer);
+void gos__timer_free(gos_timer *timer);
+
+#endif

@@ -1,0 +1,260 @@
+/*
+ * select.c: waiting for one of several channels.
+ *
+ * A select that parks has one waiter in each of its channels and perhaps an alarm. Whoever takes one of these waiters
+ * out of its channel, and the alarm when it fires, must move `won` from 0 to 1; who fails leaves the select alone. The
+ * winner owns it: takes the other waiters out of their channels, gives the block back and readies the task. A loser
+ * touches a waiter only under its channel's lock, which the winner takes for each of them, so none is left behind in
+ * a freed block. All waiters are put in with all channels locked (in the order of their addresses), so that no select
+ * is won before its task has decided to park.
+ */
+#include <errno.h>
+
+#include "base/check.h"
+#include "sync/chan.h"
+#include "sync/sync.h"
+
+#define MAX_CASES 65536
+
+typedef struct select_block select_block;
+
+typedef struct node {
+    gos__waiter waiter;
+    select_block *select;
+    uint64_t queued; /* under its channel's lock */
+} node;
+
+struct select_block {
+    gos__alarm alarm;
+    uint32_t won;
+    uint32_t n, ordered; /* cases, and how many of them the order below names */
+    gos_case *cases; /* on the parked task's stack */
+    gos__task *task;
+    node nodes[]; /* n, and then the order in which to go through the cases: uint16_t each */
+};
+
+_Static_assert(sizeof(select_block) + 4 * (sizeof(node) + sizeof(uint16_t)) <= GOS_ALARM_BLOCK, "four cases");
+
+static void time_out(gos__worker *worker, gos__alarm *alarm);
+
+static uint16_t *order_of(select_block *select)
+{
+    return (uint16_t *)&select->nodes[select->n];
+}
+
+static select_block *block_new(gos__worker *worker, gos_case *cases, size_t n, gos__task *self)
+{
+    size_t size = sizeof(select_block) + n * (sizeof(node) + sizeof(uint16_t));
+    select_block *select = (select_block *)gos__alarm_new(worker, size, time_out);
+    if (select) {
+        select->won = 0;
+        select->n = (uint32_t)n;
+        select->cases = cases;
+        select->task = self;
+    }
+    return select;
+}
+
+/* ---- ends ---- */
+
+bool gos__select_win(gos__waiter *waiter)
+{
+    node *it = (node *)waiter;
+    it->queued = 0;
+    return gos__cas_acquire(&it->select->won, 0, 1);
+}
+
+/* Takes all waiters out but that of case `winner`, which is out already. */
+static void take_out(select_block *select, uint32_t winner)
+{
+    for (uint32_t i = 0; i < select->n; i++) {
+        gos_chan *chan = select->cases[i].chan;
+        if (!chan || i == winner)
+            continue;
+        gos__spin_lock(&chan->lock);
+        if (select->nodes[i].queued)
+            gos__list_remove(select->cases[i].op == GOS_SEND ? &chan->senders : &chan->receivers,
+                             &select->nodes[i].waiter);
+        gos__spin_unlock(&chan->lock);
+    }
+}
+
+void gos__select_end(gos__waiter *waiter, int result)
+{
+    node *it = (node *)waiter;
+    select_block *select = it->select;
+    uint32_t index = (uint32_t)(it - select->nodes);
+    take_out(select, index);
+    select->cases[index].result = result;
+    select->task->result = (int32_t)index;
+    gos__alarm_return(&select->alarm);
+}
+
+static void time_out(gos__worker *worker, gos__alarm *alarm)
+{
+    select_block *select = (select_block *)alarm;
+    gos__task *task = select->task;
+    if (!gos__cas_acquire(&select->won, 0, 1))
+        return;
+    take_out(select, MAX_CASES);
+    gos__alarm_return(alarm);
+    task->result = -ETIMEDOUT;
+    task->state = GOS_READY;
+    gos__push_back(worker, task);
+}
+
+/* ---- orders ---- */
+
+static void shuffle(gos__rng *rng, uint16_t *order, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t j = gos__rng_below(rng, i + 1);
+        order[i] = order[j];
+        order[j] = (uint16_t)i;
+    }
+}
+
+static void sift(const gos_case *cases, uint16_t *order, uint32_t at, uint32_t n)
+{
+    uint16_t moved = order[at];
+    for (uint32_t child; (child = 2 * at + 1) < n; at = child) {
+        if (child + 1 < n && (uintptr_t)cases[order[child + 1]].chan > (uintptr_t)cases[order[child]].chan)
+            child++;
+        if ((uintptr_t)cases[order[child]].chan <= (uintptr_t)cases[moved].chan)
+            break;
+        order[at] = order[child];
+    }
+    order[at] = moved;
+}
+
+/* The cases with a channel, by its address. Heap sort: in place, and never quadratic. */
+static uint32_t sort_by_channel(const gos_case *cases, uint16_t *order, uint32_t all)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < all; i++)
+        if (cases[order[i]].chan)
+            order[n++] = order[i];
+    for (uint32_t i = n / 2; i-- > 0;)
+        sift(cases, order, i, n);
+    for (uint32_t last = n; last-- > 1;) {
+        uint16_t largest = order[0];
+        order[0] = order[last];
+        order[last] = largest;
+        sift(cases, order, 0, last);
+    }
+    return n;
+}
+
+/* ---- beginnings ---- */
+
+static int try_case(gos_case *it, gos__waiter **met)
+{
+    return it->op == GOS_SEND ? gos__chan_put(it->chan, it->elem, met) : gos__chan_get(it->chan, it->elem, met);
+}
+
+/* Does the first case that is ready, in the order given, and returns its index; -EAGAIN: none is. */
+static int poll_each(select_block *select)
+{
+    const uint16_t *order = order_of(select);
+    for (uint32_t i = 0; i < select->n; i++) {
+        gos_case *it = &select->cases[order[i]];
+        gos__waiter *met = NULL;
+        if (!it->chan)
+            continue;
+        gos__spin_lock(&it->chan->lock);
+        int result = try_case(it, &met);
+        gos__spin_unlock(&it->chan->lock);
+        if (result == -EAGAIN)
+            continue;
+        it->result = result;
+        if (met)
+            gos__chan_met(met, 0, true);
+        return order[i];
+    }
+    return -EAGAIN;
+}
+
+/* The order is by channel: the same one twice stands together and is locked once. */
+static bool is_first_of_its_channel(const select_block *select, const uint16_t *order, uint32_t i)
+{
+    return !i || select->cases[order[i - 1]].chan != select->cases[order[i]].chan;
+}
+
+static void lock_all(select_block *select)
+{
+    const uint16_t *order = order_of(select);
+    for (uint32_t i = 0; i < select->ordered; i++)
+        if (is_first_of_its_channel(select, order, i))
+            gos__spin_lock(&select->cases[order[i]].chan->lock);
+}
+
+/* Backwards: a winner cannot end the select without the lock that goes last, and that is the last look into it. */
+static void unlock_all(select_block *select)
+{
+    const uint16_t *order = order_of(select);
+    for (uint32_t i = select->ordered; i-- > 0;)
+        if (is_first_of_its_channel(select, order, i))
+            gos__spin_unlock(&select->cases[order[i]].chan->lock);
+}
+
+/* Once more with all locked: does one, or puts a waiter into each channel and returns -EAGAIN. */
+static int poll_or_enqueue(select_block *select, gos__waiter **met)
+{
+    const uint16_t *order = order_of(select);
+    for (uint32_t i = 0; i < select->ordered; i++) {
+        gos_case *it = &select->cases[order[i]];
+        int result = try_case(it, met);
+        if (result != -EAGAIN) {
+            it->result = result;
+            return order[i];
+        }
+    }
+    select->task->state = GOS_PARKED;
+    select->task->why = GOS_WAIT_SELECT;
+    for (uint32_t i = 0; i < select->ordered; i++) {
+        gos_case *it = &select->cases[order[i]];
+        node *mine = &select->nodes[order[i]];
+        *mine = (node){ .waiter = { .elem = it->elem, .task = select->task }, .select = select, .queued = 1 };
+        gos__list_append(it->op == GOS_SEND ? &it->chan->senders : &it->chan->receivers, &mine->waiter);
+    }
+    return -EAGAIN;
+}
+
+static gos__task *answer(gos__task *self, select_block *select, int result)
+{
+    gos__alarm_return(&select->alarm);
+    self->result = result;
+    return self;
+}
+
+gos__task *gos__select(gos_case *cases, size_t n, int64_t timeout, gos__task *self)
+{
+    self->result = -EINVAL;
+    if (n > MAX_CASES)
+        return self;
+    for (size_t i = 0; i < n; i++)
+        gos__require(cases[i].op == GOS_SEND || cases[i].op == GOS_RECV,
+                     "gos_select: case %zu has the operation %d, neither GOS_SEND nor GOS_RECV", i, cases[i].op);
+    gos__worker *worker = gos__self.worker;
+    select_block *select = block_new(worker, cases, n, self);
+    self->result = -ENOMEM;
+    if (!select)
+        return self;
+    shuffle(&worker->rng, order_of(select), select->n);
+    int chosen = poll_each(select);
+    if (chosen >= 0 || timeout == 0)
+        return answer(self, select, chosen);
+    /* Before the channels are unlocked, since the winner gives the block back. It cannot fire before we park. */
+    if (timeout > 0 && !gos__alarm_set(worker, &select->alarm, gos__deadline(timeout)))
+        return answer(self, select, -ENOMEM);
+    select->ordered = sort_by_channel(cases, order_of(select), select->n);
+    gos__waiter *met = NULL;
+    lock_all(select);
+    chosen = poll_or_enqueue(select, &met);
+    unlock_all(select);
+    if (chosen < 0)
+        return gos__park(self);
+    if (met)
+        gos__chan_met(met, 0, true);
+    return answer(self, select, chosen);
+}
