@@ -1,0 +1,218 @@
+/* gos_timer: fires once and not early, is stopped or fires, many of them, from every thread, across runs. */
+// timeout: 120
+// also: paged
+#include <errno.h>
+#include <gossamer.h>
+#include <pthread.h>
+
+#include "tests/test.h"
+
+static const int64_t ms = 1000000;
+static uint64_t seed;
+
+static gos_waitgroup all;
+static uint64_t fired;
+
+static void fire(void *arg)
+{
+    (void)arg;
+    __atomic_fetch_add(&fired, 1, __ATOMIC_RELAXED);
+    gos_waitgroup_done(&all);
+}
+
+static void note_time(void *arg)
+{
+    *(int64_t *)arg = gos_now();
+    gos_sleep(ms); /* it is a task and may park */
+    gos_waitgroup_done(&all);
+}
+
+static void one_timer(void)
+{
+    int64_t at = 0, start = gos_now();
+    gos_waitgroup_add(&all, 1);
+    gos_timer *timer = gos_timer_new(5 * ms, note_time, &at);
+    CHECK(timer != NULL);
+    gos_waitgroup_wait(&all);
+    CHECK(at - start >= 5 * ms);
+    CHECK_EQ(gos_timer_stop(timer), -EALREADY);
+    gos_timer_free(timer);
+    gos_timer_free(NULL);
+
+    fired = 0;
+    timer = gos_timer_new(2 * ms, fire, NULL);
+    CHECK_EQ(gos_timer_stop(timer), 0);
+    CHECK_EQ(gos_timer_stop(timer), -EALREADY);
+    gos_timer *freed = gos_timer_new(2 * ms, fire, NULL);
+    gos_timer_free(freed);
+    gos_sleep(10 * ms);
+    CHECK_EQ(fired, 0);
+    gos_timer_free(timer);
+
+    gos_waitgroup_add(&all, 2);
+    gos_timer *now = gos_timer_new(0, fire, NULL), *past = gos_timer_new(INT64_MIN, fire, NULL);
+    gos_timer *never = gos_timer_new(INT64_MAX, fire, NULL);
+    gos_waitgroup_wait(&all);
+    CHECK_EQ(fired, 2);
+    CHECK_EQ(gos_timer_stop(never), 0);
+    gos_timer_free(never);
+    gos_timer_free(now);
+    gos_timer_free(past);
+}
+
+/* Of 10,000 timers in no order some are stopped at once; each of the others fires once. Whichever task frees them. */
+enum { MANY = 10000 };
+static gos_timer *many[MANY];
+
+static void free_some(void *arg)
+{
+    for (uintptr_t i = (uintptr_t)arg; i < MANY; i += 4)
+        gos_timer_free(many[i]);
+    gos_waitgroup_done(&all);
+}
+
+static void ten_thousand(void)
+{
+    uint64_t random = seed, expected = MANY;
+    fired = 0;
+    gos_waitgroup_add(&all, MANY);
+    for (int i = 0; i < MANY; i++) {
+        many[i] = gos_timer_new((int64_t)(test_random(&random) % (30 * (uint64_t)ms)), fire, NULL);
+        CHECK(many[i] != NULL);
+    }
+    for (int i = 0; i < MANY; i += 3)
+        if (!gos_timer_stop(many[i])) {
+            expected--;
+            gos_waitgroup_done(&all);
+        }
+    gos_waitgroup_wait(&all);
+    CHECK_EQ(fired, expected);
+    gos_waitgroup_add(&all, 4);
+    for (uintptr_t i = 0; i < 4; i++)
+        CHECK_EQ(gos_go(free_some, (void *)i), 0);
+    gos_waitgroup_wait(&all);
+    CHECK_EQ(fired, expected);
+}
+
+/* Stopping races firing: exactly one of the two has its way. */
+static gos_chan *to_stop;
+static uint64_t stopped;
+
+static void stopper(void *arg)
+{
+    (void)arg;
+    gos_timer *timer;
+    while (!gos_chan_recv(to_stop, &timer)) {
+        if (!gos_timer_stop(timer)) {
+            __atomic_fetch_add(&stopped, 1, __ATOMIC_RELAXED);
+            gos_waitgroup_done(&all);
+        }
+        gos_timer_free(timer);
+    }
+    gos_waitgroup_done(&all);
+}
+
+static void stop_races_fire(void)
+{
+    enum { ROUNDS = 4000, STOPPERS = 3 };
+    uint64_t random = seed + 1;
+    fired = stopped = 0;
+    to_stop = gos_chan_new(sizeof(gos_timer *), 8);
+    gos_waitgroup_add(&all, ROUNDS + STOPPERS);
+    for (int i = 0; i < STOPPERS; i++)
+        CHECK_EQ(gos_go(stopper, NULL), 0);
+    for (int i = 0; i < ROUNDS; i++) {
+        gos_timer *timer = gos_timer_new((int64_t)(test_random(&random) % 20000), fire, NULL);
+        if (i % 8 == 0)
+            gos_sleep((int64_t)(test_random(&random) % 20000));
+        CHECK_EQ(gos_chan_send(to_stop, &timer), 0);
+    }
+    CHECK_EQ(gos_chan_close(to_stop), 0);
+    gos_waitgroup_wait(&all);
+    CHECK_EQ(fired + stopped, ROUNDS);
+    gos_chan_free(to_stop);
+}
+
+/* From a thread that is not ours, while the workers sleep. */
+static void *foreign(void *arg)
+{
+    gos_timer **kept = arg;
+    for (int i = 0; i < 20; i++) {
+        gos_timer *timer = gos_timer_new(i % 2 * ms, fire, NULL);
+        CHECK(timer != NULL);
+        if (!gos_timer_stop(timer))
+            gos_waitgroup_done(&all);
+        gos_timer_free(timer);
+    }
+    *kept = gos_timer_new(ms, fire, NULL);
+    return NULL;
+}
+
+static void from_outside(void)
+{
+    gos_timer *kept = NULL;
+    pthread_t thread;
+    gos_waitgroup_add(&all, 21);
+    CHECK_EQ(pthread_create(&thread, NULL, foreign, &kept), 0);
+    gos_waitgroup_wait(&all);
+    CHECK_EQ(pthread_join(thread, NULL), 0);
+    gos_timer_free(kept);
+}
+
+/* Timers go on when their worker goes. */
+static void workers_change(int procs)
+{
+    fired = 0;
+    gos_waitgroup_add(&all, 400);
+    for (int i = 0; i < 400; i++) {
+        many[i] = gos_timer_new(5 * ms + i * 1000, fire, NULL);
+        gos_yield();
+    }
+    gos_procs(1);
+    gos_procs(procs + 1);
+    gos_procs(procs);
+    gos_waitgroup_wait(&all);
+    CHECK_EQ(fired, 400);
+    for (int i = 0; i < 400; i++)
+        gos_timer_free(many[i]);
+}
+
+static gos_timer *left_armed, *left_stopped, *left_fired;
+
+static int body(void *procs)
+{
+    one_timer();
+    ten_thousand();
+    stop_races_fire();
+    from_outside();
+    workers_change((int)(intptr_t)procs);
+    gos_waitgroup_add(&all, 1);
+    left_fired = gos_timer_new(0, fire, NULL);
+    gos_waitgroup_wait(&all);
+    left_armed = gos_timer_new(3600000 * ms, fire, NULL);
+    left_stopped = gos_timer_new(3600000 * ms, fire, NULL);
+    CHECK_EQ(gos_timer_stop(left_stopped), 0);
+    return 0;
+}
+
+static int free_the_old(void *timer)
+{
+    CHECK_EQ(gos_timer_stop(timer), -EALREADY);
+    gos_timer_free(timer);
+    return 0;
+}
+
+int main(void)
+{
+    seed = test_seed();
+    CHECK(!gos_timer_new(0, fire, NULL));
+    for (int procs = 1; procs <= 4; procs++) {
+        gos_procs(procs);
+        CHECK_EQ(gos_run(body, (void *)(intptr_t)procs), 0);
+        CHECK_EQ(gos_timer_stop(left_armed), -EALREADY); /* its run is over */
+        gos_timer_free(left_armed);
+        gos_timer_free(left_stopped);
+        CHECK_EQ(gos_run(free_the_old, left_fired), 0);
+    }
+    return 0;
+}
