@@ -52,6 +52,8 @@ EXPORT(__morestack_non_split)
     movq %fs:GOS_THREAD_TASK(%r11), %r11
     testq %r11, %r11
     jz 1f
+    cmpq $GOS_POISON, %fs:GOS_LIMIT_WORD
+    je 2f
     movq GOS_TASK_REGION(%r11), %r11
     testq %r11, %r11
     jz 2f
@@ -107,7 +109,10 @@ gos__morestack_fast:
     movq %r10, %rsp             /* the region's header is its top */
     movq GOS_REGION_LIMIT(%r10), %r10
     movq %r10, %fs:GOS_LIMIT_WORD
+    cmpl $0, %fs:GOS_THREAD_PREEMPT(%r11)
+    jne 4f                      /* the store may have erased a poison */
     movq 8(%rbp), %r10
+gos__morestack_body:
     incq %r10
     movq -8(%rbp), %rax
     BODY_CFI
@@ -130,11 +135,18 @@ gos__morestack_back:
     movq %r10, %fs:GOS_THREAD_SPARE(%r11)
     leaq GOS_TASK_TO_LIMIT(%rcx), %r10
     movq %r10, %fs:GOS_LIMIT_WORD
-    popq %rbp
+    cmpl $0, %fs:GOS_THREAD_PREEMPT(%r11)
+    jne 2f
+1:  popq %rbp
     .cfi_def_cfa %rsp, 8
     retq
 
     .cfi_def_cfa %rbp, 16
+2:  movq $GOS_POISON, %fs:GOS_LIMIT_WORD
+    jmp 1b
+4:  movq $GOS_POISON, %fs:GOS_LIMIT_WORD
+    movq 8(%rbp), %r10
+    jmp gos__morestack_body
 3:  movq -16(%rbp), %r10
     xorl %r11d, %r11d
 
@@ -238,7 +250,7 @@ gos__morestack_preempted:
     movq %rax, %rsp
     movq gos__self@gottpoff(%rip), %rcx
     movl $0, %fs:GOS_THREAD_IN_RUNTIME(%rcx)
-    callq gos_yield
+    callq gos__yield_preempted
     callq gos__fill_vectors
     movq SPILL_RDX(%rsp), %rdx
     movq SPILL_RCX(%rsp), %rcx

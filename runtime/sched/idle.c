@@ -140,7 +140,7 @@ static void clear_idle(gos__worker *worker)
 }
 
 /* Sleeps until woken or until `deadline`. The owner is outside the runtime meanwhile, so thieves may look. False: the
- * worker went to another thread, which carries a task, and this one has none now. */
+ * worker went to another thread, which carries a task, and this one has none, or another, now. */
 static bool doze(gos__worker *worker, int64_t deadline)
 {
     gos__runtime *rt = gos__rt;
@@ -156,7 +156,7 @@ static bool doze(gos__worker *worker, int64_t deadline)
         gos__store_release(&gos__self.in_runtime, 0u);
         gos__futex_wait(&gos__self.futex, 0, deadline); /* I4 */
         gos__wait_unlocked();
-        if (gos__load_acquire(&gos__self.locked) == GOS_LOST)
+        if (gos__load_acquire(&gos__self.locked) == GOS_LOST || gos__self.worker != worker)
             return false;
         worker->dozing = 0;
     }

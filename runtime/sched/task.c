@@ -115,6 +115,13 @@ gos__task *gos__yield(void *a, void *b, void *c, gos__task *self)
     return gos__next(worker);
 }
 
+/* A yield at the end of a slice: few switches may be a long time, so timers and the shared queue have their turn. */
+gos__task *gos__preempted(void *a, void *b, void *c, gos__task *self)
+{
+    gos__self.worker->periodic_at = gos__self.worker->tick + 1;
+    return gos__yield(a, b, c, self);
+}
+
 gos__task *gos__exit(void *a, void *b, void *c, gos__task *self)
 {
     (void)a, (void)b, (void)c;

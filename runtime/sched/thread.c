@@ -70,7 +70,6 @@ static gos__thread *pop(gos__thread **list, uint32_t *count)
     if (thread) {
         *list = thread->next;
         gos__store_relaxed(count, *count - 1);
-        thread->listed = 0;
     }
     gos__spin_unlock(&rt->threads_lock);
     return thread;
@@ -165,6 +164,7 @@ void gos__regain(void)
             gos__futex_wait(&self->futex, 0, INT64_MAX);
             gos__store_relaxed(&self->futex, 0u);
         }
+        self->listed = 0;
     }
     gos__bind(self);
 }
@@ -193,6 +193,7 @@ static bool wait_as_spare(gos__thread *self)
         gos__futex_wait(&self->futex, 0, deadline);
         gos__store_relaxed(&self->futex, 0u);
     }
+    self->listed = 0;
     return true;
 }
 

@@ -2,6 +2,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/atomics.h"
 #include "base/check.h"
 #include "base/env.h"
 #include "stack/stack.h"
@@ -33,6 +34,14 @@ static bool on_nursery(const gos__task *task, uintptr_t sp)
 static uintptr_t limit_of(const gos__task *task)
 {
     return task->region ? task->region->limit : (uintptr_t)task + GOS_TASK_TO_LIMIT;
+}
+
+/* Writes the limit word for where the task is now; a poison that this erased is put back. */
+static void set_limit(const gos__task *task)
+{
+    gos__set_limit_word(limit_of(task));
+    if (gos__load_relaxed(&gos__self.preempt))
+        gos__set_limit_word((uintptr_t)GOS_POISON);
 }
 
 static void pop(gos__task *task)
@@ -149,7 +158,7 @@ uintptr_t gos__grow(uintptr_t frame, uintptr_t arguments, uintptr_t unchecked, u
         memcpy((void *)room_at, (void *)(left_sp + 8), arguments);
         task->region = region;
     }
-    gos__set_limit_word(limit_of(task));
+    set_limit(task);
     return room_at;
 }
 
@@ -174,7 +183,7 @@ void gos__shrink(uintptr_t left_sp)
         return;
     pop(task);
     pop_to(task, left_sp);
-    gos__set_limit_word(limit_of(task));
+    set_limit(task);
 }
 
 _Noreturn void gos__canary_broken(const gos__task *task)

@@ -110,9 +110,9 @@ void gos__stacks_close(bool abandoned)
     pool.size = 0;
 }
 
-/* Takes `bytes` (a multiple of the stride) off the uncarved part; 0 when the space or the memory limit is reached.
- * The lock is held. */
-static uintptr_t carve(arena *part, size_t bytes)
+/* Takes `bytes` (a multiple of the stride) off the uncarved part; 0 when the space or `limit`, of resident memory, is
+ * reached. The lock is held. */
+static uintptr_t carve(arena *part, size_t bytes, int64_t limit)
 {
     uintptr_t start = part->carved;
     if (bytes > part->end - start)
@@ -122,7 +122,7 @@ static uintptr_t carve(arena *part, size_t bytes)
         if (step > part->end - part->committed)
             step = part->end - part->committed;
         /* Asked, not met: the kernel would let us map on and kill the process later. */
-        if (gos__memory_resident() + COMMIT_STEP > pool.memory_limit)
+        if (gos__memory_resident() + COMMIT_STEP > limit)
             return 0;
         if (gos__vm_commit((void *)part->committed, step))
             return 0;
@@ -180,7 +180,7 @@ static gos__task *paged_init(uintptr_t slot)
 static gos__task *carve_stacks(arena *part, enum gos__kind kind, int32_t *count)
 {
     int32_t want = kind == GOS_NURSERY ? GOS_MAGAZINE : GOS_MAGAZINE / 8;
-    uintptr_t start = carve(part, want * part->stride);
+    uintptr_t start = carve(part, want * part->stride, pool.memory_limit);
     gos__task *list = NULL;
     *count = 0;
     for (int32_t i = want - 1; start && i >= 0; i--) {
@@ -267,7 +267,9 @@ gos__region *gos__region_alloc(gos__stack_cache *cache, bool large)
     if (region) {
         part->free = region->next;
     } else {
-        uintptr_t slot = carve(part, part->stride);
+        /* Tasks that were started may go deep when no more are started: half of what the limit leaves free. */
+        int64_t reserve = pool.memory_limit / (2 * GOS_MAXMEM_PERCENT) * (100 - GOS_MAXMEM_PERCENT);
+        uintptr_t slot = carve(part, part->stride, pool.memory_limit + reserve);
         if (slot && !gos__vm_guard((void *)slot)) {
             region = (gos__region *)(slot + part->stride - colour(slot, part->stride) - sizeof *region);
             region_init(region, slot, large, false);
@@ -363,7 +365,7 @@ void *gos__signal_stack_alloc(size_t *size)
     if (base) {
         part->free = *base;
     } else {
-        uintptr_t slot = carve(part, part->stride);
+        uintptr_t slot = carve(part, part->stride, INT64_MAX);
         if (slot && !gos__vm_guard((void *)slot))
             base = (void **)(slot + PAGE);
     }
