@@ -5,6 +5,9 @@
 
 #include "tests/test.h"
 
+/* The compiler may not make do with fewer bytes than were declared. */
+#define REAL(frame) __asm__ volatile("" : : "r"(frame) : "memory")
+
 #define NOINLINE __attribute__((noinline))
 
 enum { MOST = 64 };
@@ -42,6 +45,7 @@ static int find(const trace *t, void *function)
 static NOINLINE int innermost(trace *t)
 {
     volatile char frame[100000]; /* leaves the first region, too */
+    REAL(frame);
     frame[0] = 1;
     gos_yield();
     _Unwind_Backtrace(note, t);
@@ -51,6 +55,7 @@ static NOINLINE int innermost(trace *t)
 static NOINLINE int middle(trace *t)
 {
     volatile char frame[900]; /* leaves the nursery */
+    REAL(frame);
     frame[0] = 1;
     gos_yield();
     return after(innermost(t) + frame[0] - 1);

@@ -7,6 +7,9 @@
 
 #include "tests/test.h"
 
+/* The compiler may not make do with fewer bytes than were declared. */
+#define REAL(frame) __asm__ volatile("" : : "r"(frame) : "memory")
+
 static gos_waitgroup all;
 
 struct Counted {
@@ -19,6 +22,7 @@ __attribute__((noinline)) static long dive(int depth, int *live)
 {
     Counted here(live);
     volatile char frame[3000];
+    REAL(frame);
     frame[0] = static_cast<char>(depth);
     if (depth == 0) {
         gos_yield(); /* it may go on, and throw, on another thread */
@@ -40,6 +44,7 @@ __attribute__((noinline)) static long rethrow(int depth, int *live)
 __attribute__((noinline)) static int use_stack(int n)
 {
     volatile char frame[5000];
+    REAL(frame);
     frame[n] = static_cast<char>(n);
     gos_yield();
     return frame[n];

@@ -12,6 +12,9 @@
 
 #define NOINLINE __attribute__((noinline))
 
+/* The compiler may not make do with fewer bytes than were declared. */
+#define REAL(frame) __asm__ volatile("" : : "r"(frame) : "memory")
+
 /* A frame that no nursery has room for. */
 #define FRAME(bytes)                                                                                                   \
     volatile char frame[bytes];                                                                                        \
@@ -304,6 +307,7 @@ static NOINLINE void frames(long x)
 static NOINLINE long recurse(long depth, long stop)
 {
     volatile char frame[200];
+    REAL(frame);
     frame[depth % 200] = (char)depth;
     if (depth == stop) {
         pause_here();
@@ -328,6 +332,7 @@ static NOINLINE long even(long n)
 static NOINLINE long odd(long n)
 {
     volatile char frame[40];
+    REAL(frame);
     frame[0] = 1;
     return n == 0 ? 0 : even(n - 1) + frame[0] - 1;
 }

@@ -1,0 +1,131 @@
+/* Too deep: checked code is told its limit, unchecked code meets a guard, a nursery its canary. */
+#include <gossamer.h>
+
+#include "tests/death/death.h"
+
+/* The compiler may not make do with fewer bytes than were declared. */
+#define REAL(frame) __asm__ volatile("" : : "r"(frame) : "memory")
+
+static void in_a_run(void *fn)
+{
+    gos_run((int (*)(void *))fn, NULL);
+}
+
+/* The compiler must not see that it never ends. */
+__attribute__((noinline)) static long checked(long n)
+{
+    volatile char frame[300];
+    REAL(frame);
+    frame[0] = 1;
+    return n == -1 ? 0 : checked(n + 1) + frame[0];
+}
+
+static void checked_task(void *unused)
+{
+    (void)unused;
+    checked(0);
+}
+
+static int overflow(void *unused)
+{
+    gos_go(checked_task, unused);
+    gos_sleep(INT64_MAX);
+    return 0;
+}
+
+static void small_limit(void *fn)
+{
+    setenv("GOS_MAXSTACK", "256k", 1);
+    in_a_run(fn);
+}
+
+__attribute__((noinline)) static long one_frame(long n)
+{
+    volatile char frame[70 << 20];
+    REAL(frame);
+    frame[n] = 1;
+    frame[sizeof frame - 1] = 1;
+    return frame[n];
+}
+
+static int frame_too_large(void *unused)
+{
+    (void)unused;
+    return (int)one_frame(5);
+}
+
+/* As if compiled without -fsplit-stack. */
+__attribute__((noinline, no_split_stack)) static long unchecked(long n)
+{
+    volatile char frame[300];
+    REAL(frame);
+    frame[0] = 1;
+    return n == -1 ? 0 : unchecked(n + 1) + frame[0];
+}
+
+/* Gets a paged stack. (The linker does not notice calls to such functions of the caller's own file.) */
+__attribute__((no_split_stack)) static void unchecked_task(void *arg)
+{
+    unchecked((long)(intptr_t)arg);
+}
+
+static int overrun(void *unused)
+{
+    gos_go(unchecked_task, unused);
+    gos_sleep(INT64_MAX);
+    return 0;
+}
+
+static void paged_overrun(void *unused)
+{
+    setenv("GOS_DEBUG", "paged", 1);
+    gos_run(overrun, unused);
+}
+
+/* 400 bytes below a nursery's frame lies somebody else; the linker does not see a call through a pointer. */
+__attribute__((noinline, no_split_stack)) static void scribble(void)
+{
+    volatile char frame[1000];
+    REAL(frame);
+    for (size_t i = 0; i < sizeof frame; i++)
+        frame[i] = 7;
+}
+
+static void (*volatile through_a_pointer)(void) = scribble;
+
+static void overruns_nursery(void *unused)
+{
+    (void)unused;
+    through_a_pointer();
+    gos_yield();
+}
+
+static int nursery(void *unused)
+{
+    for (int i = 0; i < 3; i++) /* the middle one has its neighbours' memory around it */
+        gos_go(overruns_nursery, unused);
+    return 0;
+}
+
+int main(void)
+{
+    static const char *const too_deep[] = { "gossamer: task stack exceeds 67108864-byte limit",
+                                            "gossamer: sp=0x* stack=\\[0x*", "fatal error: stack overflow", NULL };
+    static const char *const too_deep_256k[] = { "gossamer: task stack exceeds 262144-byte limit",
+                                                 "gossamer: sp=0x* stack=\\[0x*", "fatal error: stack overflow",
+                                                 NULL };
+    static const char *const guard[] = { "gossamer: task stack overrun in unchecked code", "gossamer: fault at 0x*",
+                                         "gossamer: fatal error: stack overflow*", NULL };
+    static const char *const canary[] = { "gossamer: fatal error: unchecked code called through a pointer overran*",
+                                          NULL };
+    const char *san = getenv("SAN");
+    if (san && *san)
+        SKIP("sanitizers build without stack checks");
+    expect_death("recursion", in_a_run, (void *)overflow, 0, 2, too_deep);
+    expect_death("recursion to 256k", small_limit, (void *)overflow, 0, 2, too_deep_256k);
+    expect_death("one frame", in_a_run, (void *)frame_too_large, 0, 2, too_deep);
+    expect_death("unchecked", in_a_run, (void *)overrun, 0, 2, guard);
+    expect_death("unchecked, paged", paged_overrun, NULL, 0, 2, guard);
+    expect_death("nursery", in_a_run, (void *)nursery, SIGABRT, 0, canary);
+    return 0;
+}
