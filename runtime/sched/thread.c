@@ -264,6 +264,7 @@ void gos__reap_threads(gos__runtime *rt)
     for (gos__thread_record **at = &rt->records; *at;) {
         gos__thread_record *record = *at;
         if (gos__load_acquire(&record->left)) {
+            *record->thread->limit_word = 0; /* the C library gives the thread's memory to the next one as it is */
             pthread_join(record->pthread, NULL);
             *at = record->next;
             free(record);
