@@ -117,6 +117,7 @@ LIBS := -L$(B) -lbaselines -lgossamer -lhwloc
 
 other_arch = $(filter-out %_$(ARCH).$1,$(wildcard runtime/*/*_x86_64.$1 runtime/*/*_aarch64.$1))
 LIB_SRC   := $(sort $(filter-out $(call other_arch,c) $(call other_arch,S),$(wildcard runtime/*/*.c runtime/*/*.S)))
+IO_SRC    := $(filter-out %/plain.c,$(wildcard runtime/io/*.c)) # runs on tasks' stacks
 CHECK_SRC := $(wildcard benches/check_*.c)
 BASE_SRC  := $(sort $(wildcard baselines/*.c))
 BENCH_SRC := $(sort $(filter-out $(CHECK_SRC),$(wildcard benches/*.c benches/*.cc)))
@@ -151,6 +152,7 @@ $(B)/sources: FORCE
 	$(call keep,$(LIB_SRC) $(BASE_SRC) $(BENCH_SRC) $(CHECK_SRC))
 
 $(LIB_OBJ): KIND := $(LIB_FLAGS)
+$(IO_SRC:%=$(B)/%.o): KIND := $(LIB_FLAGS) $(TASK_FLAGS)
 $(TASK_SRC:%=$(B)/%.o): KIND := $(TASK_FLAGS)
 
 $(B)/%.c.o: %.c $(B)/flags

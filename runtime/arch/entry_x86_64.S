@@ -227,6 +227,8 @@ OUTSIDE gos_exit
 PARK gos_go, gos__go, gos__go_foreign
 PARK gos_sleep, gos__sleep, gos__foreign_gos_sleep
 OUTSIDE gos_sleep
+PARK gos__fd_park, gos__fd_park_c, gos__foreign_gos__fd_park
+OUTSIDE gos__fd_park
 PARK gos_procs, gos__procs, gos__procs_foreign
 PARK gos_chan_send, gos__chan_send, gos__foreign_gos_chan_send
 OUTSIDE gos_chan_send
@@ -252,6 +254,11 @@ OUTSIDE gos_once_do
 CALL gos_run, gos__run
 CALL gos_ntasks, gos__ntasks
 CALL gos_now, gos__now
+CALL gos__fd_done, gos__fd_done_c
+CALL gos__fd_alloc, gos__fd_alloc_c
+CALL gos__fd_free, gos__fd_free_c
+CALL gos__fd_closing, gos__fd_closing_c
+CALL gos__fd_closed, gos__fd_closed_c
 CALL gos_chan_new, gos__chan_new
 CALL gos_chan_free, gos__chan_free
 CALL gos_chan_try_send, gos__chan_try_send
@@ -300,6 +307,10 @@ EXPORT(gos_once_do)
     .cfi_adjust_cfa_offset -24
     retq
 END(gos_once_do)
+
+/* Brings posix_x86_64.S into every program that has tasks, also when shared libraries alone make its calls. */
+    .section .rodata
+    .long gos__posix - .
 
 NO_EXECUTABLE_STACK
 /* To the linker this file is checked code: it needs no more stack than every checked frame leaves below it. */

@@ -69,7 +69,7 @@ enum gos__state {
 
 /* Why a task is parked, for dumps. */
 enum gos__wait { GOS_WAIT_NONE, GOS_WAIT_SEND, GOS_WAIT_RECV, GOS_WAIT_SLEEP, GOS_WAIT_MUTEX, GOS_WAIT_GROUP,
-                GOS_WAIT_SELECT, GOS_WAIT_RWMUTEX, GOS_WAIT_COND, GOS_WAIT_SEM, GOS_WAIT_ONCE };
+                GOS_WAIT_SELECT, GOS_WAIT_RWMUTEX, GOS_WAIT_COND, GOS_WAIT_SEM, GOS_WAIT_ONCE, GOS_WAIT_FD };
 
 /* Another thread's say over this one's worker. */
 enum gos__lock {

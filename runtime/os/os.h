@@ -67,6 +67,35 @@ void gos__membarrier(void);
 /* False when the kernel refuses membarrier: hot paths then need a fence of their own. */
 bool gos__membarrier_works(void);
 
+/* ---- readiness of descriptors (poll.c) ---- */
+
+typedef struct gos__poll {
+    int fd;   /* of epoll; -1: none */
+    int bell; /* an eventfd */
+} gos__poll;
+
+/* The kernel's struct epoll_event. */
+typedef struct __attribute__((packed)) gos__poll_event {
+    uint32_t events;
+    uint64_t tag;
+} gos__poll_event;
+
+enum { GOS_POLL_IN = 1, GOS_POLL_OUT = 4, GOS_POLL_ALWAYS = 0x18 /* error, hang-up: reported unasked */ };
+#define GOS_POLL_BELL UINT64_MAX /* the bell's tag */
+
+int gos__poll_open(gos__poll *poll);
+void gos__poll_close(gos__poll *poll);
+
+/* Asks for one report of any of `events` on fd, with this tag. *was_known: whether an earlier call for the same open
+ * file is likely; afterwards, whether there was one. -EPERM: a file that is always ready; -EBADF; -ENOMEM, -ENOSPC. */
+int gos__poll_arm(const gos__poll *poll, int fd, uint32_t events, uint64_t tag, bool *was_known);
+void gos__poll_forget(const gos__poll *poll, int fd);
+
+/* What there is to report, at most `room`; waits for it until `deadline` (0: not at all, INT64_MAX: for ever). Only
+ * a call that waits hears the bell and silences it, and is ended by it. May return early. */
+int gos__poll_wait(const gos__poll *poll, gos__poll_event *events, int room, int64_t deadline);
+void gos__poll_ring(const gos__poll *poll);
+
 /* ---- processors (cpus.c, by hwloc) ---- */
 
 /* CPUs this process may use: affinity, cpuset and the cgroup's CPU quota considered; at least 1. */

@@ -1,6 +1,7 @@
 /* idle.c: what a worker does without work of its own: look around, steal, sleep. Protocols: worker.h. */
 #include "base/check.h"
 #include "os/os.h"
+#include "sched/netpoll.h"
 #include "sched/worker.h"
 
 /* A thief's patience: a lone task in the queue of a worker that keeps switching will be run there at once, so it is
@@ -100,6 +101,8 @@ static gos__task *search(gos__worker *worker, int64_t *next_timer)
     gos__add_seq(&rt->searching, 1u);
     do {
         *next_timer = gos__timers_run(worker);
+        if (gos__load_relaxed(&gos__netpoll_waits))
+            gos__netpoll();
         if (worker->back != worker->front) {
             task = worker->queue[worker->front & (GOS_QUEUE_SIZE - 1)];
             gos__store_relaxed(&worker->front, worker->front + 1);
@@ -144,6 +147,9 @@ static void clear_idle(gos__worker *worker)
 static bool doze(gos__worker *worker, int64_t deadline)
 {
     gos__runtime *rt = gos__rt;
+    gos__netpoll_batch batch;
+    bool polls = gos__netpoll_begin(&batch);
+    bool is_lost = false;
     gos__stack_cache_trim(&worker->stacks);
     worker->wake_credit = 4;
     gos__store_relaxed(&gos__self.futex, 0u);
@@ -154,15 +160,23 @@ static bool doze(gos__worker *worker, int64_t deadline)
         worker->dozing = 1;
         gos__self.task = NULL; /* a thread that carries no task does not ask for a worker */
         gos__store_release(&gos__self.in_runtime, 0u);
-        gos__futex_wait(&gos__self.futex, 0, deadline); /* I4 */
+        if (polls)
+            gos__netpoll_sleep(&batch, deadline);
+        else
+            gos__futex_wait(&gos__self.futex, 0, deadline); /* I4 */
         gos__wait_unlocked();
-        if (gos__load_acquire(&gos__self.locked) == GOS_LOST || gos__self.worker != worker)
-            return false;
-        worker->dozing = 0;
+        is_lost = gos__load_acquire(&gos__self.locked) == GOS_LOST || gos__self.worker != worker;
     }
-    clear_idle(worker);
-    gos__monitor_wake(rt);
-    return true;
+    if (!is_lost) {
+        worker->dozing = 0;
+        clear_idle(worker);
+        gos__monitor_wake(rt);
+    }
+    if (polls)
+        gos__netpoll_end(&batch, is_lost);
+    if (is_lost && gos__netpoll_alone())
+        gos__wake_one(NULL); /* for somebody else to poll */
+    return !is_lost;
 }
 
 gos__task *gos__find(gos__worker *worker)

@@ -4,10 +4,14 @@
  */
 #include "base/check.h"
 #include "os/os.h"
+#include "sched/netpoll.h"
 #include "sched/worker.h"
 
 /* A task may run this long while others wait (Go's slice as well). */
 #define SLICE_NS 10000000
+
+/* Descriptors are looked at this often even if all workers are busy with single tasks. */
+#define POLL_NS 5000000
 
 /* Looks follow each other at the short interval while some worker with others waiting stays on one task, then ever
  * more slowly up to the long one. */
@@ -115,6 +119,16 @@ static void serve_requests(gos__runtime *rt)
     }
 }
 
+/* Tasks wait for descriptors and nobody sleeps as the poller: an idle worker shall, and if all are busy and none finds
+ * the time to look, the monitor does. */
+static void look_at_descriptors(gos__runtime *rt, int64_t now)
+{
+    if (gos__load_relaxed(&rt->idle_n))
+        gos__wake_one(NULL);
+    else if (now - gos__load_relaxed(&gos__netpoll_last) >= POLL_NS)
+        gos__netpoll();
+}
+
 /* Asleep until a worker leaves its own sleep. */
 static void sleep_with_workers(gos__runtime *rt)
 {
@@ -138,6 +152,8 @@ void gos__monitor(gos__runtime *rt)
             continue;
         }
         int64_t now = gos__clock_ns();
+        if (gos__netpoll_alone())
+            look_at_descriptors(rt, now);
         bool stuck = false;
         for (uint32_t i = 0; i < rt->made; i++)
             stuck |= look_at(rt, rt->workers[i], now);

@@ -6,6 +6,7 @@
 #include "base/check.h"
 #include "base/env.h"
 #include "os/os.h"
+#include "sched/netpoll.h"
 #include "sched/worker.h"
 
 /* How long the end of a run waits for tasks that are inside a system call or a loop, before it abandons them. */
@@ -204,6 +205,7 @@ int gos__run(int (*fn)(void *), void *arg)
         print_stats(rt);
     int result = failed ? failed : rt->result;
     gos__spin_lock(&gos__rt_lock); /* foreign threads that are inside go first */
+    gos__netpoll_close();
     for (uint32_t i = 0; i < rt->made; i++)
         gos__timers_close(rt->workers[i]);
     gos__store_release(&gos__rt, NULL);

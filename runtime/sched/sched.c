@@ -1,17 +1,20 @@
 /* sched.c: parking, readying and choosing: what runs at every switch. */
 #include "base/check.h"
 #include "os/os.h"
+#include "sched/netpoll.h"
 #include "sched/worker.h"
 
 gos__runtime *gos__rt;
 
-/* Every GOS_SHARED_PERIOD switches: sleepers that are due, then the shared queue, so that neither starves behind a
- * busy local queue. */
+/* Every GOS_SHARED_PERIOD switches: sleepers that are due, descriptors that are ready, then the shared queue, so that
+ * none starves behind a busy local queue. */
 static GOS_NOINLINE gos__task *periodic(gos__worker *worker)
 {
     worker->periodic_at = worker->tick + GOS_SHARED_PERIOD;
     worker->wake_credit = 4;
     gos__timers_run(worker);
+    if (gos__load_relaxed(&gos__netpoll_waits))
+        gos__netpoll();
     return gos__shared_take(worker);
 }
 

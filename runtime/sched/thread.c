@@ -15,6 +15,7 @@
 #include "base/check.h"
 #include "base/env.h"
 #include "os/os.h"
+#include "sched/netpoll.h"
 #include "sched/worker.h"
 
 /* A spare thread without work for so long ends. */
@@ -31,6 +32,7 @@ void gos__thread_wake(gos__thread *thread)
 {
     gos__store_release(&thread->futex, 1u);
     gos__futex_wake(&thread->futex, 1);
+    gos__netpoll_wake(thread);
 }
 
 /* Ties worker and thread; the worker is held by the caller. */

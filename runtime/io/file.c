@@ -1,0 +1,132 @@
+/* file.c: read and write, of anything. A socket is found out by its own call, which most descriptors that block are. */
+#define _GNU_SOURCE 1 /* F_GETPIPE_SZ */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "io/io.h"
+
+ssize_t gos__io_read(int fd, void *buffer, size_t n)
+{
+    if (!n)
+        return gos__io_result(GOS_SYS(read, fd, buffer, n));
+    long got = GOS_SYS(recvfrom, fd, buffer, n, MSG_DONTWAIT);
+    if (got == -ENOTSOCK) {
+        gos__request request = { .number = SYS_read, .arg = { fd, (long)buffer, (long)n } };
+        got = gos__io_polled(&request, GOS_POLL_IN, 0);
+    } else if (got == -EAGAIN) {
+        gos__request request = { SYS_recvfrom, { fd, (long)buffer, (long)n, MSG_DONTWAIT }, 3 };
+        got = gos__io_again(&request, GOS_POLL_IN, SO_RCVTIMEO);
+    }
+    return gos__io_result(got);
+}
+
+ssize_t gos__io_read_chk(int fd, void *buffer, size_t n, size_t room)
+{
+    if (n > room)
+        gos__io_overflow();
+    return gos__io_read(fd, buffer, n);
+}
+
+ssize_t gos__io_readv(int fd, const struct iovec *parts, int n)
+{
+    struct msghdr message = { .msg_iov = (struct iovec *)(uintptr_t)parts, .msg_iovlen = (size_t)n };
+    long got = n <= 0 ? -ENOTSOCK : GOS_SYS(recvmsg, fd, &message, MSG_DONTWAIT);
+    if (got == -ENOTSOCK || got == -EMSGSIZE) {
+        gos__request request = { .number = SYS_readv, .arg = { fd, (long)parts, n } };
+        got = gos__io_polled(&request, GOS_POLL_IN, 0);
+    } else if (got == -EAGAIN) {
+        gos__request request = { SYS_recvmsg, { fd, (long)&message, MSG_DONTWAIT }, 2 };
+        got = gos__io_again(&request, GOS_POLL_IN, SO_RCVTIMEO);
+    }
+    return gos__io_result(got);
+}
+
+/* A pipe that can be written to takes PIPE_BUF bytes without blocking, and a blocking write owes all of them. */
+static long write_pipe(int fd, const char *buffer, size_t n)
+{
+    for (size_t done = 0;;) {
+        size_t piece = n - done < PIPE_BUF ? n - done : PIPE_BUF;
+        gos__request request = { .number = SYS_write, .arg = { fd, (long)(buffer + done), (long)piece } };
+        long put = gos__io_polled(&request, GOS_POLL_OUT, 0);
+        if (put < 0)
+            return done ? (long)done : put;
+        done += (size_t)put;
+        if (done == n || (size_t)put < piece)
+            return (long)done;
+    }
+}
+
+static bool is_pipe(int fd)
+{
+    return GOS_SYS(fcntl, fd, F_GETPIPE_SZ) >= 0;
+}
+
+ssize_t gos__io_write(int fd, const void *buffer, size_t n)
+{
+    long put = GOS_SYS(sendto, fd, buffer, n, MSG_DONTWAIT);
+    if (put == -ENOTSOCK) {
+        gos__request request = { .number = SYS_write, .arg = { fd, (long)buffer, (long)n } };
+        put = n > PIPE_BUF && is_pipe(fd) ? write_pipe(fd, buffer, n) : gos__io_polled(&request, GOS_POLL_OUT, 0);
+    } else if (put == -EAGAIN) {
+        gos__request request = { SYS_sendto, { fd, (long)buffer, (long)n, MSG_DONTWAIT }, 3 };
+        put = gos__io_again(&request, GOS_POLL_OUT, SO_SNDTIMEO);
+    }
+    if (gos__unlikely(put >= 0 && (size_t)put < n))
+        put = gos__io_send_rest(fd, buffer, (size_t)put, n, 0);
+    return gos__io_result(put);
+}
+
+static long writev_pipe(int fd, const struct iovec *parts, int n)
+{
+    long done = 0;
+    for (int i = 0; i < n; i++) {
+        long put = parts[i].iov_len ? write_pipe(fd, parts[i].iov_base, parts[i].iov_len) : 0;
+        if (put < 0)
+            return done ? done : put;
+        done += put;
+        if ((size_t)put < parts[i].iov_len)
+            break;
+    }
+    return done;
+}
+
+static size_t size_of(const struct iovec *parts, int n)
+{
+    size_t size = 0;
+    for (int i = 0; i < n; i++)
+        size += parts[i].iov_len;
+    return size;
+}
+
+ssize_t gos__io_writev(int fd, const struct iovec *parts, int n)
+{
+    struct msghdr message = { .msg_iov = (struct iovec *)(uintptr_t)parts, .msg_iovlen = (size_t)n };
+    long put = n <= 0 ? -ENOTSOCK : GOS_SYS(sendmsg, fd, &message, MSG_DONTWAIT);
+    if (put == -ENOTSOCK || put == -EMSGSIZE) {
+        gos__request request = { .number = SYS_writev, .arg = { fd, (long)parts, n } };
+        if (n > 0 && n <= IOV_MAX && size_of(parts, n) > PIPE_BUF && is_pipe(fd))
+            return gos__io_result(writev_pipe(fd, parts, n));
+        return gos__io_result(gos__io_polled(&request, GOS_POLL_OUT, 0));
+    }
+    if (put == -EAGAIN) {
+        gos__request request = { SYS_sendmsg, { fd, (long)&message, MSG_DONTWAIT }, 2 };
+        put = gos__io_again(&request, GOS_POLL_OUT, SO_SNDTIMEO);
+    }
+    if (put >= 0)
+        put = gos__io_send_parts(fd, parts, (size_t)n, (size_t)put, 0);
+    return gos__io_result(put);
+}
+
+int gos__io_close(int fd)
+{
+    int waits = gos__fd_closing(fd);
+    if (waits < 0)
+        return (int)gos__io_fail(-waits);
+    long result = GOS_SYS(close, fd);
+    if (waits)
+        gos__fd_closed(fd);
+    return (int)gos__io_result(result);
+}

@@ -1,0 +1,179 @@
+/* poll.c: waiting for several descriptors. */
+#include <errno.h>
+#include <signal.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "include/gossamer.h"
+#include "io/io.h"
+
+#define KERNEL_SIGSET (_NSIG / 8) /* bytes of a signal set in system calls */
+
+static int64_t deadline_ms(int timeout)
+{
+    return timeout < 0 ? INT64_MAX : gos__io_deadline(timeout / 1000, timeout % 1000 * 1000000l);
+}
+
+/* Blocks the thread: for what no task can wait for. */
+static long poll_directly(struct pollfd *fds, nfds_t n, int64_t deadline)
+{
+    int64_t ns = deadline - gos_now();
+    struct timespec time = { .tv_sec = ns > 0 ? ns / 1000000000 : 0, .tv_nsec = ns > 0 ? ns % 1000000000 : 0 };
+    return GOS_SYS(ppoll, fds, n, deadline == INT64_MAX ? NULL : &time, NULL, 0);
+}
+
+static GOS_NOINLINE long poll_until(struct pollfd *fds, nfds_t n, int64_t deadline)
+{
+    for (;;) {
+        int result = gos__io_park_on(fds, n, deadline);
+        if (result == 1)
+            return poll_directly(fds, n, deadline);
+        long ready = GOS_SYS(poll, fds, n, 0);
+        if (ready || result == -ETIMEDOUT)
+            return ready;
+    }
+}
+
+int gos__io_poll(struct pollfd *fds, nfds_t n, int timeout)
+{
+    long ready = GOS_SYS(poll, fds, n, 0);
+    if (!ready && timeout)
+        ready = poll_until(fds, n, deadline_ms(timeout));
+    return (int)gos__io_result(ready);
+}
+
+int gos__io_poll_chk(struct pollfd *fds, nfds_t n, int timeout, size_t room)
+{
+    if (room / sizeof *fds < n)
+        gos__io_overflow();
+    return gos__io_poll(fds, n, timeout);
+}
+
+static bool is_time(const struct timespec *time)
+{
+    return !time || (time->tv_sec >= 0 && time->tv_nsec >= 0 && time->tv_nsec < 1000000000);
+}
+
+/* A signal mask is the thread's, so with one it is the thread that waits. */
+int gos__io_ppoll(struct pollfd *fds, nfds_t n, const struct timespec *timeout, const sigset_t *mask)
+{
+    if (mask || !is_time(timeout)) {
+        struct timespec copy = timeout ? *timeout : (struct timespec){ .tv_sec = 0 };
+        return (int)gos__io_result(GOS_SYS(ppoll, fds, n, timeout ? &copy : NULL, mask, KERNEL_SIGSET));
+    }
+    int64_t deadline = timeout ? gos__io_deadline(timeout->tv_sec, timeout->tv_nsec) : INT64_MAX;
+    long ready = GOS_SYS(poll, fds, n, 0);
+    if (!ready && (!timeout || timeout->tv_sec || timeout->tv_nsec))
+        ready = poll_until(fds, n, deadline);
+    return (int)gos__io_result(ready);
+}
+
+int gos__io_ppoll_chk(struct pollfd *fds, nfds_t n, const struct timespec *timeout, const sigset_t *mask, size_t room)
+{
+    if (room / sizeof *fds < n)
+        gos__io_overflow();
+    return gos__io_ppoll(fds, n, timeout, mask);
+}
+
+static bool wants(const fd_set *set, int fd)
+{
+    return set && FD_ISSET(fd, set);
+}
+
+static nfds_t collect(struct pollfd *fds, int n, const fd_set *in, const fd_set *out, const fd_set *special)
+{
+    nfds_t count = 0;
+    for (int fd = 0; fd < n; fd++) {
+        int events = (wants(in, fd) ? POLLIN : 0) | (wants(out, fd) ? POLLOUT : 0) | (wants(special, fd) ? POLLPRI : 0);
+        if (events)
+            fds[count++] = (struct pollfd){ .fd = fd, .events = (short)events };
+    }
+    return count;
+}
+
+static int keep(fd_set *set, const struct pollfd *fd, int events)
+{
+    if (!wants(set, fd->fd) || fd->revents & events)
+        return wants(set, fd->fd);
+    FD_CLR(fd->fd, set);
+    return 0;
+}
+
+/* Looks, with a time limit of zero, and then parks on what was asked for. */
+static GOS_NOINLINE long select_until(int n, fd_set *in, fd_set *out, fd_set *special, int64_t deadline)
+{
+    struct pollfd fds[FD_SETSIZE];
+    nfds_t count = collect(fds, n, in, out, special);
+    long ready = GOS_SYS(poll, fds, count, 0);
+    if (!ready && gos_now() < deadline)
+        ready = poll_until(fds, count, deadline);
+    if (ready < 0)
+        return ready;
+    long bits = 0;
+    for (nfds_t i = 0; i < count; i++) {
+        if (fds[i].revents & POLLNVAL)
+            return -EBADF;
+        bits += keep(in, &fds[i], POLLIN | POLLHUP | POLLERR);
+        bits += keep(out, &fds[i], POLLOUT | POLLERR);
+        bits += keep(special, &fds[i], POLLPRI);
+    }
+    return bits;
+}
+
+int gos__io_select(int n, fd_set *in, fd_set *out, fd_set *special, struct timeval *timeout)
+{
+    if (n < 0 || n > FD_SETSIZE || (timeout && (timeout->tv_sec < 0 || timeout->tv_usec < 0)))
+        return (int)gos__io_result(GOS_SYS(select, n, in, out, special, timeout));
+    int64_t deadline = timeout ? gos__io_deadline(timeout->tv_sec, timeout->tv_usec * 1000) : INT64_MAX;
+    long bits = select_until(n, in, out, special, deadline);
+    if (timeout && deadline != INT64_MAX) { /* what is left of it, as Linux has it */
+        int64_t left = deadline - gos_now();
+        left = left > 0 ? left : 0;
+        *timeout = (struct timeval){ .tv_sec = left / 1000000000, .tv_usec = left % 1000000000 / 1000 };
+    }
+    return (int)gos__io_result(bits);
+}
+
+int gos__io_pselect(int n, fd_set *in, fd_set *out, fd_set *special, const struct timespec *timeout,
+                    const sigset_t *mask)
+{
+    if (mask || n < 0 || n > FD_SETSIZE || !is_time(timeout)) {
+        struct timespec copy = timeout ? *timeout : (struct timespec){ .tv_sec = 0 };
+        const long masked[2] = { (long)mask, KERNEL_SIGSET };
+        return (int)gos__io_result(GOS_SYS(pselect6, n, in, out, special, timeout ? &copy : NULL, masked));
+    }
+    int64_t deadline = timeout ? gos__io_deadline(timeout->tv_sec, timeout->tv_nsec) : INT64_MAX;
+    return (int)gos__io_result(select_until(n, in, out, special, deadline));
+}
+
+static GOS_NOINLINE long epoll_until(int epoll, struct epoll_event *events, int room, int timeout)
+{
+    struct pollfd fd = { .fd = epoll, .events = POLLIN };
+    int64_t deadline = deadline_ms(timeout);
+    for (;;) {
+        int result = gos__io_park_on(&fd, 1, deadline);
+        if (result == 1) {
+            result = (int)poll_directly(&fd, 1, deadline);
+            if (result <= 0)
+                return result;
+        }
+        long ready = GOS_SYS(epoll_wait, epoll, events, room, 0);
+        if (ready || result == -ETIMEDOUT)
+            return ready;
+    }
+}
+
+int gos__io_epoll_wait(int epoll, struct epoll_event *events, int room, int timeout)
+{
+    long ready = GOS_SYS(epoll_wait, epoll, events, room, 0);
+    if (!ready && timeout)
+        ready = epoll_until(epoll, events, room, timeout);
+    return (int)gos__io_result(ready);
+}
+
+int gos__io_epoll_pwait(int epoll, struct epoll_event *events, int room, int timeout, const sigset_t *mask)
+{
+    if (mask)
+        return (int)gos__io_result(GOS_SYS(epoll_pwait, epoll, events, room, timeout, mask, KERNEL_SIGSET));
+    return gos__io_epoll_wait(epoll, events, room, timeout);
+}

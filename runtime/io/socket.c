@@ -1,0 +1,160 @@
+/* socket.c: what is called on sockets only. */
+#include <errno.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "io/io.h"
+
+static bool is_stream(int fd)
+{
+    int type = 0;
+    socklen_t size = sizeof type;
+    return !GOS_SYS(getsockopt, fd, SOL_SOCKET, SO_TYPE, &type, &size) && type == SOCK_STREAM;
+}
+
+/* MSG_WAITALL: the rest of what was asked for, unless the stream ends or fails. */
+static long receive_rest(int fd, char *buffer, size_t done, size_t n, int flags)
+{
+    while (done < n && is_stream(fd)) {
+        gos__request request = { SYS_recvfrom, { fd, (long)(buffer + done), (long)(n - done), flags | MSG_DONTWAIT },
+                                 3 };
+        long got = gos__io_make(&request);
+        if (got == -EAGAIN)
+            got = gos__io_again(&request, GOS_POLL_IN, SO_RCVTIMEO);
+        if (got <= 0)
+            break;
+        done += (size_t)got;
+    }
+    return (long)done;
+}
+
+ssize_t gos__io_recvfrom(int fd, void *buffer, size_t n, int flags, struct sockaddr *from, socklen_t *length)
+{
+    /* These never wait, or wait for more than readiness tells. */
+    if (flags & (MSG_OOB | MSG_ERRQUEUE) || (flags & MSG_PEEK && flags & MSG_WAITALL))
+        return gos__io_result(GOS_SYS(recvfrom, fd, buffer, n, flags, from, length));
+    long got = GOS_SYS(recvfrom, fd, buffer, n, flags | MSG_DONTWAIT, from, length);
+    if (gos__unlikely(flags & MSG_DONTWAIT))
+        return gos__io_result(got);
+    if (got == -EAGAIN) {
+        gos__request request = { SYS_recvfrom, { fd, (long)buffer, (long)n, flags | MSG_DONTWAIT, (long)from,
+                                                 (long)length }, 3 };
+        got = gos__io_again(&request, GOS_POLL_IN, SO_RCVTIMEO);
+    }
+    if (gos__unlikely(flags & MSG_WAITALL) && got > 0 && (size_t)got < n)
+        got = receive_rest(fd, buffer, (size_t)got, n, flags);
+    return gos__io_result(got);
+}
+
+ssize_t gos__io_recvfrom_chk(int fd, void *buffer, size_t n, size_t room, int flags, struct sockaddr *from,
+                             socklen_t *length)
+{
+    if (n > room)
+        gos__io_overflow();
+    return gos__io_recvfrom(fd, buffer, n, flags, from, length);
+}
+
+ssize_t gos__io_recv(int fd, void *buffer, size_t n, int flags)
+{
+    return gos__io_recvfrom(fd, buffer, n, flags, NULL, NULL);
+}
+
+ssize_t gos__io_recv_chk(int fd, void *buffer, size_t n, size_t room, int flags)
+{
+    if (n > room)
+        gos__io_overflow();
+    return gos__io_recvfrom(fd, buffer, n, flags, NULL, NULL);
+}
+
+/* With MSG_WAITALL the first part may be all that comes: the message's own lists would have to be rewritten, so the
+ * thread waits for it. */
+ssize_t gos__io_recvmsg(int fd, struct msghdr *message, int flags)
+{
+    if (flags & (MSG_OOB | MSG_ERRQUEUE | MSG_WAITALL | MSG_DONTWAIT))
+        return gos__io_result(GOS_SYS(recvmsg, fd, message, flags));
+    long got = GOS_SYS(recvmsg, fd, message, flags | MSG_DONTWAIT);
+    if (got == -EAGAIN) {
+        gos__request request = { SYS_recvmsg, { fd, (long)message, flags | MSG_DONTWAIT }, 2 };
+        got = gos__io_again(&request, GOS_POLL_IN, SO_RCVTIMEO);
+    }
+    return gos__io_result(got);
+}
+
+GOS_NOINLINE long gos__io_send_rest(int fd, const char *buffer, size_t done, size_t n, int flags)
+{
+    while (done < n && is_stream(fd)) {
+        gos__request request = { SYS_sendto, { fd, (long)(buffer + done), (long)(n - done), flags | MSG_DONTWAIT }, 3 };
+        long put = gos__io_make(&request);
+        if (put == -EAGAIN)
+            put = gos__io_again(&request, GOS_POLL_OUT, SO_SNDTIMEO);
+        if (put <= 0)
+            break;
+        done += (size_t)put;
+    }
+    return (long)done;
+}
+
+GOS_NOINLINE long gos__io_send_parts(int fd, const struct iovec *parts, size_t n, size_t done, int flags)
+{
+    size_t before = 0;
+    for (size_t i = 0; i < n; before += parts[i++].iov_len) {
+        size_t end = before + parts[i].iov_len;
+        if (done >= end)
+            continue;
+        done = before + (size_t)gos__io_send_rest(fd, parts[i].iov_base, done - before, parts[i].iov_len, flags);
+        if (done < end)
+            break;
+    }
+    return (long)done;
+}
+
+ssize_t gos__io_sendto(int fd, const void *buffer, size_t n, int flags, const struct sockaddr *to, socklen_t size)
+{
+    long put = GOS_SYS(sendto, fd, buffer, n, flags | MSG_DONTWAIT, to, size);
+    if (gos__unlikely(flags & MSG_DONTWAIT))
+        return gos__io_result(put);
+    if (put == -EAGAIN) {
+        gos__request request = { SYS_sendto, { fd, (long)buffer, (long)n, flags | MSG_DONTWAIT, (long)to, (long)size },
+                                 3 };
+        put = gos__io_again(&request, GOS_POLL_OUT, SO_SNDTIMEO);
+    }
+    if (gos__unlikely(put >= 0 && (size_t)put < n))
+        put = gos__io_send_rest(fd, buffer, (size_t)put, n, flags);
+    return gos__io_result(put);
+}
+
+ssize_t gos__io_send(int fd, const void *buffer, size_t n, int flags)
+{
+    return gos__io_sendto(fd, buffer, n, flags, NULL, 0);
+}
+
+ssize_t gos__io_sendmsg(int fd, const struct msghdr *message, int flags)
+{
+    long put = GOS_SYS(sendmsg, fd, message, flags | MSG_DONTWAIT);
+    if (gos__unlikely(flags & MSG_DONTWAIT))
+        return gos__io_result(put);
+    if (put == -EAGAIN) {
+        gos__request request = { SYS_sendmsg, { fd, (long)message, flags | MSG_DONTWAIT }, 2 };
+        put = gos__io_again(&request, GOS_POLL_OUT, SO_SNDTIMEO);
+    }
+    if (put >= 0)
+        put = gos__io_send_parts(fd, message->msg_iov, message->msg_iovlen, (size_t)put, flags);
+    return gos__io_result(put);
+}
+
+int gos__io_accept4(int fd, struct sockaddr *from, socklen_t *length, int flags)
+{
+    gos__request request = { .number = SYS_accept4, .arg = { fd, (long)from, (long)length, flags } };
+    return (int)gos__io_result(gos__io_polled(&request, GOS_POLL_IN, SO_RCVTIMEO));
+}
+
+int gos__io_accept(int fd, struct sockaddr *from, socklen_t *length)
+{
+    return gos__io_accept4(fd, from, length, 0);
+}
+
+/* There is no connect that does not wait but with O_NONBLOCK: the thread does, and its worker is handed on. */
+int gos__io_connect(int fd, const struct sockaddr *to, socklen_t length)
+{
+    return (int)gos__io_result(GOS_SYS(connect, fd, to, length));
+}

@@ -1,0 +1,99 @@
+/* poll.c: readiness of descriptors: an epoll instance, and an eventfd in it that ends a wait from outside. */
+#include <errno.h>
+#include <stddef.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/atomics.h"
+#include "os/os.h"
+
+_Static_assert(sizeof(gos__poll_event) == sizeof(struct epoll_event), "event: size");
+_Static_assert(offsetof(gos__poll_event, tag) == offsetof(struct epoll_event, data), "event: tag");
+_Static_assert(GOS_POLL_IN == (int)EPOLLIN && GOS_POLL_OUT == (int)EPOLLOUT, "event: bits");
+_Static_assert(GOS_POLL_ALWAYS == (int)(EPOLLERR | EPOLLHUP), "event: bits that come unasked");
+
+int gos__poll_open(gos__poll *poll)
+{
+    int fd = epoll_create1(EPOLL_CLOEXEC);
+    int bell = fd < 0 ? -1 : eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    struct epoll_event event = { .events = EPOLLIN, .data.u64 = GOS_POLL_BELL };
+    if (bell < 0 || epoll_ctl(fd, EPOLL_CTL_ADD, bell, &event)) {
+        int error = errno;
+        gos__poll_close(&(gos__poll){ .fd = fd, .bell = bell });
+        return -error;
+    }
+    *poll = (gos__poll){ .fd = fd, .bell = bell };
+    return 0;
+}
+
+/* By number: the interposed close would look for tasks that wait. */
+void gos__poll_close(gos__poll *poll)
+{
+    if (poll->bell >= 0)
+        syscall(SYS_close, poll->bell);
+    if (poll->fd >= 0)
+        syscall(SYS_close, poll->fd);
+    *poll = (gos__poll){ .fd = -1, .bell = -1 };
+}
+
+int gos__poll_arm(const gos__poll *poll, int fd, uint32_t events, uint64_t tag, bool *was_known)
+{
+    struct epoll_event event = { .events = events | EPOLLONESHOT, .data.u64 = tag };
+    bool known = *was_known;
+    int failed = epoll_ctl(poll->fd, known ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, &event);
+    if (failed && errno == (known ? ENOENT : EEXIST)) {
+        known = !known;
+        failed = epoll_ctl(poll->fd, known ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, &event);
+    }
+    *was_known = known;
+    return failed ? -errno : 0;
+}
+
+void gos__poll_forget(const gos__poll *poll, int fd)
+{
+    struct epoll_event unused = { .events = 0 };
+    epoll_ctl(poll->fd, EPOLL_CTL_DEL, fd, &unused);
+}
+
+void gos__poll_ring(const gos__poll *poll)
+{
+    static const uint64_t one = 1;
+    syscall(SYS_write, poll->bell, &one, sizeof one);
+}
+
+/* Rounded up to milliseconds, where the kernel has no epoll_pwait2 (before 5.11). */
+static int wait_ms(const gos__poll *poll, gos__poll_event *events, int room, int64_t ns)
+{
+    int64_t ms = ns == INT64_MAX ? -1 : ns / 1000000 + (ns % 1000000 != 0);
+    return (int)syscall(SYS_epoll_wait, poll->fd, events, room, ms > 1000000 ? 1000000 : (int)ms);
+}
+
+int gos__poll_wait(const gos__poll *poll, gos__poll_event *events, int room, int64_t deadline)
+{
+    static uint32_t is_old;
+    int64_t ns = deadline;
+    if (deadline && deadline != INT64_MAX) {
+        ns = deadline - gos__clock_ns();
+        ns = ns > 0 ? ns : 0;
+    }
+    int n = -1;
+    if (!ns || gos__load_relaxed(&is_old)) {
+        n = wait_ms(poll, events, room, ns);
+    } else {
+        struct timespec time = { .tv_sec = ns / 1000000000, .tv_nsec = ns % 1000000000 };
+        n = (int)syscall(SYS_epoll_pwait2, poll->fd, events, room, ns == INT64_MAX ? NULL : &time, NULL, 0);
+        if (n < 0 && (errno == ENOSYS || errno == EPERM)) { /* EPERM: a seccomp filter that does not know it */
+            gos__store_relaxed(&is_old, 1u);
+            n = wait_ms(poll, events, room, ns);
+        }
+    }
+    for (int i = 0; ns && i < n; i++) {
+        uint64_t count;
+        if (events[i].tag == GOS_POLL_BELL && syscall(SYS_read, poll->bell, &count, sizeof count) < 0)
+            continue; /* rung once, read by somebody before */
+    }
+    return n > 0 ? n : 0;
+}
