@@ -94,6 +94,42 @@ static void ten_thousand(void)
     CHECK_EQ(fired, expected);
 }
 
+/* On one worker timers fire in the order of their times, whichever are taken out from among them. */
+enum { SOME = 200 };
+static int sequence[SOME], sequence_n;
+
+static void note_order(void *arg)
+{
+    sequence[sequence_n++] = (int)(intptr_t)arg;
+    gos_waitgroup_done(&all);
+}
+
+static void order_holds(void)
+{
+    uint64_t random = seed + 2;
+    int64_t earliest[SOME], latest[SOME];
+    sequence_n = 0;
+    for (intptr_t i = 0; i < SOME; i++) {
+        int64_t wait = 5 * ms + (int64_t)(test_random(&random) % (5 * (uint64_t)ms));
+        earliest[i] = gos_now() + wait;
+        gos_waitgroup_add(&all, 1);
+        many[i] = gos_timer_new(wait, note_order, (void *)i);
+        latest[i] = gos_now() + wait;
+    }
+    for (int i = 0; i < SOME; i++)
+        if (test_random(&random) % 2) {
+            if (!gos_timer_stop(many[i]))
+                gos_waitgroup_done(&all);
+            gos_timer_free(many[i]);
+            many[i] = NULL;
+        }
+    gos_waitgroup_wait(&all);
+    for (int i = 1; i < sequence_n; i++)
+        CHECK(earliest[sequence[i - 1]] <= latest[sequence[i]]);
+    for (int i = 0; i < SOME; i++)
+        gos_timer_free(many[i]);
+}
+
 /* Stopping races firing: exactly one of the two has its way. */
 static gos_chan *to_stop;
 static uint64_t stopped;
@@ -186,6 +222,10 @@ static int body(void *procs)
     stop_races_fire();
     from_outside();
     workers_change((int)(intptr_t)procs);
+    for (int i = 0; i < 5 && (intptr_t)procs == 1; i++) {
+        order_holds();
+        seed += 1000;
+    }
     gos_waitgroup_add(&all, 1);
     left_fired = gos_timer_new(0, fire, NULL);
     gos_waitgroup_wait(&all);
