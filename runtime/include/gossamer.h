@@ -21,9 +21,9 @@ extern "C" {
 
 /* ---- run ------------------------------------------------------------------------------------------------- */
 
-/* Starts the workers, runs fn(arg) as the main task and returns its result; other tasks end with it. May be
- * called again afterwards. -EBUSY inside a task or while another run is active; -ENOMEM, -EAGAIN: no memory or
- * threads. */
+/* Starts the workers, runs fn(arg) as the main task and returns its result; other tasks end with it, and what they
+ * were parked in (channels, locks) is then good only for being freed. May be called again afterwards. -EBUSY inside
+ * a task or while another run is active; -ENOMEM, -EAGAIN: no memory or threads. */
 int gos_run(int (*fn)(void *), void *arg);
 
 /* Starts a task that runs fn(arg); gives no handle. The task may run before this returns. -ENOMEM: at the memory

@@ -52,7 +52,7 @@ gos_chan *gos__chan_new(size_t elem_size, size_t capacity)
 
 void gos__chan_free(gos_chan *chan)
 {
-    if (chan && CHECKS >= 1)
+    if (chan && CHECKS >= 1 && gos__load_relaxed(&gos__rt)) /* after a run: those that ended with it are still there */
         gos__require(!chan->senders.gos__first && !chan->receivers.gos__first,
                      "gos_chan_free: tasks are parked in the channel");
     free(chan);

@@ -19,7 +19,7 @@ __attribute__((noinline)) static int deep(int depth)
 
 static void init(void *arg)
 {
-    CHECK_EQ(deep(2000), 2000);
+    CHECK_EQ(deep(40), 40);
     runs++;
     gos_sleep(2000000);
     char text[64];
