@@ -1,0 +1,93 @@
+/* Two hundred runs in one program: threads, descriptors, mappings and memory do not pile up. */
+// also: paged
+#include <dirent.h>
+#include <gossamer.h>
+
+#include "tests/test.h"
+
+enum { RUNS = 200, WARM = 20, TASKS = 100 };
+
+static gos_waitgroup all;
+
+typedef struct usage {
+    long threads, descriptors, mappings, kib;
+} usage;
+
+static long entries(const char *path)
+{
+    long n = 0;
+    DIR *dir = opendir(path);
+    CHECK(dir != NULL);
+    while (readdir(dir))
+        n++;
+    closedir(dir);
+    return n;
+}
+
+static usage measure(void)
+{
+    usage u = { .threads = entries("/proc/self/task"), .descriptors = entries("/proc/self/fd") };
+    char line[512];
+    FILE *maps = fopen("/proc/self/maps", "r"), *status = fopen("/proc/self/status", "r");
+    CHECK(maps != NULL && status != NULL);
+    while (fgets(line, sizeof line, maps))
+        u.mappings++;
+    while (fgets(line, sizeof line, status))
+        if (!strncmp(line, "VmRSS:", 6))
+            u.kib = atol(line + 6);
+    fclose(maps);
+    fclose(status);
+    return u;
+}
+
+__attribute__((noinline)) static int deep(int n)
+{
+    volatile char frame[5000];
+    frame[n] = 1;
+    gos_yield();
+    return n > 0 ? deep(n - 1) + frame[n] : 0;
+}
+
+static void task(void *arg)
+{
+    CHECK_EQ(deep((int)(intptr_t)arg % 30), (int)(intptr_t)arg % 30);
+    gos_sleep(1000);
+    gos_waitgroup_done(&all);
+}
+
+static void left_behind(void *chan)
+{
+    gos_chan_recv(chan, NULL);
+}
+
+static int run(void *chan)
+{
+    gos_waitgroup_add(&all, TASKS);
+    for (intptr_t i = 0; i < TASKS; i++)
+        CHECK_EQ(gos_go(task, (void *)i), 0);
+    for (int i = 0; i < 10; i++)
+        CHECK_EQ(gos_go(left_behind, chan), 0);
+    gos_waitgroup_wait(&all);
+    return 0;
+}
+
+int main(void)
+{
+    const char *san = getenv("SAN");
+    int runs = san && *san ? WARM + 10 : RUNS;
+    usage before = { .threads = 0 };
+    gos_procs(4);
+    for (int i = 0; i < runs; i++) {
+        gos_chan *chan = gos_chan_new(0, 0);
+        CHECK_EQ(gos_run(run, chan), 0);
+        gos_chan_free(chan);
+        if (i == WARM)
+            before = measure();
+    }
+    usage after = measure();
+    CHECK_EQ(after.threads, before.threads);
+    CHECK_EQ(after.descriptors, before.descriptors);
+    CHECK(after.mappings <= before.mappings + 8); /* malloc may have its own ideas */
+    CHECK(after.kib <= before.kib + 4096);
+    return 0;
+}
