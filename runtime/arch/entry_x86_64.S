@@ -253,6 +253,12 @@ OUTSIDE gos_once_do
 
 CALL gos_run, gos__run
 CALL gos_ntasks, gos__ntasks
+CALL gos_dump, gos__dump
+CALL gos_stats_read, gos__stats_read
+CALL gos_pin, gos__pin
+CALL gos_unpin, gos__unpin
+CALL gos_block_begin, gos__block_begin
+CALL gos_block_end, gos__block_end
 CALL gos_now, gos__now
 CALL gos__fd_done, gos__fd_done_c
 CALL gos__fd_alloc, gos__fd_alloc_c

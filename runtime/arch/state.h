@@ -135,6 +135,10 @@ struct gos__thread {
     int32_t tid;
     uint32_t listed;           /* 1: among the spare or returning threads, or being given a worker */
     gos__thread *next;         /* link there */
+    gos__task *pinned_task;    /* gos_pin */
+    gos__thread *pinned_next;  /* link of the threads with pinned tasks */
+    uint32_t awaits_turn;      /* 1: asleep until its pinned task may run */
+    uint32_t must_end;         /* 1: its pinned task has ended */
 };
 
 extern _Thread_local gos__thread gos__self __attribute__((visibility("hidden"), tls_model("initial-exec")));

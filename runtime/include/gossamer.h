@@ -183,6 +183,37 @@ typedef struct gos_once {
 /* The first call runs fn(arg), on its own stack; the others park until it has returned. Returns when fn has run. */
 void gos_once_do(gos_once *once, void (*fn)(void *), void *arg);
 
+/* ---- special tasks ---------------------------------------------------------------------------------------------- */
+
+/* From here on the calling task runs on its present thread only, and nothing else does; until as many gos_unpin. A
+ * thread whose task ends pinned ends with it. Each wait then costs two changes of thread. */
+void gos_pin(void);
+void gos_unpin(void);
+
+/* Optional hints round a call known to block: the other tasks of this thread move elsewhere at once, rather than when
+ * the runtime has noticed. Between the two no other call of this header. */
+void gos_block_begin(void);
+void gos_block_end(void);
+
+/* ---- operators -------------------------------------------------------------------------------------------------- */
+
+/* Writes what every task is doing to a file descriptor, alike ones as one line. Any thread. */
+void gos_dump(int fd);
+
+typedef struct gos_stats {
+    int64_t tasks_started, tasks_live;
+    int64_t workers, threads, threads_peak;
+    int64_t steals, tasks_stolen, wakeups;   /* of idle workers */
+    int64_t handoffs;                        /* workers taken from blocked threads */
+    int64_t abandoned;                       /* threads that the end of the run does not wait for */
+    int64_t region_borrows, large_borrows;   /* deep regions taken on the slow path, and the large ones of them */
+    int64_t limit_extensions;                /* limits lowered in place on a deep region */
+    int64_t stack_bytes;                     /* of address space handed out to stacks and regions so far */
+} gos_stats;
+
+/* Counters of the run so far; each is exact once its cause is at rest. -EPERM: no runtime is running. Any thread. */
+int gos_stats_read(gos_stats *stats);
+
 #ifdef __cplusplus
 }
 #endif

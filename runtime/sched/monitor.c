@@ -52,6 +52,8 @@ static bool is_blocked(gos__worker *worker, int64_t now)
 /* True: this worker stays on one task while others wait. */
 static bool look_at(gos__runtime *rt, gos__worker *worker, int64_t now)
 {
+    if (gos__load_acquire(&worker->orphan))
+        gos__adopt(worker);
     uint32_t tick = gos__load_relaxed(&worker->tick);
     if (tick != worker->seen_tick || !worker->seen_since) {
         worker->seen_tick = tick;

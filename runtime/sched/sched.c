@@ -23,34 +23,42 @@ void gos__call_attention(gos__worker *worker)
     gos__exchange_seq(&worker->attention, 1u); /* seq: after what it is to look at */
 }
 
-/* True: this thread has no worker any more. */
-GOS_NOINLINE bool gos__attend(gos__worker *worker)
+/* True: *next is what to go on with; NULL: this thread has no worker any more. */
+GOS_NOINLINE bool gos__attend(gos__worker *worker, gos__task **next)
 {
+    *next = NULL;
     gos__exchange_seq(&worker->attention, 0u); /* seq: before the look */
     if (gos__load_relaxed(&worker->quit)) {
         gos__retire(worker);
         return true;
     }
-    return gos__give_worker(worker);
+    return gos__pin_attend(worker, next) || gos__give_worker(worker);
+}
+
+static inline gos__task *pop_front(gos__worker *worker)
+{
+    uint32_t front = worker->front;
+    gos__task *task = worker->queue[front & (GOS_QUEUE_SIZE - 1)];
+    gos__store_relaxed(&worker->front, front + 1);
+    __builtin_prefetch(worker->queue[(front + 1) & (GOS_QUEUE_SIZE - 1)]);
+    return task;
 }
 
 gos__task *gos__next(gos__worker *worker)
 {
-    if (gos__unlikely(gos__load_relaxed(&worker->attention)) && gos__attend(worker))
-        return NULL;
-    if (gos__unlikely(++worker->tick == worker->periodic_at)) {
-        gos__task *task = periodic(worker);
-        if (task)
+    for (;;) {
+        gos__task *task = NULL;
+        if (gos__unlikely(gos__load_relaxed(&worker->attention)) && gos__attend(worker, &task))
             return task;
+        if (gos__unlikely(++worker->tick == worker->periodic_at))
+            task = periodic(worker);
+        if (!task)
+            task = gos__likely(worker->back != worker->front) ? pop_front(worker) : gos__find(worker);
+        if (gos__likely(!task || !task->pinned || task == gos__self.pinned_task))
+            return task;
+        if (gos__pass_to_pinned(worker, task))
+            return NULL;
     }
-    uint32_t front = worker->front;
-    if (gos__likely(worker->back != front)) {
-        gos__task *task = worker->queue[front & (GOS_QUEUE_SIZE - 1)];
-        gos__store_relaxed(&worker->front, front + 1);
-        __builtin_prefetch(worker->queue[(front + 1) & (GOS_QUEUE_SIZE - 1)]);
-        return task;
-    }
-    return gos__find(worker);
 }
 
 gos__task *gos__park(gos__task *self)

@@ -67,13 +67,15 @@ gos__task *gos__go(void (*fn)(void *), void *arg, void *unused, gos__task *self)
     child->mxcsr = parent->mxcsr;
     child->fpucw = parent->fpucw;
     self->result = 0;
-    self->state = GOS_READY;
-    gos__push_front(worker, self);
+    /* A pinned parent goes on: nothing else runs on its thread. */
+    gos__task *first = gos__unlikely(self->pinned) ? self : task, *second = first == self ? task : self;
+    second->state = GOS_READY;
+    gos__push_front(worker, second);
     gos__compiler_fence(); /* S2, partner: the membarrier of I2 */
     if (gos__unlikely(gos__load_relaxed(&gos__rt->idle_n)))
         gos__wake_one(worker);
-    task->state = GOS_RUNNING;
-    return task;
+    first->state = GOS_RUNNING;
+    return first;
 }
 
 /* Stacks for tasks started by threads that are not ours; under gos__rt_lock. */
@@ -129,6 +131,8 @@ gos__task *gos__exit(void *a, void *b, void *c, gos__task *self)
     gos__stack_verify(self);
     if (gos__unlikely(self->region != NULL))
         gos__regions_drop(self);
+    if (gos__unlikely(self->pinned))
+        gos__pinned_ended();
     worker->ended++;
     gos__stack_free(&worker->stacks, self);
     return gos__next(worker);

@@ -42,6 +42,8 @@ static void tie(gos__worker *worker, gos__thread *thread)
     thread->cache = &worker->stacks;
     worker->thread = thread;
     worker->seen_since = 0;
+    if (thread->pinned_task)
+        gos__call_attention(worker);
 }
 
 void gos__worker_detach(gos__worker *worker)
@@ -55,9 +57,13 @@ void gos__worker_detach(gos__worker *worker)
     self->locked = GOS_LOST;
 }
 
+/* The thread is asleep for want of a worker. It counts as inside the runtime from now on, so that nobody takes the
+ * worker from it before it has woken. */
 static void grant(gos__worker *worker, gos__thread *thread)
 {
     tie(worker, thread);
+    gos__store_relaxed(&thread->in_runtime, 1u);
+    gos__store_relaxed(&thread->listed, 0u);
     gos__store_release(&thread->locked, (uint32_t)GOS_UNLOCKED);
     gos__thread_wake(thread);
 }
@@ -106,6 +112,42 @@ static bool leave_spares(gos__thread *self)
     return found;
 }
 
+void gos__worker_grant(gos__worker *worker, gos__thread *thread)
+{
+    gos__spin_lock(&worker->lock);
+    grant(worker, thread);
+    gos__spin_unlock(&worker->lock);
+}
+
+void gos__worker_give_away(gos__worker *worker)
+{
+    gos__runtime *rt = gos__rt;
+    gos__worker_detach(worker);
+    gos__thread *heir = pop(&rt->returning, &rt->returning_n);
+    if (!heir)
+        heir = pop(&rt->spares, &rt->spares_n);
+    if (heir) {
+        gos__worker_grant(worker, heir);
+    } else {
+        gos__store_release(&worker->orphan, 1u);
+        gos__futex_wake(&rt->done, 1); /* the monitor looks */
+        gos__monitor_wake(rt);
+    }
+}
+
+void gos__adopt(gos__worker *worker)
+{
+    gos__runtime *rt = gos__rt;
+    gos__store_relaxed(&worker->orphan, 0u);
+    gos__thread *heir = pop(&rt->returning, &rt->returning_n);
+    if (!heir)
+        heir = pop(&rt->spares, &rt->spares_n);
+    if (heir)
+        gos__worker_grant(worker, heir);
+    else if (gos__thread_start(worker))
+        gos__store_relaxed(&worker->orphan, 1u); /* the system refuses a thread: again at the next look */
+}
+
 bool gos__give_worker(gos__worker *worker)
 {
     gos__runtime *rt = gos__rt;
@@ -113,9 +155,7 @@ bool gos__give_worker(gos__worker *worker)
     if (!heir)
         return false;
     gos__worker_detach(worker);
-    gos__spin_lock(&worker->lock);
-    grant(worker, heir);
-    gos__spin_unlock(&worker->lock);
+    gos__worker_grant(worker, heir);
     return true;
 }
 
@@ -152,21 +192,21 @@ void gos__regain(void)
     gos__runtime *rt = gos__rt;
     gos__thread *self = &gos__self;
     gos__store_relaxed(&self->futex, 0u);
-    if (claim_idle(self)) {
-        gos__store_relaxed(&self->locked, (uint32_t)GOS_UNLOCKED);
-    } else {
-        push(&rt->returning, &rt->returning_n, self);
-        for (uint32_t i = 0; i < gos__load_acquire(&rt->made); i++)
-            gos__call_attention(rt->workers[i]);
-        gos__membarrier(); /* as I2: a worker going idle meanwhile sees us, or we see it */
-        gos__wake_one(NULL);
-        while (gos__load_acquire(&self->locked) == GOS_LOST) {
-            if (gos__load_relaxed(&rt->stopping))
-                gos__leave_run();
+    while (gos__load_acquire(&self->locked) == GOS_LOST) {
+        if (gos__load_relaxed(&rt->stopping))
+            gos__leave_run();
+        if (gos__load_acquire(&self->listed)) {
             gos__futex_wait(&self->futex, 0, INT64_MAX);
             gos__store_relaxed(&self->futex, 0u);
+        } else if (claim_idle(self)) {
+            gos__store_relaxed(&self->locked, (uint32_t)GOS_UNLOCKED);
+        } else {
+            push(&rt->returning, &rt->returning_n, self);
+            for (uint32_t i = 0; i < gos__load_acquire(&rt->made); i++)
+                gos__call_attention(rt->workers[i]);
+            gos__membarrier(); /* as I2: a worker going idle meanwhile sees us, or we see it */
+            gos__wake_one(NULL);
         }
-        self->listed = 0;
     }
     gos__bind(self);
 }
@@ -183,19 +223,19 @@ void gos__bind(gos__thread *self)
 static bool wait_as_spare(gos__thread *self)
 {
     gos__runtime *rt = gos__rt;
-    gos__store_release(&self->in_runtime, 0u);
-    if (!self->listed)
-        push(&rt->spares, &rt->spares_n, self);
     int64_t deadline = gos__clock_ns() + SPARE_NS;
     while (gos__load_acquire(&self->locked) == GOS_LOST) {
         if (gos__load_relaxed(&rt->stopping))
             return false;
+        if (!gos__load_acquire(&self->listed)) {
+            gos__store_release(&self->in_runtime, 0u);
+            push(&rt->spares, &rt->spares_n, self);
+        }
         if (gos__clock_ns() >= deadline && leave_spares(self))
             return false;
         gos__futex_wait(&self->futex, 0, deadline);
         gos__store_relaxed(&self->futex, 0u);
     }
-    self->listed = 0;
     return true;
 }
 
@@ -216,12 +256,15 @@ static void *thread_main(void *arg)
     gos__store_release(&record->thread, self);
 
     for (;;) {
-        gos__bind(self);
         gos__wait_unlocked();
-        gos__task *task = gos__next(self->worker);
-        if (task)
-            gos__enter(task);
-        if (gos__load_relaxed(&rt->stopping) || !wait_as_spare(self))
+        if (gos__load_acquire(&self->locked) == GOS_UNLOCKED) {
+            gos__bind(self);
+            gos__task *task = gos__next(self->worker);
+            if (task)
+                gos__enter(task);
+            self->task = NULL;
+        }
+        if (gos__load_relaxed(&rt->stopping) || self->must_end || !wait_as_spare(self))
             break;
     }
     gos__store_release(&self->in_runtime, 0u);

@@ -68,6 +68,7 @@ typedef struct gos__worker {
     GOS_ALIGNED(GOS_FALSE_SHARING) gos__spin lock;
     gos__thread *thread; /* whose TLS holds in_runtime and locked; NULL: none runs it */
     uint32_t index;
+    uint32_t orphan;     /* 1: given away while no other thread was to be had: the monitor makes one */
     uint32_t dozing;     /* 1: its thread sleeps, or is about to, for want of work */
     uint32_t quit;       /* 1: its thread shall end at the next switch */
     uint32_t left;       /* futex: 1 when no thread runs it any more */
@@ -106,7 +107,7 @@ typedef struct gos__runtime {
     gos__task *procs_requests; /* tasks that wait for a number of workers, their `result`; under lock */
 
     gos__spin threads_lock;
-    gos__thread *returning, *spares;
+    gos__thread *returning, *spares, *pinned;
     gos__thread_record *records;
     uint32_t threads_n, threads_peak;
     int64_t handoffs;
@@ -150,7 +151,7 @@ void gos__wait_unlocked(void);
 
 /* Makes this worker look at `quit` and at the threads that wait for a worker, at its next switch. */
 void gos__call_attention(gos__worker *worker);
-bool gos__attend(gos__worker *worker);
+bool gos__attend(gos__worker *worker, gos__task **next);
 
 /* Wakes an idle worker if there is one and none is searching already. */
 void gos__wake_one(gos__worker *worker);
@@ -183,6 +184,25 @@ void gos__reap_threads(gos__runtime *rt);
 
 /* Ends all threads; false: some are still inside a system call or a loop of the program and are abandoned. */
 bool gos__threads_stop(gos__runtime *rt, int64_t deadline);
+
+/* ---- pin.c ---- */
+
+/* For a thread with a pinned task: true: *next is what it goes on with. */
+bool gos__pin_attend(gos__worker *worker, gos__task **next);
+
+/* Gives this worker to the thread that `task` is pinned to; true: this thread has none any more; false: that thread
+ * is not ready yet and the task is back in the queue. */
+bool gos__pass_to_pinned(gos__worker *worker, gos__task *task);
+void gos__pinned_ended(void);
+
+/* ---- thread.c, continued ---- */
+
+/* This thread's worker goes to any other thread. */
+void gos__worker_give_away(gos__worker *worker);
+void gos__worker_grant(gos__worker *worker, gos__thread *thread);
+
+/* For a worker without a thread: finds or makes one. On the monitor. */
+void gos__adopt(gos__worker *worker);
 
 /* Gives this worker to another thread, since its own is blocked outside the runtime; false: it is not, or no thread
  * is to be had. */

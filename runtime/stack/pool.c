@@ -156,10 +156,17 @@ uintptr_t gos__region_first_limit(const gos__region *region)
     return (uintptr_t)region - (region->is_large ? LARGE_FIRST_STEP : GOS_FIRST_STEP);
 }
 
+static gos__task *task_in(uintptr_t slot, enum gos__kind kind)
+{
+    uintptr_t top = kind == GOS_NURSERY ? slot + GOS_NURSERY_SIZE
+                                        : slot + GOS_REGION_SIZE - colour(slot, GOS_REGION_SIZE);
+    return (gos__task *)(top - GOS_TASK_SIZE);
+}
+
 static gos__task *nursery_init(uintptr_t slot)
 {
     *(uint64_t *)slot = GOS_CANARY;
-    gos__task *task = (gos__task *)(slot + GOS_NURSERY_SIZE - GOS_TASK_SIZE);
+    gos__task *task = task_in(slot, GOS_NURSERY);
     task->kind = GOS_NURSERY;
     return task;
 }
@@ -168,7 +175,7 @@ static gos__task *paged_init(uintptr_t slot)
 {
     if (gos__vm_guard((void *)slot))
         return NULL;
-    gos__task *task = (gos__task *)(slot + GOS_REGION_SIZE - colour(slot, GOS_REGION_SIZE) - GOS_TASK_SIZE);
+    gos__task *task = task_in(slot, GOS_PAGED);
     gos__region *region = (gos__region *)task - 1;
     region_init(region, slot, false, true);
     task->kind = GOS_PAGED;
@@ -354,6 +361,25 @@ void gos__stack_cache_flush(gos__stack_cache *cache)
         cache->loaded[kind] = NULL;
         cache->loaded_n[kind] = 0;
     }
+}
+
+void gos__stacks_walk(void (*see)(const gos__task *task, void *arg), void *arg)
+{
+    for (int kind = 0; kind < 2; kind++) {
+        const arena *part = &pool.stacks[kind];
+        for (uintptr_t slot = part->base; slot < gos__load_relaxed(&part->carved); slot += part->stride)
+            see(task_in(slot, kind), arg);
+    }
+}
+
+int64_t gos__stacks_bytes(void)
+{
+    int64_t bytes = 0;
+    for (int i = 0; i < 2; i++) {
+        bytes += (int64_t)(gos__load_relaxed(&pool.stacks[i].carved) - pool.stacks[i].base);
+        bytes += (int64_t)(gos__load_relaxed(&pool.regions[i].carved) - pool.regions[i].base);
+    }
+    return bytes;
 }
 
 void *gos__signal_stack_alloc(size_t *size)

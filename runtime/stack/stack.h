@@ -67,6 +67,12 @@ enum gos__kind gos__kind_of(void (*entry)(void *));
 void *gos__signal_stack_alloc(size_t *size);
 void gos__signal_stack_free(void *base);
 
+/* Calls see(task, arg) for every stack that holds or held a task; headers may change meanwhile. */
+void gos__stacks_walk(void (*see)(const gos__task *task, void *arg), void *arg);
+
+/* Address space handed out so far. */
+int64_t gos__stacks_bytes(void);
+
 /* ---- pool.c, for grow.c ---- */
 gos__region *gos__region_alloc(gos__stack_cache *cache, bool large);
 /* Into the stock, or, without one, into the shared pool. */

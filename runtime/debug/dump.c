@@ -1,0 +1,87 @@
+/* dump.c: all tasks, alike ones in one line. Reads headers that change meanwhile: a snapshot, not a stop. */
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "debug/inspect.h"
+#include "sched/worker.h"
+
+enum { GROUPS = 200 };
+
+typedef struct group {
+    void (*entry)(void *);
+    uint8_t state, why, kind;
+    bool deep, pinned;
+    long count;
+    const gos__task *one; /* of them */
+} group;
+
+typedef struct picture {
+    group groups[GROUPS];
+    int used;
+    long tasks, others; /* others: no group was left for them */
+} picture;
+
+static const char *doing(uint8_t state, uint8_t why)
+{
+    static const char *const waits[] = {
+        [GOS_WAIT_NONE] = "waiting", [GOS_WAIT_SEND] = "chan send", [GOS_WAIT_RECV] = "chan receive",
+        [GOS_WAIT_SLEEP] = "sleep", [GOS_WAIT_MUTEX] = "mutex", [GOS_WAIT_GROUP] = "wait group",
+    };
+    if (state != GOS_PARKED)
+        return state == GOS_READY ? "ready" : "running";
+    return why < sizeof waits / sizeof *waits && waits[why] ? waits[why] : "waiting";
+}
+
+static void see(const gos__task *task, void *arg)
+{
+    picture *all = arg;
+    group now = { .entry = task->entry, .state = task->state, .kind = task->kind, .one = task, .count = 1,
+                  .deep = task->region && task->kind == GOS_NURSERY, .pinned = task->pinned };
+    if (now.state == GOS_FREE)
+        return;
+    now.why = now.state == GOS_PARKED ? task->why : 0;
+    all->tasks++;
+    for (int i = 0; i < all->used; i++) {
+        group *at = &all->groups[i];
+        if (at->entry == now.entry && at->state == now.state && at->why == now.why && at->kind == now.kind &&
+            at->deep == now.deep && at->pinned == now.pinned) {
+            at->count++;
+            return;
+        }
+    }
+    if (all->used < GROUPS)
+        all->groups[all->used++] = now;
+    else
+        all->others++;
+}
+
+static void print_group(int fd, const group *at)
+{
+    Dl_info info;
+    memset(&info, 0, sizeof info);
+    const char *name = dladdr((void *)(uintptr_t)at->entry, &info) && info.dli_sname ? info.dli_sname : "?";
+    if (at->count == 1)
+        dprintf(fd, "task %p", (const void *)at->one);
+    else
+        dprintf(fd, "%ld tasks like %p", at->count, (const void *)at->one);
+    dprintf(fd, " [%s] started with %s (%p)%s%s%s\n", doing(at->state, at->why), name, (void *)(uintptr_t)at->entry,
+            at->kind == GOS_PAGED ? ", paged stack" : "", at->deep ? ", on a deep region" : "",
+            at->pinned ? ", pinned" : "");
+}
+
+void gos__dump(int fd)
+{
+    picture all;
+    memset(&all, 0, sizeof all);
+    gos__spin_lock(&gos__rt_lock); /* the stacks stay while we look */
+    if (gos__rt)
+        gos__stacks_walk(see, &all);
+    gos__spin_unlock(&gos__rt_lock);
+    dprintf(fd, "gossamer: %ld tasks\n", all.tasks);
+    for (int i = 0; i < all.used; i++)
+        print_group(fd, &all.groups[i]);
+    if (all.others)
+        dprintf(fd, "and %ld tasks in more than %d other groups\n", all.others, GROUPS);
+}

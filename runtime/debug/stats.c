@@ -1,0 +1,40 @@
+/* stats.c: the counters that workers keep, added up. */
+#include <errno.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "debug/inspect.h"
+#include "sched/worker.h"
+
+static void add_worker(gos_stats *to, const gos__worker *worker)
+{
+    to->tasks_started += gos__load_relaxed(&worker->spawned);
+    to->tasks_live += gos__load_relaxed(&worker->spawned) - gos__load_relaxed(&worker->ended);
+    to->steals += gos__load_relaxed(&worker->steals);
+    to->tasks_stolen += gos__load_relaxed(&worker->stolen_tasks);
+    to->wakeups += gos__load_relaxed(&worker->wakes);
+    to->region_borrows += gos__load_relaxed(&worker->stacks.borrows);
+    to->large_borrows += gos__load_relaxed(&worker->stacks.large_borrows);
+    to->limit_extensions += gos__load_relaxed(&worker->stacks.extensions);
+}
+
+int gos__stats_read(gos_stats *stats)
+{
+    gos__require(stats != NULL, "gos_stats_read: stats is NULL");
+    memset(stats, 0, sizeof *stats);
+    gos__spin_lock(&gos__rt_lock); /* the run does not end under us */
+    gos__runtime *rt = gos__rt;
+    if (rt) {
+        stats->tasks_started = stats->tasks_live = gos__load_relaxed(&rt->foreign_spawned);
+        for (uint32_t i = 0; i < gos__load_acquire(&rt->made); i++)
+            add_worker(stats, rt->workers[i]);
+        stats->workers = rt->procs;
+        stats->threads = gos__load_relaxed(&rt->threads_n);
+        stats->threads_peak = gos__load_relaxed(&rt->threads_peak);
+        stats->handoffs = gos__load_relaxed(&rt->handoffs);
+        stats->abandoned = gos__load_relaxed(&rt->abandoned);
+        stats->stack_bytes = gos__stacks_bytes();
+    }
+    gos__spin_unlock(&gos__rt_lock);
+    return rt ? 0 : -EPERM;
+}
