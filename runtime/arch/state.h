@@ -138,6 +138,7 @@ struct gos__thread {
     gos__task *pinned_task;    /* gos_pin */
     gos__thread *pinned_next;  /* link of the threads with pinned tasks */
     uint32_t awaits_turn;      /* 1: asleep until its pinned task may run */
+    uint32_t keeps_worker;     /* 1: it has left the runtime in the midst of using its worker */
     uint32_t must_end;         /* 1: its pinned task has ended */
 };
 

@@ -22,7 +22,10 @@ gos__worker *gos__worker_new(uint32_t index)
     gos__worker *worker = aligned_alloc(GOS_FALSE_SHARING, sizeof *worker);
     if (!worker)
         return NULL;
-    *worker = (gos__worker){ .index = index, .left = 1, .rng = { .state = 0x676f7373u + index } };
+    static uint32_t tags;
+    *worker = (gos__worker){
+        .tag = gos__add_relaxed(&tags, 1u) + 1, .index = index, .left = 1, .rng = { .state = 0x676f7373u + index }
+    };
     return worker;
 }
 

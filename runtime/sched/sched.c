@@ -90,6 +90,13 @@ void gos__ready(gos__task *task, bool hand_over)
         gos__wake_one(worker);
 }
 
+void gos__let_others_in(void)
+{
+    gos__store_relaxed(&gos__self.keeps_worker, 1u); /* before in_runtime = 0: gos__hand_off looks after T4 */
+    gos__wait_unlocked();
+    gos__store_relaxed(&gos__self.keeps_worker, 0u);
+}
+
 GOS_NOINLINE void gos__wait_unlocked(void)
 {
     gos__thread *self = &gos__self;

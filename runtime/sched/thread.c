@@ -331,7 +331,7 @@ bool gos__hand_off(gos__worker *worker)
     if (!gos__worker_lock(worker))
         return false;
     gos__thread *blocked = worker->thread;
-    if (!blocked || worker->tick != tick || worker->quit || worker->dozing) {
+    if (!blocked || worker->tick != tick || worker->quit || worker->dozing || blocked->keeps_worker) {
         gos__worker_unlock(worker);
         return false;
     }

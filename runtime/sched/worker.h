@@ -60,6 +60,8 @@ typedef struct gos__worker {
     int64_t steals, stolen_tasks, wakes, parks;
     void (*kind_entry)(void *); /* the last function looked at, and the kind of stack it gets */
     enum gos__kind kind;
+    uint32_t tag;        /* unlike that of any other worker of any run; never 0 */
+    int32_t bias_credit; /* sync/chan.c */
     gos__rng rng;
     gos__timers timers;
     gos__sighting seen[GOS_MAX_PROCS];
@@ -145,6 +147,10 @@ gos__task *gos__park(gos__task *self);
 
 /* Makes a parked task runnable, from any thread. `hand_over`: the caller is likely to park soon. */
 void gos__ready(gos__task *task, bool hand_over);
+
+/* For a thread inside the runtime that waits for another worker: whoever waits for this one gets it for a moment. It
+ * is not handed to another thread meanwhile. */
+void gos__let_others_in(void);
 
 /* Waits until no thief holds this thread's worker (O3). */
 void gos__wait_unlocked(void);

@@ -39,6 +39,19 @@ static inline gos__waiter *dequeue(gos__list *list)
     return waiter;
 }
 
+/* A worker's credit for biased channels: one for each it makes, up to the most; each one revoked costs the loss. */
+enum { BIAS_CREDIT = 64, BIAS_LOSS = 8 };
+
+static uint32_t bias_for_new(void)
+{
+    gos__worker *worker = gos__self.worker;
+    if (!worker)
+        return 0;
+    if (worker->bias_credit < BIAS_CREDIT)
+        worker->bias_credit++;
+    return worker->bias_credit > 0 ? worker->tag : 0;
+}
+
 gos_chan *gos__chan_new(size_t elem_size, size_t capacity)
 {
     size_t bytes;
@@ -46,8 +59,36 @@ gos_chan *gos__chan_new(size_t elem_size, size_t capacity)
         return NULL;
     gos_chan *chan = malloc(bytes);
     if (chan)
-        *chan = (gos_chan){ .elem_size = elem_size, .capacity = capacity };
+        *chan = (gos_chan){ .elem_size = elem_size, .capacity = capacity, .bias = bias_for_new() };
     return chan;
+}
+
+/* Under the lock of the worker that a channel is biased to, or when that worker is no more. */
+static void unbias(gos_chan *chan, gos__worker *worker)
+{
+    gos__store_release(&chan->bias, 0u); /* pairs with the acquire in gos__chan_lock */
+    if (worker)
+        worker->bias_credit -= BIAS_LOSS;
+}
+
+void gos__chan_revoke(gos_chan *chan)
+{
+    gos__runtime *rt = gos__rt;
+    uint32_t bias;
+    while ((bias = gos__load_acquire(&chan->bias)) && !gos__chan_is_ours(chan)) {
+        gos__worker *worker = NULL;
+        for (uint32_t i = 0; rt && i < gos__load_acquire(&rt->made) && !worker; i++)
+            worker = rt->workers[i]->tag == bias ? rt->workers[i] : NULL;
+        if (!worker) { /* of a former run */
+            unbias(chan, NULL);
+        } else if (gos__worker_lock(worker)) {
+            if (gos__load_relaxed(&chan->bias) == bias)
+                unbias(chan, worker);
+            gos__worker_unlock(worker);
+        } else if (gos__self.worker) {
+            gos__let_others_in(); /* it may be waiting for us */
+        }
+    }
 }
 
 void gos__chan_free(gos_chan *chan)
@@ -113,7 +154,7 @@ static gos__task *park_in(gos_chan *chan, gos__list *list, void *elem, enum gos_
 {
     self->waiter.elem = elem;
     gos__list_wait(list, self, why);
-    gos__spin_unlock(&chan->lock);
+    gos__chan_unlock(chan);
     return gos__park(self);
 }
 
@@ -122,11 +163,11 @@ gos__task *gos__chan_send(gos_chan *chan, const void *elem, void *unused, gos__t
     (void)unused;
     require_chan(chan, "gos_chan_send");
     gos__waiter *met = NULL;
-    gos__spin_lock(&chan->lock);
+    gos__chan_lock(chan);
     int result = gos__chan_put(chan, elem, &met);
     if (result == -EAGAIN)
         return park_in(chan, &chan->senders, (void *)(uintptr_t)elem, GOS_WAIT_SEND, self);
-    gos__spin_unlock(&chan->lock);
+    gos__chan_unlock(chan);
     if (met)
         gos__chan_met(met, 0, true);
     self->result = result;
@@ -138,11 +179,11 @@ gos__task *gos__chan_recv(gos_chan *chan, void *elem, void *unused, gos__task *s
     (void)unused;
     require_chan(chan, "gos_chan_recv");
     gos__waiter *met = NULL;
-    gos__spin_lock(&chan->lock);
+    gos__chan_lock(chan);
     int result = gos__chan_get(chan, elem, &met);
     if (result == -EAGAIN)
         return park_in(chan, &chan->receivers, elem, GOS_WAIT_RECV, self);
-    gos__spin_unlock(&chan->lock);
+    gos__chan_unlock(chan);
     if (met)
         gos__chan_met(met, 0, true);
     self->result = result;
@@ -153,9 +194,9 @@ int gos__chan_try_send(gos_chan *chan, const void *elem)
 {
     require_chan(chan, "gos_chan_try_send");
     gos__waiter *met = NULL;
-    gos__spin_lock(&chan->lock);
+    gos__chan_lock(chan);
     int result = gos__chan_put(chan, elem, &met);
-    gos__spin_unlock(&chan->lock);
+    gos__chan_unlock(chan);
     if (met)
         gos__chan_met(met, 0, true);
     return result;
@@ -165,9 +206,9 @@ int gos__chan_try_recv(gos_chan *chan, void *elem)
 {
     require_chan(chan, "gos_chan_try_recv");
     gos__waiter *met = NULL;
-    gos__spin_lock(&chan->lock);
+    gos__chan_lock(chan);
     int result = gos__chan_get(chan, elem, &met);
-    gos__spin_unlock(&chan->lock);
+    gos__chan_unlock(chan);
     if (met)
         gos__chan_met(met, 0, true);
     return result;
@@ -176,7 +217,7 @@ int gos__chan_try_recv(gos_chan *chan, void *elem)
 int gos__chan_close(gos_chan *chan)
 {
     require_chan(chan, "gos_chan_close");
-    gos__spin_lock(&chan->lock);
+    gos__chan_lock(chan);
     bool again = chan->closed;
     chan->closed = 1;
     gos__waiter *first = NULL, *waiter;
@@ -190,7 +231,7 @@ int gos__chan_close(gos_chan *chan)
         waiter->next = next;
         next = waiter;
     }
-    gos__spin_unlock(&chan->lock);
+    gos__chan_unlock(chan);
     while (next) {
         waiter = next;
         next = waiter->next;
@@ -202,9 +243,9 @@ int gos__chan_close(gos_chan *chan)
 size_t gos__chan_len(gos_chan *chan)
 {
     require_chan(chan, "gos_chan_len");
-    gos__spin_lock(&chan->lock);
+    gos__chan_lock(chan);
     size_t len = chan->len;
-    gos__spin_unlock(&chan->lock);
+    gos__chan_unlock(chan);
     return len;
 }
 

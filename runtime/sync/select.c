@@ -71,11 +71,11 @@ static void take_out(select_block *select, uint32_t winner)
         gos_chan *chan = select->cases[i].chan;
         if (!chan || i == winner)
             continue;
-        gos__spin_lock(&chan->lock);
+        gos__chan_lock(chan);
         if (select->nodes[i].queued)
             gos__list_remove(select->cases[i].op == GOS_SEND ? &chan->senders : &chan->receivers,
                              &select->nodes[i].waiter);
-        gos__spin_unlock(&chan->lock);
+        gos__chan_unlock(chan);
     }
 }
 
@@ -161,9 +161,9 @@ static int poll_each(select_block *select)
         gos__waiter *met = NULL;
         if (!it->chan)
             continue;
-        gos__spin_lock(&it->chan->lock);
+        gos__chan_lock(it->chan);
         int result = try_case(it, &met);
-        gos__spin_unlock(&it->chan->lock);
+        gos__chan_unlock(it->chan);
         if (result == -EAGAIN)
             continue;
         it->result = result;
@@ -180,12 +180,16 @@ static bool is_first_of_its_channel(const select_block *select, const uint16_t *
     return !i || select->cases[order[i - 1]].chan != select->cases[order[i]].chan;
 }
 
+/* Biases of other workers are taken away before anything is locked: to wait for a worker with a channel locked could be
+ * to wait for one that waits for the channel. */
 static void lock_all(select_block *select)
 {
     const uint16_t *order = order_of(select);
     for (uint32_t i = 0; i < select->ordered; i++)
+        gos__chan_revoke(select->cases[order[i]].chan);
+    for (uint32_t i = 0; i < select->ordered; i++)
         if (is_first_of_its_channel(select, order, i))
-            gos__spin_lock(&select->cases[order[i]].chan->lock);
+            gos__chan_lock(select->cases[order[i]].chan);
 }
 
 /* Backwards: a winner cannot end the select without the lock that goes last, and that is the last look into it. */
@@ -194,7 +198,7 @@ static void unlock_all(select_block *select)
     const uint16_t *order = order_of(select);
     for (uint32_t i = select->ordered; i-- > 0;)
         if (is_first_of_its_channel(select, order, i))
-            gos__spin_unlock(&select->cases[order[i]].chan->lock);
+            gos__chan_unlock(select->cases[order[i]].chan);
 }
 
 /* Once more with all locked: does one, or puts a waiter into each channel and returns -EAGAIN. */
