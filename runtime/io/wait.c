@@ -45,6 +45,8 @@ GOS_NOINLINE int gos__io_park(int fd, uint32_t events, int option, int64_t *dead
             return (int)flags;
         if (flags & O_NONBLOCK)
             return -EAGAIN;
+        if ((flags & O_ACCMODE) == (events & GOS_POLL_OUT ? O_RDONLY : O_WRONLY))
+            return 1; /* an error, which the call itself gives */
         *deadline = time_limit(fd, option);
     }
     gos__fd_record record = { .fd = fd, .events = events };
