@@ -10,7 +10,7 @@
  * lld makes a function that calls unchecked code call __morestack_non_split, always (small frames) or when less than
  * 16 KiB are left (large ones).
  *
- * Fast path: from the nursery onto the thread's spare region and back, in registers. Everything else, a preemption
+ * Fast path: from the nursery onto one of the thread's spare regions and back, in registers. Everything else, a preemption
  * included, asks C on the system stack: gos__grow before the body, gos__shrink after it (stack/grow.c).
  *
  * Frame while the body runs (on the stack that was left): rbp-24 to rbp-8 scratch, rbp: caller's rbp, rbp+8 return
@@ -29,6 +29,7 @@
 #define SPILL_R9 48
 #define SPILL_R10 56
 #define SPILL_R11 64
+#define SPILL_WIDTH 72
 #define SPILL_VECTORS 80
 #define SPILL_SIZE (SPILL_VECTORS + 8 * 64)
 
@@ -104,9 +105,11 @@ gos__morestack_fast:
     movq %fs:GOS_THREAD_TASK(%r11), %rax
     cmpq $0, GOS_TASK_REGION(%rax)
     jne 3f
-    movq $0, %fs:GOS_THREAD_SPARE(%r11)
     movq %r10, GOS_TASK_REGION(%rax)
     movq %r10, %rsp             /* the region's header is its top */
+    movq GOS_REGION_NEXT(%r10), %rax
+    movq %rax, %fs:GOS_THREAD_SPARE(%r11)
+    decl %fs:GOS_THREAD_SPARES(%r11)
     movq GOS_REGION_LIMIT(%r10), %r10
     movq %r10, %fs:GOS_LIMIT_WORD
     cmpl $0, %fs:GOS_THREAD_PREEMPT(%r11)
@@ -128,11 +131,14 @@ gos__morestack_back:
     movq GOS_TASK_REGION(%rcx), %r10
     cmpl $0, GOS_REGION_PLAIN(%r10)
     je 5f
-    cmpq $0, %fs:GOS_THREAD_SPARE(%r11)
-    jne 5f
+    cmpl $GOS_SPARES, %fs:GOS_THREAD_SPARES(%r11)
+    jae 5f
     movq %rbp, %rsp
     movq $0, GOS_TASK_REGION(%rcx)
+    movq %fs:GOS_THREAD_SPARE(%r11), %rsi
+    movq %rsi, GOS_REGION_NEXT(%r10)
     movq %r10, %fs:GOS_THREAD_SPARE(%r11)
+    incl %fs:GOS_THREAD_SPARES(%r11)
     leaq GOS_TASK_TO_LIMIT(%rcx), %r10
     movq %r10, %fs:GOS_LIMIT_WORD
     cmpl $0, %fs:GOS_THREAD_PREEMPT(%r11)
@@ -265,13 +271,13 @@ gos__morestack_preempted:
 END(__morestack)
 
 /*
- * The vector registers that can hold arguments or results, as wide as the processor has them: C code between would
- * leave the upper parts undefined. Above the return address: the spill area.
+ * The vector registers that can hold arguments or results, as wide as they are in use: C code between would leave the
+ * upper parts undefined. Above the return address: the spill area. xmm15 is free at calls and returns.
  */
 FUNC(gos__spill_vectors)
-    cmpl $32, gos__vector_bytes(%rip)
-    je 1f
-    ja 2f
+    cmpl $16, gos__vector_bytes(%rip)
+    jne 3f
+4:  movl $16, 8+SPILL_WIDTH(%rsp)
     movups %xmm0, 8+SPILL_VECTORS+0*64(%rsp)
     movups %xmm1, 8+SPILL_VECTORS+1*64(%rsp)
     movups %xmm2, 8+SPILL_VECTORS+2*64(%rsp)
@@ -281,7 +287,8 @@ FUNC(gos__spill_vectors)
     movups %xmm6, 8+SPILL_VECTORS+6*64(%rsp)
     movups %xmm7, 8+SPILL_VECTORS+7*64(%rsp)
     retq
-1:  vmovups %ymm0, 8+SPILL_VECTORS+0*64(%rsp)
+1:  movl $32, 8+SPILL_WIDTH(%rsp)
+    vmovups %ymm0, 8+SPILL_VECTORS+0*64(%rsp)
     vmovups %ymm1, 8+SPILL_VECTORS+1*64(%rsp)
     vmovups %ymm2, 8+SPILL_VECTORS+2*64(%rsp)
     vmovups %ymm3, 8+SPILL_VECTORS+3*64(%rsp)
@@ -290,7 +297,8 @@ FUNC(gos__spill_vectors)
     vmovups %ymm6, 8+SPILL_VECTORS+6*64(%rsp)
     vmovups %ymm7, 8+SPILL_VECTORS+7*64(%rsp)
     retq
-2:  vmovups %zmm0, 8+SPILL_VECTORS+0*64(%rsp)
+2:  movl $64, 8+SPILL_WIDTH(%rsp)
+    vmovups %zmm0, 8+SPILL_VECTORS+0*64(%rsp)
     vmovups %zmm1, 8+SPILL_VECTORS+1*64(%rsp)
     vmovups %zmm2, 8+SPILL_VECTORS+2*64(%rsp)
     vmovups %zmm3, 8+SPILL_VECTORS+3*64(%rsp)
@@ -299,10 +307,34 @@ FUNC(gos__spill_vectors)
     vmovups %zmm6, 8+SPILL_VECTORS+6*64(%rsp)
     vmovups %zmm7, 8+SPILL_VECTORS+7*64(%rsp)
     retq
+    /* Which state components are not in their initial state (Intel SDM vol. 1, 13.1): 2: upper halves of ymm, 6: of
+     * zmm0-15. Filling wide registers that the code does not use would slow all its SSE code down. */
+3:  cmpl $GOS_VECTORS_ALWAYS, gos__vector_bytes(%rip)
+    jae 7f
+    movq %rax, %xmm15
+    pushq %rcx
+    pushq %rdx
+    movl $1, %ecx
+    xgetbv
+    popq %rdx
+    popq %rcx
+    testl $0x40, %eax
+    jnz 6f
+    testl $0x04, %eax
+    jnz 5f
+    movq %xmm15, %rax
+    jmp 4b
+5:  movq %xmm15, %rax
+    jmp 1b
+6:  movq %xmm15, %rax
+    jmp 2b
+7:  cmpl $GOS_VECTORS_ALWAYS + 32, gos__vector_bytes(%rip)
+    je 1b
+    jmp 2b
 END(gos__spill_vectors)
 
 FUNC(gos__fill_vectors)
-    cmpl $32, gos__vector_bytes(%rip)
+    cmpl $32, 8+SPILL_WIDTH(%rsp)
     je 1f
     ja 2f
     movups 8+SPILL_VECTORS+0*64(%rsp), %xmm0

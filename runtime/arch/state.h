@@ -16,6 +16,7 @@
 #define GOS_REGION_LIMIT 0
 #define GOS_REGION_UNCHECKED_LIMIT 8
 #define GOS_REGION_PLAIN 24
+#define GOS_REGION_NEXT 40
 
 #define GOS_THREAD_TASK 0
 #define GOS_THREAD_SYSTEM_SP 8
@@ -23,6 +24,7 @@
 #define GOS_THREAD_IN_RUNTIME 24
 #define GOS_THREAD_LOCKED 28
 #define GOS_THREAD_PREEMPT 32
+#define GOS_THREAD_SPARES 36
 
 /* glibc's tcbhead_t.__private_ss, reserved for split stacks: the word that every checked prologue compares with. */
 #define GOS_LIMIT_WORD 0x70
@@ -32,6 +34,12 @@
 
 /* gos_once when its function has returned. */
 #define GOS_ONCE_DONE 2
+
+/* Added to the width of the vector registers where the processor cannot tell whether they are in use. */
+#define GOS_VECTORS_ALWAYS 256
+
+/* A thread keeps so many plain regions at hand; more go to its worker's stock. */
+#define GOS_SPARES 16
 
 /* Largest frame that __morestack places on a fresh region without asking C. */
 #define GOS_FAST_FRAME 8192
@@ -110,7 +118,7 @@ struct gos__region {
     uintptr_t limit;           /* the limit word while on this region */
     uintptr_t unchecked_limit; /* at or above it, unchecked code has room */
     gos__region *prev;         /* the region its borrower was on; NULL: the nursery */
-    uint32_t plain;            /* 1: prev is NULL and limit is the first step: it may go straight to the spare slot */
+    uint32_t plain;            /* 1: prev is NULL and limit is the first step: it may go straight to the spare ones */
     uint32_t is_large;         /* of GOS_MAXSTACK rather than GOS_REGION_SIZE */
     uintptr_t bottom;          /* lowest usable address, above the guard */
     gos__region *next;         /* link of the free list */
@@ -122,17 +130,18 @@ struct gos__region {
 struct gos__thread {
     gos__task *task;           /* the task running on this thread; NULL: not one of ours, or none yet */
     void *system_sp;           /* where runtime code called from a task continues on this thread's own stack */
-    gos__region *spare;        /* a plain region ready to be borrowed */
+    gos__region *spare;        /* plain regions ready to be borrowed, linked by next */
     uint32_t in_runtime;       /* 1: this thread may be touching its worker */
     uint32_t locked;           /* enum gos__lock: may it touch its worker? */
     uint32_t preempt;          /* 1: the running task's slice is over */
-    uint32_t blocking;         /* 1: between gos_block_begin and gos_block_end */
+    uint32_t spares;           /* so many */
     struct gos__worker *worker;
     struct gos__stack_cache *cache;  /* the worker's stock of stacks, for __morestack */
     uintptr_t *limit_word;     /* the address of this thread's limit word, for poisoning it from outside */
     uint32_t futex;            /* 1: woken, or granted a worker */
     uint32_t bound;            /* 1 + index of the worker whose CPU this thread is bound to; 0: none */
     int32_t tid;
+    uint32_t blocking;         /* 1: between gos_block_begin and gos_block_end */
     uint32_t listed;           /* 1: among the spare or returning threads, or being given a worker */
     gos__thread *next;         /* link there */
     gos__task *pinned_task;    /* gos_pin */
@@ -155,6 +164,8 @@ _Static_assert(sizeof(gos__region) == 64, "region: keeps the stack below it alig
 _Static_assert(offsetof(gos__thread, task) == GOS_THREAD_TASK, "thread: task");
 _Static_assert(offsetof(gos__thread, system_sp) == GOS_THREAD_SYSTEM_SP, "thread: system_sp");
 _Static_assert(offsetof(gos__thread, spare) == GOS_THREAD_SPARE, "thread: spare");
+_Static_assert(offsetof(gos__thread, spares) == GOS_THREAD_SPARES, "thread: spares");
+_Static_assert(offsetof(gos__region, next) == GOS_REGION_NEXT, "region: next");
 _Static_assert(offsetof(gos__thread, in_runtime) == GOS_THREAD_IN_RUNTIME, "thread: in_runtime");
 _Static_assert(offsetof(gos__thread, locked) == GOS_THREAD_LOCKED, "thread: locked");
 _Static_assert(offsetof(gos__thread, preempt) == GOS_THREAD_PREEMPT, "thread: preempt");

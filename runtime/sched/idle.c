@@ -54,7 +54,8 @@ static gos__task *steal(gos__worker *thief, gos__worker *victim)
             gos__push_back(thief, victim->queue[(from + i) & (GOS_QUEUE_SIZE - 1)]);
         task = victim->queue[(victim->back - 1) & (GOS_QUEUE_SIZE - 1)];
         gos__store_relaxed(&victim->back, from);
-        victim->wake_credit = 4;
+        gos__store_relaxed(&gos__rt->fruitless, 0u);
+        victim->wake_credit = gos__wake_credit();
         thief->steals++;
         thief->stolen_tasks += take;
     }
@@ -118,6 +119,8 @@ static gos__task *search(gos__worker *worker, int64_t *next_timer)
         now = gos__clock_ns();
     } while (now - start < SEARCH_NS && rt->made > 1);
     /* The last searcher that found something lets another one look: there may be more. */
+    if (!task)
+        gos__add_relaxed(&rt->fruitless, 1u);
     bool last = gos__add_seq(&rt->searching, -1u) == 1;
     if (last && task && (gos__queue_length(worker) || gos__load_relaxed(&rt->shared_n)))
         gos__wake_one(worker);
@@ -151,7 +154,7 @@ static bool doze(gos__worker *worker, int64_t deadline)
     bool polls = gos__netpoll_begin(&batch);
     bool is_lost = false;
     gos__stack_cache_trim(&worker->stacks);
-    worker->wake_credit = 4;
+    worker->wake_credit = gos__wake_credit();
     gos__store_relaxed(&gos__self.futex, 0u);
     gos__or_seq(&rt->idle[worker->index / 32], 1u << worker->index % 32); /* I1 */
     gos__add_seq(&rt->idle_n, 1u);

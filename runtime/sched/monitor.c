@@ -18,6 +18,9 @@
 #define SHORT_LOOK_NS 20000
 #define LONG_LOOK_NS 1000000
 
+/* How long it remembers that searches for work were in vain. */
+#define FORGET_NS 10000000
+
 void gos__preempt(gos__thread *thread)
 {
     /* In this order: gos__resume writes the word and then reads `preempt`. */
@@ -144,7 +147,7 @@ static void sleep_with_workers(gos__runtime *rt)
 
 void gos__monitor(gos__runtime *rt)
 {
-    int64_t interval = SHORT_LOOK_NS;
+    int64_t interval = SHORT_LOOK_NS, forget_at = 0;
     uint32_t quiet = 0;
     while (!gos__load_acquire(&rt->done)) {
         serve_requests(rt);
@@ -154,6 +157,10 @@ void gos__monitor(gos__runtime *rt)
             continue;
         }
         int64_t now = gos__clock_ns();
+        if (now >= forget_at) {
+            gos__store_relaxed(&rt->fruitless, 0u);
+            forget_at = now + FORGET_NS;
+        }
         if (gos__netpoll_alone())
             look_at_descriptors(rt, now);
         bool stuck = false;

@@ -56,10 +56,7 @@ void gos__retire(gos__worker *worker)
         gos__shared_push(task, task, 1);
     }
     hand_on_timers(worker);
-    if (gos__self.spare) {
-        gos__region_free(&worker->stacks, gos__self.spare);
-        gos__self.spare = NULL;
-    }
+    gos__spares_flush(&worker->stacks);
     gos__stack_cache_flush(&worker->stacks);
     gos__worker_detach(worker);
     gos__store_release(&worker->left, 1u);
@@ -73,7 +70,7 @@ int gos__worker_start(gos__worker *worker)
     worker->attention = 0;
     worker->periodic_at = worker->tick + GOS_SHARED_PERIOD;
     worker->left = 0;
-    worker->wake_credit = 4;
+    worker->wake_credit = gos__wake_credit();
     worker->seen_since = 0;
     int failed = gos__thread_start(worker);
     if (failed)

@@ -11,7 +11,7 @@ gos__runtime *gos__rt;
 static GOS_NOINLINE gos__task *periodic(gos__worker *worker)
 {
     worker->periodic_at = worker->tick + GOS_SHARED_PERIOD;
-    worker->wake_credit = 4;
+    worker->wake_credit = gos__wake_credit();
     gos__timers_run(worker);
     if (gos__load_relaxed(&gos__netpoll_waits))
         gos__netpoll();

@@ -274,8 +274,7 @@ static void *thread_main(void *arg)
         gos__signal_stack(NULL, 0);
         gos__signal_stack_free(signals);
     }
-    if (self->spare)
-        gos__region_free(NULL, self->spare);
+    gos__spares_flush(NULL);
     gos__store_release(&record->left, 1u);
     gos__futex_wake(&record->left, 1);
     return NULL;

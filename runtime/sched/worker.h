@@ -53,7 +53,7 @@ typedef struct gos__worker {
     uint32_t periodic_at; /* the tick of the next look at timers and shared queue */
     uint32_t attention;   /* 1: look at quit and at the returning threads before the next task */
     uint32_t streak;      /* tasks put in front since one went to the back */
-    uint32_t wake_credit; /* idle workers that may still be woken for a single waiting task */
+    uint32_t wake_credit; /* idle workers that may still be woken for a single waiting task, until the next refill */
     gos__task *queue[GOS_QUEUE_SIZE];
 
     int64_t spawned, ended;
@@ -97,6 +97,7 @@ typedef struct gos__runtime {
     uint32_t idle[GOS_MAX_PROCS / 32];
     uint32_t idle_n;
     uint32_t searching; /* workers looking for work */
+    uint32_t fruitless; /* searches for work in a row that found none; the monitor forgets them now and then */
     uint32_t monitor;   /* futex: 1 while the monitor sleeps without a deadline */
     uint32_t returning_n; /* threads that came back from a blocking call and wait for a worker */
     uint32_t spares_n;    /* threads without a worker or a task */
@@ -238,6 +239,13 @@ void gos__worker_stop(gos__worker *worker);
 
 /* Watches the workers until the main task has returned; on the thread that called gos_run. */
 void gos__monitor(gos__runtime *rt);
+
+/* How often a worker may wake another for a single waiting task: not at all after some searches were in vain, as they
+ * are when the tasks that wait are each other's partners. */
+static inline uint32_t gos__wake_credit(void)
+{
+    return gos__load_relaxed(&gos__rt->fruitless) < 4 ? 4 : 0;
+}
 
 /* Wakes the monitor if it sleeps because all workers do. */
 static inline void gos__monitor_wake(gos__runtime *rt)

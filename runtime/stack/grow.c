@@ -1,4 +1,5 @@
 /* grow.c: the slow half of __morestack, on the system stack: extend, borrow, give back, or call it an overflow. */
+#include <cpuid.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -19,6 +20,10 @@ __attribute__((constructor)) static void measure_vectors(void)
         gos__vector_bytes = 64;
     else if (__builtin_cpu_supports("avx"))
         gos__vector_bytes = 32;
+    /* XGETBV with ecx = 1: Intel SDM vol. 2, CPUID leaf 0xd, sub-leaf 1, eax bit 2. */
+    unsigned eax = 0, ebx, ecx, edx;
+    if (gos__vector_bytes > 16 && !(__get_cpuid_count(0xd, 1, &eax, &ebx, &ecx, &edx) && (eax & 4)))
+        gos__vector_bytes += GOS_VECTORS_ALWAYS;
 }
 
 static bool contains(const gos__region *region, uintptr_t sp)
@@ -44,14 +49,34 @@ static void set_limit(const gos__task *task)
         gos__set_limit_word((uintptr_t)GOS_POISON);
 }
 
+static gos__region *spare_take(void)
+{
+    gos__thread *self = &gos__self;
+    gos__region *region = self->spare;
+    if (region) {
+        self->spare = region->next;
+        self->spares--;
+    }
+    return region;
+}
+
+void gos__spares_flush(gos__stack_cache *cache)
+{
+    gos__region *region;
+    while ((region = spare_take()))
+        gos__region_free(cache, region);
+}
+
 static void pop(gos__task *task)
 {
     gos__region *region = task->region;
     task->region = region->prev;
-    if (!gos__self.spare && !region->is_large && region->limit == gos__region_first_limit(region)) {
+    if (gos__self.spares < GOS_SPARES && !region->is_large && region->limit == gos__region_first_limit(region)) {
         region->prev = NULL;
         region->plain = 1;
+        region->next = gos__self.spare;
         gos__self.spare = region;
+        gos__self.spares++;
     } else {
         gos__region_free(gos__self.cache, region);
     }
@@ -119,10 +144,8 @@ static gos__region *borrow(gos__task *task, uintptr_t need, uintptr_t sp)
         overflow(task, sp);
     if (task->region && task->region->is_large)
         overflow(task, sp);
-    gos__region *region = large ? NULL : gos__self.spare;
-    if (region)
-        gos__self.spare = NULL;
-    else
+    gos__region *region = large ? NULL : spare_take();
+    if (!region)
         region = gos__region_alloc(gos__self.cache, large);
     if (!region)
         gos__die("fatal error: no memory for a deeper task stack: raise GOS_MAXMEM, vm.max_map_count or RLIMIT_AS, "

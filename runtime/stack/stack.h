@@ -52,6 +52,9 @@ void gos__stack_free(gos__stack_cache *cache, gos__task *task);
 /* Gives back the regions that a task holds. */
 void gos__regions_drop(gos__task *task);
 
+/* Moves the calling thread's spare regions into a stock; NULL: to the shared pool. */
+void gos__spares_flush(gos__stack_cache *cache);
+
 /* Gives unneeded memory of an idle worker's stock back to the kernel. */
 void gos__stack_cache_trim(gos__stack_cache *cache);
 /* Moves all of a stock to the shared pool. */

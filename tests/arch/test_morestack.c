@@ -177,7 +177,8 @@ static NOINLINE void variadic(long x)
 {
     CHECK_EQ((long)sum(""), 0);
     CHECK_EQ((long)sum("id", 7, 8.0), 23);
-    long many = (long)sum("dlidlidlidlidlidlid", 1.0, x, 1, 1.0, 1L, 1, 1.0, 1L, 1, 1.0, 1L, 1, 1.0, 1L, 1, 1.0, 1L, 1, 1.0);
+    long many =
+        (long)sum("dlidlidlidlidlidlid", 1.0, x, 1, 1.0, 1L, 1, 1.0, 1L, 1, 1.0, 1L, 1, 1.0, 1L, 1, 1.0, 1L, 1, 1.0);
     CHECK_EQ(many, 190 - 2 + 2 * x);
     CHECK_EQ((long)sum("dddddddddd", 1., 1., 1., 1., 1., 1., 1., 1., 1., (double)x), 45 + 10 * x);
 }
