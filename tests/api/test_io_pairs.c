@@ -146,6 +146,9 @@ static int run(void *arg)
         big(fds[0], fds[1], how);
     }
     wait_all();
+    gos_stats stats;
+    CHECK_EQ(gos_stats_read(&stats), 0);
+    CHECK(stats.handoffs < 10); /* a thread that blocks would lose its worker to another one */
     return 0;
 }
 

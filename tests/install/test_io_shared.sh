@@ -1,0 +1,96 @@
+#!/bin/sh
+# timeout: 120
+# Calls that only a shared library makes, and the FORTIFY names, park tasks too; so do those of a static program.
+set -eu
+[ -z "${SAN:-}" ] || { echo "skipped: a sanitized library needs the sanitizer's flags"; exit 77; }
+make=${MAKE:-make}
+CC=${CC:-gcc}
+tmp=$(mktemp -d)
+trap 'rm -rf "$tmp"' EXIT
+$make B="$BUILD" install PREFIX="$tmp/gos"
+PKG_CONFIG_PATH="$tmp/gos/lib/pkgconfig"
+export PKG_CONFIG_PATH GOS_PROCS=1 GOS_DEBUG=stats
+CFLAGS=$(pkg-config --cflags gossamer)
+LIBS=$(pkg-config --libs gossamer)
+
+cat >"$tmp/lib.c" <<'C'
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+/* room: not known to the compiler, so that FORTIFY checks it when the program runs */
+long take(int fd, char *room, unsigned long n) { return read(fd, room, n); }
+long take_socket(int fd, unsigned long n) { char room[8]; return recv(fd, room, n, 0) > 0 ? room[0] : -1; }
+long give(int fd, const char *bytes, unsigned long n) { return write(fd, bytes, n); }
+int await(int fd, unsigned long n)
+{
+    struct pollfd p[2] = { { fd, POLLIN, 0 }, { -1, 0, 0 } };
+    return poll(p, n, 10000);
+}
+C
+cat >"$tmp/main.c" <<'C'
+#include <gossamer.h>
+extern long take(int, char *, unsigned long), take_socket(int, unsigned long);
+extern long give(int, const char *, unsigned long);
+extern int await(int, unsigned long), pipe(int *), socketpair(int, int, int, int *);
+static int fds[2], pair[2];
+static volatile unsigned long one = 1;
+static void writer(void *arg)
+{
+    (void)arg;
+    gos_sleep(5000000);
+    give(fds[1], "a", 1);
+    gos_sleep(5000000);
+    give(pair[1], "b", 1);
+    gos_sleep(5000000);
+    give(fds[1], "c", 1);
+}
+static int run(void *arg)
+{
+    char byte[8] = "";
+    (void)arg;
+    if (pipe(fds) || socketpair(1, 1, 0, pair) || gos_go(writer, 0))
+        return 2;
+    if (take(fds[0], byte, 1) != 1 || byte[0] != 'a')
+        return 3;
+    if (take_socket(pair[0], one) != 'b')
+        return 4;
+    return await(fds[0], one) == 1 ? 0 : 5;
+}
+int main(void) { return gos_run(run, 0); }
+C
+
+run() { # what command...
+    what=$1
+    shift
+    "$@" >"$tmp/out" 2>&1 || { echo "$what: status $?"; cat "$tmp/out"; exit 1; }
+}
+parks() { # what program: runs it; a thread that blocked would have handed its worker on
+    run "$1" timeout 20 "$2"
+    grep -q 'hand-offs 0' "$tmp/out" || { echo "$1: blocked its thread"; cat "$tmp/out"; exit 1; }
+}
+
+for fortify in 0 2; do
+    run "library, fortify $fortify" "$CC" -O2 -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=$fortify -fPIC -shared "$tmp/lib.c" \
+        -o "$tmp/libuser.so"
+    # shellcheck disable=SC2086
+    run "program" "$CC" -O2 $CFLAGS "$tmp/main.c" -L"$tmp" -luser -Wl,-rpath,"$tmp" $LIBS -o "$tmp/shared"
+    parks "calls from a shared library, fortify $fortify" "$tmp/shared"
+done
+nm -D "$tmp/libuser.so" | grep -q __recv_chk || { echo "the compiler made no fortified call: nothing tested"; exit 1; }
+
+# shellcheck disable=SC2086
+run "static objects" "$CC" -O2 $CFLAGS "$tmp/main.c" "$tmp/lib.c" $LIBS -o "$tmp/own"
+parks "the program's own calls" "$tmp/own"
+
+# hwloc's archive wants libudev, of which Debian has none: stand-ins that find no device.
+cat >"$tmp/udev.c" <<'C'
+void *udev_new(void) { return 0; }
+void *udev_unref(void *udev) { return udev; }
+void *udev_device_new_from_subsystem_sysname(void) { return 0; }
+void *udev_device_get_property_value(void) { return 0; }
+void *udev_device_unref(void *device) { return device; }
+C
+# shellcheck disable=SC2086,SC2046
+run "static program" "$CC" -O2 -static $CFLAGS "$tmp/main.c" "$tmp/lib.c" "$tmp/udev.c" \
+    $(pkg-config --static --libs gossamer) -o "$tmp/static"
+parks "a static program" "$tmp/static"
