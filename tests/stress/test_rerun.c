@@ -88,6 +88,6 @@ int main(void)
     CHECK_EQ(after.threads, before.threads);
     CHECK_EQ(after.descriptors, before.descriptors);
     CHECK(after.mappings <= before.mappings + 8); /* malloc may have its own ideas */
-    CHECK(after.kib <= before.kib + 4096);
+    CHECK(after.kib <= before.kib + 16384); /* a tenth of what these runs would leave: an abandoned one may */
     return 0;
 }
