@@ -10,8 +10,8 @@
  * lld makes a function that calls unchecked code call __morestack_non_split, always (small frames) or when less than
  * 16 KiB are left (large ones).
  *
- * Fast path: from the nursery onto one of the thread's spare regions and back, in registers. Everything else, a preemption
- * included, asks C on the system stack: gos__grow before the body, gos__shrink after it (stack/grow.c).
+ * Fast path: from the nursery onto one of the thread's spare regions and back, in registers. Everything else, a
+ * preemption included, asks C on the system stack: gos__grow before the body, gos__shrink after it (stack/grow.c).
  *
  * Frame while the body runs (on the stack that was left): rbp-24 to rbp-8 scratch, rbp: caller's rbp, rbp+8 return
  * address into the prologue, rbp+16 the function's own return address, rbp+24 its stack arguments.

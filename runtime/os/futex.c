@@ -6,6 +6,7 @@
 #include <linux/membarrier.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -33,9 +34,24 @@ void gos__futex_wake(uint32_t *word, int count)
     syscall(SYS_futex, word, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, count, NULL, NULL, 0);
 }
 
+int64_t gos__timer_slack(int64_t ns)
+{
+    int former = prctl(PR_GET_TIMERSLACK);
+    prctl(PR_SET_TIMERSLACK, (unsigned long)ns);
+    return former;
+}
+
 int32_t gos__thread_id(void)
 {
     return (int32_t)syscall(SYS_gettid);
+}
+
+int64_t gos__thread_cpu_ns(int32_t tid)
+{
+    /* As the kernel encodes it (include/linux/posix-timers.h): thread, scheduler's clock. */
+    clockid_t clock = (clockid_t)(~(uint32_t)tid << 3 | 6);
+    struct timespec used;
+    return clock_gettime(clock, &used) ? 0 : (int64_t)used.tv_sec * 1000000000 + used.tv_nsec;
 }
 
 /* The file holds "running" or the number of the system call (-1: a fault) and its arguments. */

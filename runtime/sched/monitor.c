@@ -34,19 +34,19 @@ static bool others_wait(const gos__runtime *rt, const gos__worker *worker)
            worker->timers.n || worker->quit;
 }
 
-/* Whether the worker's thread is blocked in the kernel. Asked again after ever longer pauses while it is not. */
-static bool is_blocked(gos__worker *worker, int64_t now)
+/*
+ * Whether the worker's thread is blocked in the kernel. The answer takes a file descriptor for a moment, which a
+ * program may notice, so it is asked for only when the thread has used no processor time since the last look.
+ */
+static bool is_blocked(gos__worker *worker)
 {
     bool blocked = false;
     gos__spin_lock(&worker->lock); /* so that the thread does not end meanwhile */
     gos__thread *thread = worker->thread;
     if (thread && !gos__load_relaxed(&thread->in_runtime)) {
-        if (gos__load_relaxed(&thread->blocking)) {
-            blocked = true;
-        } else if (now >= worker->look_again) {
-            blocked = gos__thread_blocked(thread->tid);
-            worker->look_again = now + (now - worker->seen_since);
-        }
+        int64_t cpu = gos__thread_cpu_ns(thread->tid);
+        blocked = gos__load_relaxed(&thread->blocking) || (cpu == worker->seen_cpu && gos__thread_blocked(thread->tid));
+        worker->seen_cpu = cpu;
     }
     gos__spin_unlock(&worker->lock);
     return blocked;
@@ -61,7 +61,8 @@ static bool look_at(gos__runtime *rt, gos__worker *worker, int64_t now)
     if (tick != worker->seen_tick || !worker->seen_since) {
         worker->seen_tick = tick;
         worker->seen_since = now;
-        worker->look_again = 0;
+        if (others_wait(rt, worker))
+            is_blocked(worker); /* for its processor time */
         return false;
     }
     if (gos__load_relaxed(&worker->left) || !others_wait(rt, worker))
@@ -69,7 +70,7 @@ static bool look_at(gos__runtime *rt, gos__worker *worker, int64_t now)
     /* Somebody idle may take them, whatever wake-ups were rationed. */
     if (gos__load_relaxed(&rt->idle_n))
         gos__wake_one(NULL);
-    if (is_blocked(worker, now)) {
+    if (is_blocked(worker)) {
         gos__hand_off(worker);
     } else if (now - worker->seen_since >= SLICE_NS && gos__spin_trylock(&worker->lock)) {
         if (worker->thread)

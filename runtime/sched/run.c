@@ -197,8 +197,10 @@ int gos__run(int (*fn)(void *), void *arg)
     gos__store_release(&gos__rt, rt);
     gos__fault_install(gos__stack_explain_fault);
     failed = launch(rt);
+    int64_t slack = gos__timer_slack(1);
     if (!failed)
         gos__monitor(rt);
+    gos__timer_slack(slack);
     bool all_left = stop(rt);
     gos__fault_restore();
     if (gos__env_get()->stats)

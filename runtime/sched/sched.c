@@ -75,8 +75,12 @@ void gos__ready(gos__task *task, bool hand_over)
     gos__worker *worker = gos__self.worker;
     task->state = GOS_READY;
     if (gos__unlikely(!worker)) {
-        gos__shared_push(task, task, 1);
-        gos__wake_one(NULL);
+        gos__spin_lock(&gos__rt_lock); /* the run does not end under a foreign thread */
+        if (gos__rt && !gos__load_relaxed(&gos__rt->stopping)) {
+            gos__shared_push(task, task, 1);
+            gos__wake_one(NULL);
+        }
+        gos__spin_unlock(&gos__rt_lock);
         return;
     }
     if (hand_over && worker->streak++ < GOS_FRONT_STREAK) {

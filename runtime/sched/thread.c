@@ -10,7 +10,6 @@
  */
 #include <errno.h>
 #include <stdlib.h>
-#include <sys/prctl.h>
 
 #include "base/check.h"
 #include "base/env.h"
@@ -20,6 +19,9 @@
 
 /* A spare thread without work for so long ends. */
 #define SPARE_NS 5000000000
+
+/* Patience with a thread that neither is blocked nor comes to a scheduling point, at the end of a run. */
+#define STARVED_NS 1500000000
 
 static uintptr_t *limit_word(void)
 {
@@ -244,7 +246,7 @@ static void *thread_main(void *arg)
     gos__thread_record *record = arg;
     gos__runtime *rt = gos__rt;
     gos__thread *self = &gos__self;
-    prctl(PR_SET_TIMERSLACK, 1ul); /* sleeps are for tasks: the default slack of 50 us would be theirs */
+    gos__timer_slack(1); /* the thread's sleeps are the tasks' */
     size_t size;
     void *signals = gos__signal_stack_alloc(&size);
     if (signals)
@@ -384,7 +386,9 @@ bool gos__threads_stop(gos__runtime *rt, int64_t deadline)
         gos__reap_threads(rt);
         if (!rt->records)
             return true;
-        bool late = gos__clock_ns() >= deadline;
+        int64_t now = gos__clock_ns();
+        /* A thread that could run but did not get to on a busy machine has more patience than one that is blocked. */
+        bool late = now >= deadline, too_late = now - deadline >= STARVED_NS;
         gos__thread_record *waited_for = NULL;
         for (gos__thread_record *record = rt->records; record; record = record->next) {
             gos__thread *thread = gos__load_acquire(&record->thread);
@@ -392,7 +396,7 @@ bool gos__threads_stop(gos__runtime *rt, int64_t deadline)
                 continue;
             gos__preempt(thread);
             gos__thread_wake(thread);
-            if (late && abandon(thread)) {
+            if (late && (too_late || gos__thread_blocked(thread->tid)) && abandon(thread)) {
                 record->abandoned = true;
                 pthread_detach(record->pthread);
                 rt->abandoned++;

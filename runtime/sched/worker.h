@@ -76,7 +76,7 @@ typedef struct gos__worker {
     uint32_t left;       /* futex: 1 when no thread runs it any more */
     uint32_t seen_tick;  /* the monitor's last look */
     int64_t seen_since;  /* 0: start anew */
-    int64_t look_again;  /* when to ask the kernel again whether the thread is blocked */
+    int64_t seen_cpu;    /* processor time of its thread then */
 } gos__worker;
 
 /* A thread, as long as it may have to be waited for. Only the monitor touches the list. */
