@@ -127,7 +127,7 @@ static void duplicates(void)
 static void non_blocking(void)
 {
     int fds[2], pair[2];
-    char bytes[100000] = { 0 };
+    static char bytes[100000];
     CHECK(!pipe(fds) && !socketpair(AF_UNIX, SOCK_STREAM, 0, pair));
     CHECK_EQ(recv(pair[0], bytes, 1, MSG_DONTWAIT), -1);
     CHECK_EQ(errno, EAGAIN);
