@@ -137,6 +137,8 @@ static void time_limits(void)
     int64_t before = gos_now();
     CHECK(read(pairs[0][0], &byte, 1) == -1 && errno == EAGAIN);
     is_about(before, 15);
+    limit = (struct timeval){ .tv_sec = 50 };
+    CHECK_EQ(setsockopt(pairs[0][0], SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit), 0);
     later(&pairs[0][1]);
     take(pairs[0][0]);
 }
