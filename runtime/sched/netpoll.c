@@ -122,7 +122,7 @@ static void end_wait(gos__fd_wait *wait, enum gos__fd_state how, gos__task **wok
     }
 }
 
-/* has_worker: this thread may use its worker's queue, if it has one. */
+/* has_worker: this thread may use its worker's queue, if it has one; else it keeps the run from ending. */
 static void ready_all(gos__task *woken, bool has_worker)
 {
     while (woken) {
@@ -366,7 +366,7 @@ int gos__fd_closing_c(int fd)
     gos__task *woken = NULL;
     bool foreign = !gos__self.worker;
     if (foreign)
-        gos__spin_lock(&gos__rt_lock); /* the run must not end while it is given tasks */
+        gos__spin_lock(&gos__rt_lock); /* the run does not end while it is given tasks */
     gos__spin_lock(&slot->lock);
     slot->seq++;
     slot->closing++;
@@ -375,7 +375,7 @@ int gos__fd_closing_c(int fd)
         gos__poll_forget(&poll, fd);
     slot->known = false;
     gos__spin_unlock(&slot->lock);
-    ready_all(woken, true);
+    ready_all(woken, !foreign);
     if (foreign)
         gos__spin_unlock(&gos__rt_lock);
     return 1;
