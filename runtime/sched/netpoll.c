@@ -354,6 +354,21 @@ void gos__fd_free_c(gos__fd_record *records)
     free(records);
 }
 
+/* Locks the slot; true: and gos__rt_lock before it, since a thread that is no worker's is about to make tasks ready,
+ * and the run must not end under it. Not when nobody waits: the runtime itself closes files while it holds that. */
+static bool lock_to_end(slot *slot)
+{
+    bool foreign = !gos__self.worker && gos__load_relaxed(&slot->first);
+    for (;; foreign = true) {
+        if (foreign)
+            gos__spin_lock(&gos__rt_lock);
+        gos__spin_lock(&slot->lock);
+        if (foreign || gos__self.worker || !slot->first)
+            return foreign;
+        gos__spin_unlock(&slot->lock);
+    }
+}
+
 int gos__fd_closing_c(int fd)
 {
     if (gos__load_acquire(&poll.fd) < 0)
@@ -364,10 +379,7 @@ int gos__fd_closing_c(int fd)
     if (!slot)
         return 0;
     gos__task *woken = NULL;
-    bool foreign = !gos__self.worker;
-    if (foreign)
-        gos__spin_lock(&gos__rt_lock); /* the run does not end while it is given tasks */
-    gos__spin_lock(&slot->lock);
+    bool foreign = lock_to_end(slot);
     slot->seq++;
     slot->closing++;
     end_all(slot, GOS_FD_CLOSED, NULL, &woken);
