@@ -110,13 +110,14 @@ CC_FLAGS := -std=gnu++17 $(WARN) $(BASE) $(SANITIZE)
 LIB_FLAGS := -fPIC -fvisibility=hidden -ftls-model=initial-exec
 # Task code: stack checks, and calls that the linker can see through. Sanitizers want whole (paged) stacks.
 TASK_FLAGS := $(if $(SAN),,-fsplit-stack) -ftls-model=initial-exec -fno-plt -fcf-protection=none
-LINK := -fuse-ld=lld -Wl,-z,now -pthread $(SANITIZE)
+LINK  = -fuse-ld=lld -Wl,-z,now -pthread $(if $(SAN),$(SANITIZE),-Wl,@$(WRAP))
 LIBS := -L$(B) -lbaselines -lgossamer -lhwloc
 
 # ---- what there is to build
 
 other_arch = $(filter-out %_$(ARCH).$1,$(wildcard runtime/*/*_x86_64.$1 runtime/*/*_aarch64.$1))
-LIB_SRC   := $(sort $(filter-out $(call other_arch,c) $(call other_arch,S),$(wildcard runtime/*/*.c runtime/*/*.S)))
+LIB_SRC   := $(sort $(filter-out $(call other_arch,c) $(call other_arch,S) runtime/thunks/%,\
+             $(wildcard runtime/*/*.c runtime/*/*.S)))
 IO_SRC    := $(filter-out %/plain.c,$(wildcard runtime/io/*.c)) # runs on tasks' stacks
 CHECK_SRC := $(wildcard benches/check_*.c)
 BASE_SRC  := $(sort $(wildcard baselines/*.c))
@@ -126,6 +127,10 @@ PLAIN_SRC := $(if $(PROG_SRC),$(shell grep -ls '^// build: plain' $(PROG_SRC)))
 TASK_SRC  := $(filter-out $(PLAIN_SRC),$(PROG_SRC)) $(wildcard benches/workload*.c)
 
 LIB       := $(B)/libgossamer.a
+# One object for each function of libc that has a door of its own, so that programs take only what they call.
+thunks     = $(shell sed -n 's/^$1 //p' runtime/thunks/functions.list)
+THUNK_OBJ := $(foreach kind,leaf plain variadic,$(patsubst %,$(B)/runtime/thunks/$(kind)/%.o,$(call thunks,$(kind))))
+WRAP      := $(B)/gossamer.wrap
 BASELINES := $(B)/libbaselines.a
 LIB_OBJ   := $(LIB_SRC:%=$(B)/%.o)
 BASE_OBJ  := $(BASE_SRC:%=$(B)/%.o)
@@ -178,18 +183,29 @@ $(B)/%.checked.o: %.c $(B)/flags
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(C_FLAGS) $(TASK_FLAGS) -DVARIANT=checked -MMD -MP $(CFLAGS) -c $< -o $@
 
-$(LIB): $(LIB_OBJ)
+$(THUNK_OBJ): runtime/thunks/thunk_x86_64.S runtime/arch/asm.h runtime/arch/state.h $(B)/flags
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(C_FLAGS) $(LIB_FLAGS) -DTHUNK=$(basename $(@F)) -DTHUNK_KIND=$(notdir $(@D:/=)) -c $< -o $@
+$(WRAP): runtime/thunks/functions.list Makefile
+	@mkdir -p $(@D)
+	@printf -- '--wrap=%s\n' $(basename $(notdir $(THUNK_OBJ))) >$@
+# Static programs: libc.a refers to some functions weakly, which would not take the doors in, and then calls address 0.
+$(B)/gossamer.static: $(WRAP)
+	@nm -D "$$($(CC) -print-file-name=libc.so.6)" | awk '{ sub(/@.*/, "", $$NF); print "--wrap=" $$NF }' | sort -u | \
+	    grep -Fxf $(WRAP) | sed 's/--wrap=/-u __wrap_/' >$@
+
+$(LIB): $(LIB_OBJ) $(THUNK_OBJ)
 $(BASELINES): $(BASE_OBJ)
 $(LIB) $(BASELINES): $(B)/sources
 	$(call say,AR,$@)
 	$(Q)rm -f $@ && ar rcs $@ $(filter %.o,$^)
-$(B)/gosbench: $(BENCH_OBJ) $(LIB) $(BASELINES) $(B)/sources
+$(B)/gosbench: $(BENCH_OBJ) $(LIB) $(WRAP) $(BASELINES) $(B)/sources
 	$(call say,LINK,$@)
 	$(Q)$(CXX) $(LINK) $(CFLAGS) $(LDFLAGS) $(BENCH_OBJ) $(LIBS) -lbenchmark -o $@
-$(patsubst %.c,$(B)/%,$(filter %.c,$(PROG_SRC))): $(B)/%: $(B)/%.c.o $(LIB) $(BASELINES)
+$(patsubst %.c,$(B)/%,$(filter %.c,$(PROG_SRC))): $(B)/%: $(B)/%.c.o $(LIB) $(BASELINES) $(WRAP)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LINK) $(CFLAGS) $(LDFLAGS) $< $(LIBS) -lm -o $@
-$(patsubst %.cc,$(B)/%,$(filter %.cc,$(PROG_SRC))): $(B)/%: $(B)/%.cc.o $(LIB) $(BASELINES)
+$(patsubst %.cc,$(B)/%,$(filter %.cc,$(PROG_SRC))): $(B)/%: $(B)/%.cc.o $(LIB) $(BASELINES) $(WRAP)
 	$(call say,LINK,$@)
 	$(Q)$(CXX) $(LINK) $(CFLAGS) $(LDFLAGS) $< $(LIBS) -o $@
 
@@ -215,14 +231,17 @@ report: | $(filter plots,$(GOALS))
 	@$(PYTHON) scripts/report.py --results $(RESULTS)
 
 DEST := $(DESTDIR)$(PREFIX)
-install: $(LIB)
+install: $(LIB) $(WRAP) $(B)/gossamer.static
 	$(Q)mkdir -p $(DEST)/include $(DEST)/lib/pkgconfig
 	$(Q)cp runtime/include/gossamer.h $(DEST)/include/gossamer.h
 	$(Q)cp $(LIB) $(DEST)/lib/libgossamer.a
+	$(Q)cp $(WRAP) $(B)/gossamer.static $(DEST)/lib/
 	$(Q)sed 's/@VERSION@/$(VERSION)/' runtime/gossamer.pc.in >$(DEST)/lib/pkgconfig/gossamer.pc
-	$(Q)chmod 644 $(DEST)/include/gossamer.h $(DEST)/lib/libgossamer.a $(DEST)/lib/pkgconfig/gossamer.pc
+	$(Q)chmod 644 $(DEST)/include/gossamer.h $(DEST)/lib/libgossamer.a $(DEST)/lib/gossamer.wrap \
+	    $(DEST)/lib/gossamer.static $(DEST)/lib/pkgconfig/gossamer.pc
 uninstall:
-	$(Q)rm -f $(DEST)/include/gossamer.h $(DEST)/lib/libgossamer.a $(DEST)/lib/pkgconfig/gossamer.pc
+	$(Q)rm -f $(DEST)/include/gossamer.h $(DEST)/lib/libgossamer.a $(DEST)/lib/gossamer.wrap \
+	    $(DEST)/lib/gossamer.static $(DEST)/lib/pkgconfig/gossamer.pc
 
 clean:
 	$(Q)rm -rf build

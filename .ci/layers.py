@@ -3,7 +3,7 @@
 
 usage: .ci/layers.py [--self-test]
 
-    base <- os <- arch <- stack <- sched <- sync <- io <- debug   runtime; any of them may include the public header
+    base <- os <- arch <- thunks, stack <- sched <- sync <- io <- debug  runtime; any may include the public header
     base, os, arch <- baselines                                 contenders share the switch, never the scheduler
     public header, baselines/{contender,baselines}.h <- benches and arch/ctx.h, for the raw switch as a bound
     public header <- examples                                   the public header itself includes libc's only
@@ -15,7 +15,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-ORDER = ["base", "os", "arch", "stack", "sched", "sync", "io", "debug"]
+ORDER = ["base", "os", "arch", "thunks", "stack", "sched", "sync", "io", "debug"]
 PUBLIC = "runtime/include/gossamer.h"
 OS_ONLY = {"sys/mman.h", "linux/futex.h", "sys/epoll.h"}
 LIBC = {"stdarg.h", "stdbool.h", "stddef.h", "stdint.h", "sys/types.h", "time.h"}  # what an interface may need

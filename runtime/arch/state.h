@@ -16,6 +16,7 @@
 #define GOS_REGION_LIMIT 0
 #define GOS_REGION_UNCHECKED_LIMIT 8
 #define GOS_REGION_PLAIN 24
+#define GOS_REGION_BOTTOM 32
 #define GOS_REGION_NEXT 40
 
 #define GOS_THREAD_TASK 0
@@ -34,6 +35,9 @@
 
 /* gos_once when its function has returned. */
 #define GOS_ONCE_DONE 2
+
+/* What a variadic thunk asks to be copied: as much as there is, since no nursery holds more. */
+#define GOS_THUNK_ARGUMENTS 1024
 
 /* Added to the width of the vector registers where the processor cannot tell whether they are in use. */
 #define GOS_VECTORS_ALWAYS 256
@@ -165,6 +169,7 @@ _Static_assert(offsetof(gos__thread, task) == GOS_THREAD_TASK, "thread: task");
 _Static_assert(offsetof(gos__thread, system_sp) == GOS_THREAD_SYSTEM_SP, "thread: system_sp");
 _Static_assert(offsetof(gos__thread, spare) == GOS_THREAD_SPARE, "thread: spare");
 _Static_assert(offsetof(gos__thread, spares) == GOS_THREAD_SPARES, "thread: spares");
+_Static_assert(offsetof(gos__region, bottom) == GOS_REGION_BOTTOM, "region: bottom");
 _Static_assert(offsetof(gos__region, next) == GOS_REGION_NEXT, "region: next");
 _Static_assert(offsetof(gos__thread, in_runtime) == GOS_THREAD_IN_RUNTIME, "thread: in_runtime");
 _Static_assert(offsetof(gos__thread, locked) == GOS_THREAD_LOCKED, "thread: locked");

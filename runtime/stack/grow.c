@@ -166,9 +166,13 @@ uintptr_t gos__grow(uintptr_t frame, uintptr_t arguments, uintptr_t unchecked, u
     gos__task *task = gos__self.task;
     pop_to(task, left_sp);
     uintptr_t room_at = 0;
+    /* A thunk cannot know how many arguments there are (runtime/thunks): no more than lie below the top. */
+    uintptr_t top = task->region ? (uintptr_t)task->region : (uintptr_t)task;
     bool ours = task->region ? contains(task->region, left_sp) : on_nursery(task, left_sp);
     /* A stack that is not ours (makecontext, a signal handler): its owner sees to the room. */
     if (ours && !fits_here(task, frame, unchecked, left_sp)) {
+        if (arguments > top - left_sp - 8)
+            arguments = top - left_sp - 8;
         uintptr_t copied = arguments ? (arguments + 127) & ~(uintptr_t)63 : 0;
         uintptr_t need = copied + frame + (unchecked ? GOS_UNCHECKED_ROOM : GOS_SLACK) + GOS_SMALL_FRAME;
         gos__region *region = borrow(task, need, left_sp);
