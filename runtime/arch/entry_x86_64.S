@@ -128,6 +128,7 @@ FUNC(gos__resume)
     movq gos__self@gottpoff(%rip), %rbx
     testq %rax, %rax
     jz gos__leave
+    movb $GOS_STATE_RUNNING, GOS_TASK_STATE(%rax)
     movq GOS_TASK_REGION(%rax), %rdx
     leaq GOS_TASK_TO_LIMIT(%rax), %rcx
     testq %rdx, %rdx
@@ -251,6 +252,13 @@ OUTSIDE gos_sem_acquire
 PARK gos__once_begin, gos__once_enter, gos__foreign_gos_once_do
 OUTSIDE gos_once_do
 
+/* void *__morestack_allocate_stack_space(size_t): what checked code calls when an alloca does not fit (gcc's and LLVM's
+ * name). To define it also keeps libgcc's split-stack runtime out. */
+EXPORT(__morestack_allocate_stack_space)
+    leaq 8(%rsp), %rsi
+    jmp gos__alloca_entry
+END(__morestack_allocate_stack_space)
+CALL gos__alloca_entry, gos__alloca
 CALL gos_run, gos__run
 CALL gos_ntasks, gos__ntasks
 CALL gos_dump, gos__dump

@@ -50,6 +50,8 @@ EXPORT(__morestack_non_split)
     /* Without a task: any thread's ordinary stack, where there is room. */
     movq %r11, -8(%rsp)
     movq gos__self@gottpoff(%rip), %r11
+    cmpl $0, %fs:GOS_THREAD_IN_RUNTIME(%r11)
+    jne 1f                      /* a signal handler above runtime code, whose stack the slow path would use */
     movq %fs:GOS_THREAD_TASK(%r11), %r11
     testq %r11, %r11
     jz 1f
@@ -80,6 +82,14 @@ EXPORT(__morestack_non_split)
 END(__morestack_non_split)
 
 EXPORT(__morestack)
+    /* As above; and a poison may come late, when the thread has left its task. */
+    movq %r11, -8(%rsp)
+    movq gos__self@gottpoff(%rip), %r11
+    cmpq $0, %fs:GOS_THREAD_TASK(%r11)
+    je 1f
+    cmpl $0, %fs:GOS_THREAD_IN_RUNTIME(%r11)
+    jne 1f
+    movq -8(%rsp), %r11
     pushq %rbp
     .cfi_adjust_cfa_offset 8
     .cfi_rel_offset %rbp, 0
@@ -90,7 +100,14 @@ EXPORT(__morestack)
     cmpq $GOS_FAST_FRAME, %r10
     ja gos__morestack_slow
     testq %r11, %r11
-    jnz gos__morestack_slow
+    jz gos__morestack_fast
+    jmp gos__morestack_slow
+    .cfi_remember_state
+    .cfi_def_cfa %rsp, 8
+    .cfi_same_value %rbp
+1:  incq (%rsp)
+    retq
+    .cfi_restore_state
 
     .globl gos__morestack_fast
     .hidden gos__morestack_fast
@@ -105,6 +122,10 @@ gos__morestack_fast:
     movq %fs:GOS_THREAD_TASK(%r11), %rax
     cmpq $0, GOS_TASK_REGION(%rax)
     jne 3f
+    subq %rsp, %rax             /* on the nursery, not on a signal stack? */
+    cmpq $GOS_NURSERY_SIZE, %rax
+    jae 3f
+    addq %rsp, %rax
     movq %r10, GOS_TASK_REGION(%rax)
     movq %r10, %rsp             /* the region's header is its top */
     movq GOS_REGION_NEXT(%r10), %rax
@@ -189,6 +210,7 @@ gos__morestack_slow:
     movq -24(%rbp), %rdx
     leaq 16(%rbp), %rcx
     callq gos__grow
+gos__morestack_decided:
     callq gos__fill_vectors
     movq %rax, %r10
     movq SPILL_RAX(%rsp), %rax
@@ -253,6 +275,8 @@ gos__morestack_preempted:
     movq %rsp, %rsi
     movl $SPILL_SIZE, %edx
     callq gos__preempt_at
+    testq %rax, %rax
+    jz gos__morestack_decided   /* not on a stack of ours: later */
     movq %rax, %rsp
     movq gos__self@gottpoff(%rip), %rcx
     movl $0, %fs:GOS_THREAD_IN_RUNTIME(%rcx)

@@ -8,6 +8,7 @@
 #define GOS_TASK_SP 0
 #define GOS_TASK_REGION 8
 #define GOS_TASK_RESULT 48
+#define GOS_TASK_STATE 52
 #define GOS_TASK_SIZE 64
 
 /* From a task's header down to the limit of its nursery. */
@@ -29,6 +30,9 @@
 
 /* glibc's tcbhead_t.__private_ss, reserved for split stacks: the word that every checked prologue compares with. */
 #define GOS_LIMIT_WORD 0x70
+
+/* GOS_RUNNING, for assembly. */
+#define GOS_STATE_RUNNING 1
 
 /* A limit that every stack pointer is below: the next checked prologue calls __morestack. */
 #define GOS_POISON -1
@@ -88,6 +92,7 @@ enum gos__lock {
     GOS_UNLOCKED,
     GOS_LOCKED,    /* held for a moment: wait */
     GOS_LOST,      /* its worker went to another thread */
+    GOS_AWAITS,    /* the same, and it is in a list from which it will be granted one */
     GOS_ABANDONED, /* the run is over and did without this thread: never again */
 };
 
@@ -127,7 +132,7 @@ struct gos__region {
     uintptr_t bottom;          /* lowest usable address, above the guard */
     gos__region *next;         /* link of the free list */
     uint64_t owned;            /* 1: part of a paged task's stack: never given back on its own */
-    uint64_t unused;
+    void *allocas;             /* of a paged task's own region: see stack/alloca.c */
 };
 
 /* One per thread, in thread-local storage. */
@@ -146,7 +151,6 @@ struct gos__thread {
     uint32_t bound;            /* 1 + index of the worker whose CPU this thread is bound to; 0: none */
     int32_t tid;
     uint32_t blocking;         /* 1: between gos_block_begin and gos_block_end */
-    uint32_t listed;           /* 1: among the spare or returning threads, or being given a worker */
     gos__thread *next;         /* link there */
     gos__task *pinned_task;    /* gos_pin */
     gos__thread *pinned_next;  /* link of the threads with pinned tasks */
@@ -160,6 +164,8 @@ extern _Thread_local gos__thread gos__self __attribute__((visibility("hidden"), 
 _Static_assert(offsetof(gos__task, sp) == GOS_TASK_SP, "task: sp");
 _Static_assert(offsetof(gos__task, region) == GOS_TASK_REGION, "task: region");
 _Static_assert(offsetof(gos__task, result) == GOS_TASK_RESULT, "task: result");
+_Static_assert(offsetof(gos__task, state) == GOS_TASK_STATE, "task: state");
+_Static_assert(GOS_RUNNING == GOS_STATE_RUNNING, "task: running");
 _Static_assert(sizeof(gos__task) == GOS_TASK_SIZE, "task: one cache line");
 _Static_assert(offsetof(gos__region, limit) == GOS_REGION_LIMIT, "region: limit");
 _Static_assert(offsetof(gos__region, unchecked_limit) == GOS_REGION_UNCHECKED_LIMIT, "region: unchecked_limit");

@@ -28,6 +28,8 @@ static const char *doing(uint8_t state, uint8_t why)
     static const char *const waits[] = {
         [GOS_WAIT_NONE] = "waiting", [GOS_WAIT_SEND] = "chan send", [GOS_WAIT_RECV] = "chan receive",
         [GOS_WAIT_SLEEP] = "sleep", [GOS_WAIT_MUTEX] = "mutex", [GOS_WAIT_GROUP] = "wait group",
+        [GOS_WAIT_SELECT] = "select", [GOS_WAIT_RWMUTEX] = "rwmutex", [GOS_WAIT_COND] = "cond",
+        [GOS_WAIT_SEM] = "sem", [GOS_WAIT_ONCE] = "once", [GOS_WAIT_FD] = "descriptor",
     };
     if (state != GOS_PARKED)
         return state == GOS_READY ? "ready" : "running";
@@ -75,10 +77,13 @@ void gos__dump(int fd)
 {
     picture all;
     memset(&all, 0, sizeof all);
-    gos__spin_lock(&gos__rt_lock); /* the stacks stay while we look */
+    bool is_foreign = !gos__self.worker; /* then the run might end, and the stacks go, meanwhile */
+    if (is_foreign)
+        gos__spin_lock(&gos__rt_lock);
     if (gos__rt)
         gos__stacks_walk(see, &all);
-    gos__spin_unlock(&gos__rt_lock);
+    if (is_foreign)
+        gos__spin_unlock(&gos__rt_lock);
     dprintf(fd, "gossamer: %ld tasks\n", all.tasks);
     for (int i = 0; i < all.used; i++)
         print_group(fd, &all.groups[i]);

@@ -22,7 +22,9 @@ int gos__stats_read(gos_stats *stats)
 {
     gos__require(stats != NULL, "gos_stats_read: stats is NULL");
     memset(stats, 0, sizeof *stats);
-    gos__spin_lock(&gos__rt_lock); /* the run does not end under us */
+    bool is_foreign = !gos__self.worker; /* then the run might end meanwhile */
+    if (is_foreign)
+        gos__spin_lock(&gos__rt_lock);
     gos__runtime *rt = gos__rt;
     if (rt) {
         stats->tasks_started = stats->tasks_live = gos__load_relaxed(&rt->foreign_spawned);
@@ -35,6 +37,7 @@ int gos__stats_read(gos_stats *stats)
         stats->abandoned = gos__load_relaxed(&rt->abandoned);
         stats->stack_bytes = gos__stacks_bytes();
     }
-    gos__spin_unlock(&gos__rt_lock);
+    if (is_foreign)
+        gos__spin_unlock(&gos__rt_lock);
     return rt ? 0 : -EPERM;
 }

@@ -18,7 +18,10 @@ bool gos__worker_lock(gos__worker *victim)
     gos__thread *thread = victim->thread;
     if (!thread)
         return true;
-    gos__store_relaxed(&thread->locked, 1u); /* T2 */
+    if (!gos__cas_seq(&thread->locked, GOS_UNLOCKED, GOS_LOCKED)) { /* T2 */
+        gos__spin_unlock(&victim->lock);
+        return false; /* abandoned */
+    }
     gos__membarrier();                       /* T3 */
     for (int spins = 0; gos__load_acquire(&thread->in_runtime); spins++) { /* T4, pairs with O5 */
         if (spins < 1000) {
@@ -26,8 +29,9 @@ bool gos__worker_lock(gos__worker *victim)
             continue;
         }
         /* The owner sleeps or was preempted in the runtime: give up rather than wait for it. */
-        gos__store_release(&thread->locked, 0u);
+        gos__cas_seq(&thread->locked, GOS_LOCKED, GOS_UNLOCKED);
         gos__spin_unlock(&victim->lock);
+        sched_yield(); /* who wants the spin lock itself gets it, however often we try */
         return false;
     }
     return true;
@@ -36,7 +40,7 @@ bool gos__worker_lock(gos__worker *victim)
 void gos__worker_unlock(gos__worker *victim)
 {
     if (victim->thread)
-        gos__store_release(&victim->thread->locked, 0u); /* T6, pairs with the acquire in O3 */
+        gos__cas_seq(&victim->thread->locked, GOS_LOCKED, GOS_UNLOCKED); /* T6; not if abandoned meanwhile */
     gos__spin_unlock(&victim->lock);
 }
 
@@ -168,7 +172,8 @@ static bool doze(gos__worker *worker, int64_t deadline)
         else
             gos__futex_wait(&gos__self.futex, 0, deadline); /* I4 */
         gos__wait_unlocked();
-        is_lost = gos__load_acquire(&gos__self.locked) == GOS_LOST || gos__self.worker != worker;
+        uint32_t locked = gos__load_acquire(&gos__self.locked);
+        is_lost = locked == GOS_LOST || locked == GOS_AWAITS || gos__self.worker != worker;
     }
     if (!is_lost) {
         worker->dozing = 0;
@@ -231,7 +236,10 @@ void gos__wake_one(gos__worker *worker)
     gos__worker *sleeper = gos__idle_pick();
     if (!sleeper)
         return;
-    gos__thread_wake(sleeper->thread); /* who picks an idle worker is alone in taking or waking it */
+    gos__spin_lock(&sleeper->lock); /* it may be waking by itself, and even be giving the worker away */
+    if (sleeper->thread)
+        gos__thread_wake(sleeper->thread);
+    gos__spin_unlock(&sleeper->lock);
     if (worker)
         worker->wakes++;
 }

@@ -80,6 +80,31 @@ static bool look_at(gos__runtime *rt, gos__worker *worker, int64_t now)
     return true;
 }
 
+static bool look_at_all(gos__runtime *rt, int64_t now)
+{
+    bool stuck = false;
+    for (uint32_t i = 0; i < rt->made; i++)
+        stuck |= look_at(rt, rt->workers[i], now);
+    return stuck;
+}
+
+/* Puts a worker out of use and waits until it is, looking after the others meanwhile. */
+static void worker_stop(gos__runtime *rt, gos__worker *worker)
+{
+    gos__store_release(&worker->quit, 1u);
+    gos__call_attention(worker);
+    while (!gos__load_acquire(&worker->left) && !gos__load_acquire(&rt->done)) {
+        gos__spin_lock(&worker->lock);
+        if (worker->thread) {
+            gos__preempt(worker->thread);
+            gos__thread_wake(worker->thread);
+        }
+        gos__spin_unlock(&worker->lock);
+        gos__futex_wait(&worker->left, 0, gos__clock_ns() + LONG_LOOK_NS);
+        look_at_all(rt, gos__clock_ns());
+    }
+}
+
 /* Brings the number of workers to n. Waits for tasks that are in a system call or loop on a worker that goes. */
 static void change_procs(gos__runtime *rt, uint32_t n)
 {
@@ -102,7 +127,19 @@ static void change_procs(gos__runtime *rt, uint32_t n)
     uint32_t former = rt->procs;
     gos__store_relaxed(&rt->procs, n);
     for (uint32_t i = n; i < former; i++)
-        gos__worker_stop(rt->workers[i]);
+        worker_stop(rt, rt->workers[i]);
+}
+
+static void answer(gos__task *task, uint32_t former)
+{
+    uint32_t *served = task->waiter.elem;
+    task->result = (int32_t)former;
+    if (served) { /* a foreign thread, on its futex */
+        gos__store_release(served, 1u);
+        gos__futex_wake(served, 1);
+    } else {
+        gos__ready(task, false);
+    }
 }
 
 static void serve_requests(gos__runtime *rt)
@@ -114,14 +151,18 @@ static void serve_requests(gos__runtime *rt)
         gos__spin_unlock(&rt->lock);
         uint32_t former = rt->procs;
         change_procs(rt, (uint32_t)task->result);
-        task->result = (int32_t)former;
-        uint32_t *served = task->waiter.elem;
-        if (served) { /* a foreign thread, on its futex */
-            gos__store_release(served, 1u);
-            gos__futex_wake(served, 1);
-        } else {
-            gos__ready(task, false);
-        }
+        answer(task, former);
+    }
+}
+
+/* At the end of the run: a foreign thread does not wait for what will not be done. */
+void gos__procs_end(gos__runtime *rt)
+{
+    for (gos__task *task = rt->procs_requests; task;) {
+        gos__task *next = task->next;
+        if (task->waiter.elem)
+            answer(task, rt->procs);
+        task = next;
     }
 }
 
@@ -164,9 +205,7 @@ void gos__monitor(gos__runtime *rt)
         }
         if (gos__netpoll_alone())
             look_at_descriptors(rt, now);
-        bool stuck = false;
-        for (uint32_t i = 0; i < rt->made; i++)
-            stuck |= look_at(rt, rt->workers[i], now);
+        bool stuck = look_at_all(rt, now);
         quiet = stuck ? 0 : quiet + 1;
         interval = quiet < 50 ? SHORT_LOOK_NS : interval * 2 < LONG_LOOK_NS ? interval * 2 : LONG_LOOK_NS;
         gos__futex_wait(&rt->done, 0, now + interval);

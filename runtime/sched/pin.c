@@ -52,6 +52,13 @@ void gos__unpin(void)
     unlist(self);
 }
 
+void gos__pin_forget(gos__thread *self)
+{
+    if (self->pinned_task)
+        unlist(self);
+    self->pinned_task = NULL;
+}
+
 void gos__pinned_ended(void)
 {
     gos__thread *self = &gos__self;
@@ -64,18 +71,40 @@ void gos__pinned_ended(void)
 /* On a thread with a pinned task, which waits in a list or a queue: comes back with that task when it may run. */
 static gos__task *wait_for_turn(gos__worker *worker, gos__thread *self)
 {
-    gos__runtime *rt = gos__rt;
     gos__task *task = self->pinned_task;
     if (worker->back - worker->front == 1 && worker->queue[worker->front & (GOS_QUEUE_SIZE - 1)] == task) {
         gos__store_relaxed(&worker->front, worker->front + 1);
         return task; /* nobody else wants to run here */
     }
-    gos__store_relaxed(&self->futex, 0u);
     gos__worker_give_away(worker);
+    return gos__pinned_turn();
+}
+
+/* False: somebody is just giving this thread a worker. */
+static bool stop_waiting(gos__thread *self)
+{
+    gos__spin_lock(&gos__rt->threads_lock);
+    bool waited = self->awaits_turn;
+    self->awaits_turn = 0;
+    if (waited)
+        self->locked = GOS_LOST;
+    gos__spin_unlock(&gos__rt->threads_lock);
+    return waited;
+}
+
+gos__task *gos__pinned_turn(void)
+{
+    gos__runtime *rt = gos__rt;
+    gos__thread *self = &gos__self;
+    gos__task *task = self->pinned_task;
+    if (!task || gos__load_relaxed(&rt->stopping))
+        return NULL;
+    gos__store_relaxed(&self->futex, 0u);
     gos__store_release(&self->in_runtime, 0u);
+    gos__store_relaxed(&self->locked, (uint32_t)GOS_AWAITS);
     gos__store_release(&self->awaits_turn, 1u);
-    while (gos__load_acquire(&self->locked) == GOS_LOST) {
-        if (gos__load_relaxed(&rt->stopping))
+    while (gos__load_acquire(&self->locked) == GOS_AWAITS) {
+        if (gos__load_relaxed(&rt->stopping) && stop_waiting(self))
             gos__leave_run();
         gos__futex_wait(&self->futex, 0, INT64_MAX);
         gos__store_relaxed(&self->futex, 0u);
@@ -96,7 +125,8 @@ bool gos__pin_attend(gos__worker *worker, gos__task **next)
     if (!self->pinned_task)
         return false;
     *next = wait_for_turn(worker, self);
-    gos__call_attention(gos__self.worker);
+    if (*next)
+        gos__call_attention(gos__self.worker);
     return true;
 }
 

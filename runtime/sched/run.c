@@ -126,21 +126,6 @@ static int launch(gos__runtime *rt)
     return 0;
 }
 
-void gos__worker_stop(gos__worker *worker)
-{
-    gos__store_release(&worker->quit, 1u);
-    gos__call_attention(worker);
-    while (!gos__load_acquire(&worker->left)) {
-        gos__spin_lock(&worker->lock);
-        if (worker->thread) {
-            gos__preempt(worker->thread);
-            gos__thread_wake(worker->thread);
-        }
-        gos__spin_unlock(&worker->lock);
-        gos__futex_wait(&worker->left, 0, gos__clock_ns() + 1000000);
-    }
-}
-
 static bool stop(gos__runtime *rt)
 {
     gos__store_release(&rt->stopping, 1u);
@@ -210,6 +195,7 @@ int gos__run(int (*fn)(void *), void *arg)
     gos__netpoll_close();
     for (uint32_t i = 0; i < rt->made; i++)
         gos__timers_close(rt->workers[i]);
+    gos__procs_end(rt);
     gos__store_release(&gos__rt, NULL);
     gos__spin_unlock(&gos__rt_lock);
     dismantle(rt, all_left);

@@ -30,6 +30,7 @@ GOS_NOINLINE bool gos__attend(gos__worker *worker, gos__task **next)
     gos__exchange_seq(&worker->attention, 0u); /* seq: before the look */
     if (gos__load_relaxed(&worker->quit)) {
         gos__retire(worker);
+        *next = gos__pinned_turn(); /* a pinned task comes back on this thread */
         return true;
     }
     return gos__pin_attend(worker, next) || gos__give_worker(worker);
@@ -110,7 +111,7 @@ GOS_NOINLINE void gos__wait_unlocked(void)
             uint32_t locked = gos__load_relaxed(&self->locked);
             if (locked == GOS_ABANDONED)
                 gos__sleep_for_ever();
-            if (locked == GOS_LOST) {
+            if (locked == GOS_LOST || locked == GOS_AWAITS) {
                 if (!self->task)
                     return; /* asleep as an idle worker's thread: see doze */
                 gos__regain();

@@ -131,6 +131,8 @@ gos__task *gos__exit(void *a, void *b, void *c, gos__task *self)
     gos__stack_verify(self);
     if (gos__unlikely(self->region != NULL))
         gos__regions_drop(self);
+    if (gos__unlikely(*gos__allocas(self) != NULL))
+        gos__allocas_free(self);
     if (gos__unlikely(self->pinned))
         gos__pinned_ended();
     worker->ended++;

@@ -65,7 +65,6 @@ static void grant(gos__worker *worker, gos__thread *thread)
 {
     tie(worker, thread);
     gos__store_relaxed(&thread->in_runtime, 1u);
-    gos__store_relaxed(&thread->listed, 0u);
     gos__store_release(&thread->locked, (uint32_t)GOS_UNLOCKED);
     gos__thread_wake(thread);
 }
@@ -85,33 +84,75 @@ static gos__thread *pop(gos__thread **list, uint32_t *count)
     return thread;
 }
 
-static void push(gos__thread **list, uint32_t *count, gos__thread *thread)
+/* Whoever waits longest gets a worker first; the others' turn is at its next switch. */
+static gos__thread *pop_returning(gos__worker *worker)
+{
+    gos__runtime *rt = gos__rt;
+    gos__thread *thread = pop(&rt->returning, &rt->returning_n);
+    if (thread && gos__load_relaxed(&rt->returning_n))
+        gos__call_attention(worker);
+    return thread;
+}
+
+static gos__thread *pop_spare(void)
+{
+    return pop(&gos__rt->spares, &gos__rt->spares_n);
+}
+
+/* A thread without a worker, which has written GOS_AWAITS or had it written, becomes a spare. */
+static void push_spare(gos__thread *thread)
 {
     gos__runtime *rt = gos__rt;
     gos__spin_lock(&rt->threads_lock);
-    thread->next = *list;
-    *list = thread;
-    thread->listed = 1;
-    gos__store_relaxed(count, *count + 1);
+    thread->next = rt->spares;
+    rt->spares = thread;
+    gos__store_relaxed(&rt->spares_n, rt->spares_n + 1);
     gos__spin_unlock(&rt->threads_lock);
 }
 
-/* Takes `self` off the spares; false: somebody was quicker and is granting it a worker. */
-static bool leave_spares(gos__thread *self)
+static void append_returning(gos__thread *thread)
+{
+    gos__runtime *rt = gos__rt;
+    gos__spin_lock(&rt->threads_lock);
+    thread->next = NULL;
+    if (rt->returning)
+        rt->returning_last->next = thread;
+    else
+        rt->returning = thread;
+    rt->returning_last = thread;
+    gos__store_relaxed(&rt->returning_n, rt->returning_n + 1);
+    gos__spin_unlock(&rt->threads_lock);
+}
+
+/* Takes `self` off a list; false: somebody was quicker and is granting it a worker. */
+static bool take_off(gos__thread **list, uint32_t *count, gos__thread *self)
 {
     gos__runtime *rt = gos__rt;
     bool found = false;
     gos__spin_lock(&rt->threads_lock);
-    for (gos__thread **at = &rt->spares; *at; at = &(*at)->next)
+    gos__thread *before = NULL;
+    for (gos__thread **at = list; *at; before = *at, at = &(*at)->next)
         if (*at == self) {
             *at = self->next;
-            rt->spares_n--;
-            self->listed = 0;
+            if (list == &rt->returning && rt->returning_last == self)
+                rt->returning_last = before;
+            gos__store_relaxed(count, *count - 1);
+            self->locked = GOS_LOST;
             found = true;
             break;
         }
     gos__spin_unlock(&rt->threads_lock);
     return found;
+}
+
+static bool leave_spares(gos__thread *self)
+{
+    return take_off(&gos__rt->spares, &gos__rt->spares_n, self);
+}
+
+static bool leave_returning(gos__thread *self)
+{
+    return take_off(&gos__rt->returning, &gos__rt->returning_n, self);
 }
 
 void gos__worker_grant(gos__worker *worker, gos__thread *thread)
@@ -121,13 +162,17 @@ void gos__worker_grant(gos__worker *worker, gos__thread *thread)
     gos__spin_unlock(&worker->lock);
 }
 
+static gos__thread *find_heir(gos__worker *worker)
+{
+    gos__thread *heir = pop_returning(worker);
+    return heir ? heir : pop_spare();
+}
+
 void gos__worker_give_away(gos__worker *worker)
 {
     gos__runtime *rt = gos__rt;
     gos__worker_detach(worker);
-    gos__thread *heir = pop(&rt->returning, &rt->returning_n);
-    if (!heir)
-        heir = pop(&rt->spares, &rt->spares_n);
+    gos__thread *heir = find_heir(worker);
     if (heir) {
         gos__worker_grant(worker, heir);
     } else {
@@ -139,11 +184,8 @@ void gos__worker_give_away(gos__worker *worker)
 
 void gos__adopt(gos__worker *worker)
 {
-    gos__runtime *rt = gos__rt;
     gos__store_relaxed(&worker->orphan, 0u);
-    gos__thread *heir = pop(&rt->returning, &rt->returning_n);
-    if (!heir)
-        heir = pop(&rt->spares, &rt->spares_n);
+    gos__thread *heir = find_heir(worker);
     if (heir)
         gos__worker_grant(worker, heir);
     else if (gos__thread_start(worker))
@@ -152,8 +194,7 @@ void gos__adopt(gos__worker *worker)
 
 bool gos__give_worker(gos__worker *worker)
 {
-    gos__runtime *rt = gos__rt;
-    gos__thread *heir = pop(&rt->returning, &rt->returning_n);
+    gos__thread *heir = pop_returning(worker);
     if (!heir)
         return false;
     gos__worker_detach(worker);
@@ -176,12 +217,16 @@ static bool claim_idle(gos__thread *self)
         return false;
     }
     gos__thread *sleeper = worker->thread;
+    if (sleeper && !worker->dozing) { /* it has woken, and looks around by itself */
+        gos__worker_unlock(worker);
+        return false;
+    }
     tie(worker, self);
     worker->dozing = 0;
     if (sleeper) {
         sleeper->worker = NULL;
-        gos__store_release(&sleeper->locked, (uint32_t)GOS_LOST);
-        push(&rt->spares, &rt->spares_n, sleeper);
+        gos__store_release(&sleeper->locked, (uint32_t)GOS_AWAITS);
+        push_spare(sleeper);
     }
     gos__spin_unlock(&worker->lock);
     gos__monitor_wake(rt);
@@ -194,16 +239,19 @@ void gos__regain(void)
     gos__runtime *rt = gos__rt;
     gos__thread *self = &gos__self;
     gos__store_relaxed(&self->futex, 0u);
-    while (gos__load_acquire(&self->locked) == GOS_LOST) {
-        if (gos__load_relaxed(&rt->stopping))
+    uint32_t locked;
+    while ((locked = gos__load_acquire(&self->locked)) == GOS_LOST || locked == GOS_AWAITS) {
+        /* In no list any more: somebody may still write to a thread that he took from one. */
+        if (gos__load_relaxed(&rt->stopping) && (locked == GOS_LOST || leave_returning(self)))
             gos__leave_run();
-        if (gos__load_acquire(&self->listed)) {
+        if (locked == GOS_AWAITS) {
             gos__futex_wait(&self->futex, 0, INT64_MAX);
             gos__store_relaxed(&self->futex, 0u);
         } else if (claim_idle(self)) {
             gos__store_relaxed(&self->locked, (uint32_t)GOS_UNLOCKED);
         } else {
-            push(&rt->returning, &rt->returning_n, self);
+            gos__store_relaxed(&self->locked, (uint32_t)GOS_AWAITS);
+            append_returning(self);
             for (uint32_t i = 0; i < gos__load_acquire(&rt->made); i++)
                 gos__call_attention(rt->workers[i]);
             gos__membarrier(); /* as I2: a worker going idle meanwhile sees us, or we see it */
@@ -226,12 +274,14 @@ static bool wait_as_spare(gos__thread *self)
 {
     gos__runtime *rt = gos__rt;
     int64_t deadline = gos__clock_ns() + SPARE_NS;
-    while (gos__load_acquire(&self->locked) == GOS_LOST) {
-        if (gos__load_relaxed(&rt->stopping))
+    uint32_t locked;
+    while ((locked = gos__load_acquire(&self->locked)) == GOS_LOST || locked == GOS_AWAITS) {
+        if (gos__load_relaxed(&rt->stopping) && (locked == GOS_LOST || leave_spares(self)))
             return false;
-        if (!gos__load_acquire(&self->listed)) {
+        if (locked == GOS_LOST) {
             gos__store_release(&self->in_runtime, 0u);
-            push(&rt->spares, &rt->spares_n, self);
+            gos__store_relaxed(&self->locked, (uint32_t)GOS_AWAITS);
+            push_spare(self);
         }
         if (gos__clock_ns() >= deadline && leave_spares(self))
             return false;
@@ -269,14 +319,22 @@ static void *thread_main(void *arg)
         if (gos__load_relaxed(&rt->stopping) || self->must_end || !wait_as_spare(self))
             break;
     }
-    gos__store_release(&self->in_runtime, 0u);
+    /* Still inside, so that the run does not end before this thread is done with it. */
+    gos__store_relaxed(&self->in_runtime, 1u);
+    gos__compiler_fence(); /* partner: the membarrier in abandon */
+    if (gos__load_acquire(&self->locked) == GOS_ABANDONED)
+        gos__sleep_for_ever();
+    while (gos__load_acquire(&self->locked) == GOS_AWAITS && !leave_spares(self))
+        sched_yield(); /* it is just being given a worker */
     if (self->worker)
         gos__worker_detach(self->worker);
+    gos__pin_forget(self);
     if (signals) {
         gos__signal_stack(NULL, 0);
         gos__signal_stack_free(signals);
     }
     gos__spares_flush(NULL);
+    gos__store_release(&self->in_runtime, 0u);
     gos__store_release(&record->left, 1u);
     gos__futex_wake(&record->left, 1);
     return NULL;
@@ -336,9 +394,7 @@ bool gos__hand_off(gos__worker *worker)
         gos__worker_unlock(worker);
         return false;
     }
-    gos__thread *heir = pop(&rt->returning, &rt->returning_n);
-    if (!heir)
-        heir = pop(&rt->spares, &rt->spares_n);
+    gos__thread *heir = find_heir(worker);
     if (heir) {
         blocked->worker = NULL;
         gos__store_release(&blocked->locked, (uint32_t)GOS_LOST);
@@ -371,12 +427,11 @@ bool gos__hand_off(gos__worker *worker)
 
 static bool abandon(gos__thread *thread)
 {
-    uint32_t before = gos__load_acquire(&thread->locked);
-    gos__store_release(&thread->locked, (uint32_t)GOS_ABANDONED);
+    uint32_t before = gos__exchange_seq(&thread->locked, (uint32_t)GOS_ABANDONED);
     gos__membarrier();
     if (!gos__load_acquire(&thread->in_runtime))
         return true;
-    gos__store_release(&thread->locked, before); /* it is in the runtime just now, and about to leave by itself */
+    gos__cas_seq(&thread->locked, GOS_ABANDONED, before); /* it is in the runtime just now, and about to leave by itself */
     return false;
 }
 

@@ -23,7 +23,7 @@
  *     S3  idle mask empty? then done               I3  look into all queues once more; found: clear bit, go on
  *     S4  clear a bit, wake that worker            I4  sleep on own futex word
  *
- *   Either I3 sees S1 or S3 sees I1. The shared queue's own lock is a full fence for tasks that come in that way.
+ *   Either I3 sees S1 or S3 sees I1; the membarrier serves for threads that are not ours as well.
  */
 #ifndef GOS_SCHED_WORKER_H
 #define GOS_SCHED_WORKER_H
@@ -110,7 +110,7 @@ typedef struct gos__runtime {
     gos__task *procs_requests; /* tasks that wait for a number of workers, their `result`; under lock */
 
     gos__spin threads_lock;
-    gos__thread *returning, *spares, *pinned;
+    gos__thread *returning, *returning_last, *spares, *pinned;
     gos__thread_record *records;
     uint32_t threads_n, threads_peak;
     int64_t handoffs;
@@ -202,6 +202,12 @@ bool gos__pin_attend(gos__worker *worker, gos__task **next);
 bool gos__pass_to_pinned(gos__worker *worker, gos__task *task);
 void gos__pinned_ended(void);
 
+/* A thread that ends is in no list of pinned ones any more. */
+void gos__pin_forget(gos__thread *self);
+
+/* Waits, without a worker, until this thread's pinned task may run; NULL: there is none. */
+gos__task *gos__pinned_turn(void);
+
 /* ---- thread.c, continued ---- */
 
 /* This thread's worker goes to any other thread. */
@@ -232,13 +238,14 @@ int gos__run(int (*fn)(void *), void *arg);
 void gos__retire(gos__worker *worker);
 gos__worker *gos__worker_new(uint32_t index);
 int gos__worker_start(gos__worker *worker);
-/* Puts a worker out of use and waits until it is. On the monitor. */
-void gos__worker_stop(gos__worker *worker);
 
 /* ---- monitor.c ---- */
 
 /* Watches the workers until the main task has returned; on the thread that called gos_run. */
 void gos__monitor(gos__runtime *rt);
+
+/* Answers foreign gos_procs calls that the run did not come to; under gos__rt_lock. */
+void gos__procs_end(gos__runtime *rt);
 
 /* How often a worker may wake another for a single waiting task: not at all after some searches were in vain, as they
  * are when the tasks that wait are each other's partners. */

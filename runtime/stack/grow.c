@@ -36,6 +36,15 @@ static bool on_nursery(const gos__task *task, uintptr_t sp)
     return task->kind == GOS_NURSERY && sp <= (uintptr_t)task && sp > (uintptr_t)task - GOS_NURSERY_SIZE;
 }
 
+/* Whether sp is on the nursery or on a region of this task: not on a signal stack or one the program made. */
+static bool is_on(const gos__task *task, uintptr_t sp)
+{
+    for (const gos__region *region = task->region; region; region = region->prev)
+        if (contains(region, sp))
+            return true;
+    return on_nursery(task, sp);
+}
+
 static uintptr_t limit_of(const gos__task *task)
 {
     return task->region ? task->region->limit : (uintptr_t)task + GOS_TASK_TO_LIMIT;
@@ -164,13 +173,14 @@ static gos__region *borrow(gos__task *task, uintptr_t need, uintptr_t sp)
 uintptr_t gos__grow(uintptr_t frame, uintptr_t arguments, uintptr_t unchecked, uintptr_t left_sp)
 {
     gos__task *task = gos__self.task;
+    /* A stack that is not ours (makecontext, a signal handler): its owner sees to the room. */
+    if (!is_on(task, left_sp))
+        return 0;
     pop_to(task, left_sp);
     uintptr_t room_at = 0;
     /* A thunk cannot know how many arguments there are (runtime/thunks): no more than lie below the top. */
     uintptr_t top = task->region ? (uintptr_t)task->region : (uintptr_t)task;
-    bool ours = task->region ? contains(task->region, left_sp) : on_nursery(task, left_sp);
-    /* A stack that is not ours (makecontext, a signal handler): its owner sees to the room. */
-    if (ours && !fits_here(task, frame, unchecked, left_sp)) {
+    if (!fits_here(task, frame, unchecked, left_sp)) {
         if (arguments > top - left_sp - 8)
             arguments = top - left_sp - 8;
         uintptr_t copied = arguments ? (arguments + 127) & ~(uintptr_t)63 : 0;
@@ -189,10 +199,12 @@ uintptr_t gos__grow(uintptr_t frame, uintptr_t arguments, uintptr_t unchecked, u
     return room_at;
 }
 
-/* A place on the task's own stacks for the registers spilled at a preempted prologue, with room to call gos_yield
- * below it; they are copied there. */
+/* A place on the task's own stacks for the registers spilled at a preempted prologue, with room to yield below it; they
+ * are copied there. NULL: not now. */
 void *gos__preempt_at(uintptr_t left_sp, const void *spill, size_t size)
 {
+    if (!is_on(gos__self.task, left_sp))
+        return NULL;
     gos__self.preempt = 0;
     /* Below left_sp, __morestack's own words stay untouched. */
     uintptr_t kept = GOS_MORESTACK_BYTES + 16;

@@ -168,6 +168,7 @@ static gos__task *nursery_init(uintptr_t slot)
     *(uint64_t *)slot = GOS_CANARY;
     gos__task *task = task_in(slot, GOS_NURSERY);
     task->kind = GOS_NURSERY;
+    *gos__allocas(task) = NULL;
     return task;
 }
 

@@ -12,7 +12,7 @@
  *     | checked frames     | 320       | stack              |            | struct gos__region |
  *     +- - - limit - - - - +           +- - - limit - - - - +            | stack              |
  *     | small frame, entry | 384       |  (lowered in steps)|            |                    |
- *     | canary             | of it 8   | guard page         |            | guard page         |
+ *     | allocas, canary    | of it 16  | guard page         |            | guard page         |
  *     +--------------------+ low       +--------------------+            +--------------------+
  *
  * Nurseries have no guard: checked code cannot overrun them, and the canary shows what unchecked code did.
@@ -62,6 +62,20 @@ void gos__stack_cache_flush(gos__stack_cache *cache);
 
 /* Ends the program when unchecked code has overrun this task's nursery. */
 static inline void gos__stack_verify(const gos__task *task);
+
+/* ---- alloca.c ---- */
+
+/* Memory for an alloca or variable-length array of the frame at sp that its stack has no room for. */
+void *gos__alloca(size_t size, uintptr_t sp);
+void gos__allocas_free(gos__task *task);
+
+/* Where a task's list of such memory begins: beside the canary, or in its own region. */
+static inline void **gos__allocas(gos__task *task)
+{
+    if (task->kind == GOS_NURSERY)
+        return (void **)((uintptr_t)task + GOS_TASK_SIZE - GOS_NURSERY_SIZE + sizeof(uint64_t));
+    return &((gos__region *)task - 1)->allocas;
+}
 
 /* Which kind of stack a function may start on: checked prologue: nursery. */
 enum gos__kind gos__kind_of(void (*entry)(void *));

@@ -71,22 +71,33 @@ static void unbias(gos_chan *chan, gos__worker *worker)
         worker->bias_credit -= BIAS_LOSS;
 }
 
-void gos__chan_revoke(gos_chan *chan)
+static void try_revoke(gos_chan *chan, uint32_t bias)
 {
     gos__runtime *rt = gos__rt;
+    gos__worker *worker = NULL;
+    for (uint32_t i = 0; rt && i < gos__load_acquire(&rt->made) && !worker; i++)
+        worker = rt->workers[i]->tag == bias ? rt->workers[i] : NULL;
+    if (!worker) { /* of a former run */
+        unbias(chan, NULL);
+    } else if (gos__worker_lock(worker)) {
+        if (gos__load_relaxed(&chan->bias) == bias)
+            unbias(chan, worker);
+        gos__worker_unlock(worker);
+    }
+}
+
+void gos__chan_revoke(gos_chan *chan)
+{
     uint32_t bias;
     while ((bias = gos__load_acquire(&chan->bias)) && !gos__chan_is_ours(chan)) {
-        gos__worker *worker = NULL;
-        for (uint32_t i = 0; rt && i < gos__load_acquire(&rt->made) && !worker; i++)
-            worker = rt->workers[i]->tag == bias ? rt->workers[i] : NULL;
-        if (!worker) { /* of a former run */
-            unbias(chan, NULL);
-        } else if (gos__worker_lock(worker)) {
-            if (gos__load_relaxed(&chan->bias) == bias)
-                unbias(chan, worker);
-            gos__worker_unlock(worker);
-        } else if (gos__self.worker) {
-            gos__let_others_in(); /* it may be waiting for us */
+        if (gos__self.worker) {
+            try_revoke(chan, bias);
+            if (gos__load_relaxed(&chan->bias))
+                gos__let_others_in(); /* it may be waiting for us */
+        } else {
+            gos__spin_lock(&gos__rt_lock); /* the workers do not go meanwhile */
+            try_revoke(chan, bias);
+            gos__spin_unlock(&gos__rt_lock);
         }
     }
 }
