@@ -431,7 +431,7 @@ static bool abandon(gos__thread *thread)
     gos__membarrier();
     if (!gos__load_acquire(&thread->in_runtime))
         return true;
-    gos__cas_seq(&thread->locked, GOS_ABANDONED, before); /* it is in the runtime just now, and about to leave by itself */
+    gos__cas_seq(&thread->locked, GOS_ABANDONED, before); /* it is in the runtime, and about to leave by itself */
     return false;
 }
 

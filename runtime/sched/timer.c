@@ -286,15 +286,16 @@ static gos_timer *arm(gos__worker *worker, int64_t when, void (*fn)(void *), voi
     return NULL;
 }
 
-/* From a foreign thread: in the heap of any worker that can be held for a moment. */
-static gos_timer *arm_somewhere(gos__runtime *rt, int64_t when, void (*fn)(void *), void *arg)
+/* From a foreign thread, under gos__rt_lock: into the heap of a worker that can be held now. False: none can. */
+static bool arm_somewhere(gos__runtime *rt, int64_t when, void (*fn)(void *), void *arg, gos_timer **timer)
 {
-    for (uint32_t i = 0; !gos__load_relaxed(&rt->stopping); i = (i + 1) % gos__load_relaxed(&rt->procs)) {
+    for (uint32_t i = 0; i < gos__load_relaxed(&rt->procs); i++) {
         gos__worker *worker = rt->workers[i];
         if (!worker || !gos__worker_lock(worker))
             continue;
-        bool is_live = worker->thread && !gos__load_relaxed(&worker->quit);
-        gos_timer *timer = is_live ? arm(worker, when, fn, arg) : NULL;
+        bool is_live = !gos__load_relaxed(&worker->left) && !gos__load_relaxed(&worker->quit);
+        if (is_live)
+            *timer = arm(worker, when, fn, arg);
         gos__worker_unlock(worker);
         if (!is_live)
             continue;
@@ -302,9 +303,9 @@ static gos_timer *arm_somewhere(gos__runtime *rt, int64_t when, void (*fn)(void 
         if (worker->thread)
             gos__thread_wake(worker->thread); /* its sleep may now be too long */
         gos__spin_unlock(&worker->lock);
-        return timer;
+        return true;
     }
-    return NULL;
+    return false;
 }
 
 gos_timer *gos__timer_new(int64_t ns, void (*fn)(void *), void *arg)
@@ -313,9 +314,15 @@ gos_timer *gos__timer_new(int64_t ns, void (*fn)(void *), void *arg)
     int64_t when = gos__deadline(ns > 0 ? ns : 0);
     if (gos__self.worker)
         return arm(gos__self.worker, when, fn, arg);
-    gos__spin_lock(&gos__rt_lock);
-    gos_timer *timer = gos__rt ? arm_somewhere(gos__rt, when, fn, arg) : NULL;
-    gos__spin_unlock(&gos__rt_lock);
+    gos_timer *timer = NULL;
+    for (bool done = false; !done;) {
+        gos__spin_lock(&gos__rt_lock);
+        gos__runtime *rt = gos__rt;
+        done = !rt || gos__load_relaxed(&rt->stopping) || arm_somewhere(rt, when, fn, arg, &timer);
+        gos__spin_unlock(&gos__rt_lock);
+        if (!done)
+            sched_yield(); /* the monitor, which may have to see to the workers first, wants the lock too */
+    }
     return timer;
 }
 
