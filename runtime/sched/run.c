@@ -34,8 +34,12 @@ static void hand_on_timers(gos__worker *worker)
 {
     for (uint32_t i = 0; gos__timers_any(worker); i = (i + 1) % gos__rt->procs) {
         gos__worker *heir = gos__rt->workers[i];
-        if (heir == worker || gos__load_relaxed(&heir->left) || !gos__worker_lock(heir))
+        if (heir == worker || gos__load_relaxed(&heir->left))
             continue;
+        if (!gos__worker_lock(heir)) {
+            gos__let_others_in(); /* it may be waiting for us */
+            continue;
+        }
         gos__timers_hand_on(worker, heir);
         gos__worker_unlock(heir);
         gos__spin_lock(&heir->lock);
