@@ -18,7 +18,7 @@ void gos__shared_push(gos__task *first, gos__task *last, uint32_t count)
 }
 
 /* Moves the back half of a full queue to the shared one. */
-static void overflow(gos__worker *worker)
+GOS_NOINLINE void gos__queue_overflow(gos__worker *worker)
 {
     uint32_t half = GOS_QUEUE_SIZE / 2;
     uint32_t at = worker->back - half;
@@ -29,22 +29,6 @@ static void overflow(gos__worker *worker)
     }
     gos__store_relaxed(&worker->back, at);
     gos__shared_push(first, last, half);
-}
-
-void gos__push_back(gos__worker *worker, gos__task *task)
-{
-    if (gos__unlikely(worker->back - worker->front == GOS_QUEUE_SIZE))
-        overflow(worker);
-    worker->queue[worker->back & MASK] = task;
-    gos__store_relaxed(&worker->back, worker->back + 1);
-}
-
-void gos__push_front(gos__worker *worker, gos__task *task)
-{
-    if (gos__unlikely(worker->back - worker->front == GOS_QUEUE_SIZE))
-        overflow(worker);
-    gos__store_relaxed(&worker->front, worker->front - 1);
-    worker->queue[worker->front & MASK] = task;
 }
 
 /* One task to run, and a fair share of the others into the worker's queue. */

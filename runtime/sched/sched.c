@@ -98,6 +98,10 @@ void gos__ready(gos__task *task, bool hand_over)
 void gos__let_others_in(void)
 {
     gos__store_relaxed(&gos__self.keeps_worker, 1u); /* before in_runtime = 0: gos__hand_off looks after T4 */
+    gos__store_release(&gos__self.in_runtime, 0u);
+    /* The door stays open for a while that differs each time: two that wait for each other could else go on in step. */
+    for (uint64_t pauses = 20 + (gos__ticks() & 255); pauses; pauses--)
+        gos__cpu_relax();
     gos__wait_unlocked();
     gos__store_relaxed(&gos__self.keeps_worker, 0u);
 }

@@ -133,8 +133,7 @@ extern gos__spin gos__rt_lock;
 extern uint32_t gos__procs_asked;
 
 /* ---- queue.c ---- */
-void gos__push_back(gos__worker *worker, gos__task *task);
-void gos__push_front(gos__worker *worker, gos__task *task);
+void gos__queue_overflow(gos__worker *worker);
 void gos__shared_push(gos__task *first, gos__task *last, uint32_t count);
 gos__task *gos__shared_take(gos__worker *worker);
 
@@ -265,6 +264,22 @@ static inline void gos__monitor_wake(gos__runtime *rt)
 
 /* Ends the slice of the task that runs on this thread, at its next checked prologue. */
 void gos__preempt(gos__thread *thread);
+
+static inline void gos__push_back(gos__worker *worker, gos__task *task)
+{
+    if (gos__unlikely(worker->back - worker->front == GOS_QUEUE_SIZE))
+        gos__queue_overflow(worker);
+    worker->queue[worker->back & (GOS_QUEUE_SIZE - 1)] = task;
+    gos__store_relaxed(&worker->back, worker->back + 1);
+}
+
+static inline void gos__push_front(gos__worker *worker, gos__task *task)
+{
+    if (gos__unlikely(worker->back - worker->front == GOS_QUEUE_SIZE))
+        gos__queue_overflow(worker);
+    gos__store_relaxed(&worker->front, worker->front - 1);
+    worker->queue[worker->front & (GOS_QUEUE_SIZE - 1)] = task;
+}
 
 static inline uint32_t gos__queue_length(const gos__worker *worker)
 {
