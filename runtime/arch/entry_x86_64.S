@@ -53,6 +53,7 @@ EXPORT(\name)
     movzwl GOS_CTX_FPUCW(%rsp), %r14d
     movq %rsp, %rbp
     .cfi_def_cfa %rbp, GOS_CTX_SIZE
+    movq %rcx, %r15             /* for gos__resume: who came in */
     movq %rsp, GOS_TASK_SP(%rcx)
     movl $1, %fs:GOS_THREAD_IN_RUNTIME(%rax)
     movq %fs:GOS_THREAD_SYSTEM_SP(%rax), %rsp
@@ -144,7 +145,20 @@ FUNC(gos__resume)
     jne 4f
     cmpw %r14w, GOS_CTX_FPUCW(%rsp)
     jne 4f
-2:  movl GOS_TASK_RESULT(%rax), %eax
+2:  cmpq %rax, %r15
+    movl GOS_TASK_RESULT(%rax), %eax
+    jne 7f
+    /* Back to the caller: a return, which the processor predicted when the call was made. */
+    movq GOS_CTX_R15(%rsp), %r15
+    movq GOS_CTX_R14(%rsp), %r14
+    movq GOS_CTX_R13(%rsp), %r13
+    movq GOS_CTX_R12(%rsp), %r12
+    movq GOS_CTX_RBX(%rsp), %rbx
+    movq GOS_CTX_RBP(%rsp), %rbp
+    addq $GOS_CTX_RIP, %rsp
+    retq
+    /* To another task: a jump, since the return stack belongs to the former. */
+7:
     movq GOS_CTX_R15(%rsp), %r15
     movq GOS_CTX_R14(%rsp), %r14
     movq GOS_CTX_R13(%rsp), %r13
@@ -172,6 +186,7 @@ FUNC(gos__enter)
     /* 8 (return address) + 56 pushed: rsp is a multiple of 16, as the calls made by the stubs from here need. */
     movq %rsp, %fs:GOS_THREAD_SYSTEM_SP(%rbx)
     movq %rdi, %rax
+    xorl %r15d, %r15d
     jmp gos__resume
 END(gos__enter)
 
