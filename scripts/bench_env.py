@@ -59,7 +59,7 @@ def cpu():
 
 
 def cgroup():
-    """The process' cgroups and the limits in its folders, version 1 or 2."""
+    """The limits of the process' cgroups, version 1 or 2; not their paths, which describe the host's own machinery."""
     lines = (text_of('/proc/self/cgroup') or '').splitlines()
     limits = {}
     for line in lines:
@@ -67,15 +67,14 @@ def cgroup():
         for name in ('memory.max', 'memory.limit_in_bytes', 'pids.max', 'cpu.max', 'cpu.cfs_quota_us'):
             value = text_of(f'/sys/fs/cgroup/{controller}{path.rstrip("/")}/{name}')
             if value is not None:
-                limits[f'{controller}{path}/{name}'] = value
-    return {'lines': lines, 'limits': limits}
+                limits[f'{controller}/{name}'.lstrip('/')] = value
+    return limits
 
 
 def kernel():
     meminfo = dict(re.findall(r'^(\w+):\s+(\d+) kB', text_of('/proc/meminfo') or '', re.M))
     return {
         'release': platform.release(), 'version': platform.version(), 'machine': platform.machine(),
-        'command_line': text_of('/proc/cmdline'),
         'memory_total_kib': int(meminfo.get('MemTotal', 0)),
         'memory_available_kib': int(meminfo.get('MemAvailable', 0)),
         'swap_total_kib': int(meminfo.get('SwapTotal', 0)),
