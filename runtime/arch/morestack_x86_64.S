@@ -118,7 +118,8 @@ gos__morestack_fast:
     movq %r10, -16(%rbp)
     movq %fs:GOS_THREAD_SPARE(%r11), %r10
     testq %r10, %r10
-    jz 3f
+    jz gos__morestack_refill
+gos__morestack_spare:
     movq %fs:GOS_THREAD_TASK(%r11), %rax
     cmpq $0, GOS_TASK_REGION(%rax)
     jne 3f
@@ -128,9 +129,7 @@ gos__morestack_fast:
     addq %rsp, %rax
     movq %r10, GOS_TASK_REGION(%rax)
     movq %r10, %rsp             /* the region's header is its top */
-    movq GOS_REGION_NEXT(%r10), %rax
-    movq %rax, %fs:GOS_THREAD_SPARE(%r11)
-    decl %fs:GOS_THREAD_SPARES(%r11)
+    movq $0, %fs:GOS_THREAD_SPARE(%r11)
     movq GOS_REGION_LIMIT(%r10), %r10
     movq %r10, %fs:GOS_LIMIT_WORD
     cmpl $0, %fs:GOS_THREAD_PREEMPT(%r11)
@@ -152,14 +151,12 @@ gos__morestack_back:
     movq GOS_TASK_REGION(%rcx), %r10
     cmpl $0, GOS_REGION_PLAIN(%r10)
     je 5f
-    cmpl $GOS_SPARES, %fs:GOS_THREAD_SPARES(%r11)
-    jae 5f
+    cmpq $0, %fs:GOS_THREAD_SPARE(%r11)
+    jne 6f
+    movq %r10, %fs:GOS_THREAD_SPARE(%r11)
+gos__morestack_left:
     movq %rbp, %rsp
     movq $0, GOS_TASK_REGION(%rcx)
-    movq %fs:GOS_THREAD_SPARE(%r11), %rsi
-    movq %rsi, GOS_REGION_NEXT(%r10)
-    movq %r10, %fs:GOS_THREAD_SPARE(%r11)
-    incl %fs:GOS_THREAD_SPARES(%r11)
     leaq GOS_TASK_TO_LIMIT(%rcx), %r10
     movq %r10, %fs:GOS_LIMIT_WORD
     cmpl $0, %fs:GOS_THREAD_PREEMPT(%r11)
@@ -171,9 +168,26 @@ gos__morestack_back:
     .cfi_def_cfa %rbp, 16
 2:  movq $GOS_POISON, %fs:GOS_LIMIT_WORD
     jmp 1b
+    /* One spare region is in use further up, or back already: the others, in a list. */
+6:  cmpl $GOS_SPARES, %fs:GOS_THREAD_SPARES(%r11)
+    jae 5f
+    movq %fs:GOS_THREAD_MORE_SPARES(%r11), %rsi
+    movq %rsi, GOS_REGION_NEXT(%r10)
+    movq %r10, %fs:GOS_THREAD_MORE_SPARES(%r11)
+    incl %fs:GOS_THREAD_SPARES(%r11)
+    jmp gos__morestack_left
 4:  movq $GOS_POISON, %fs:GOS_LIMIT_WORD
     movq 8(%rbp), %r10
     jmp gos__morestack_body
+gos__morestack_refill:
+    movq %fs:GOS_THREAD_MORE_SPARES(%r11), %r10
+    testq %r10, %r10
+    jz 3f
+    movq GOS_REGION_NEXT(%r10), %rax
+    movq %rax, %fs:GOS_THREAD_MORE_SPARES(%r11)
+    decl %fs:GOS_THREAD_SPARES(%r11)
+    movq %r10, %fs:GOS_THREAD_SPARE(%r11)
+    jmp gos__morestack_spare
 3:  movq -16(%rbp), %r10
     xorl %r11d, %r11d
 

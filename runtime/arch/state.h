@@ -27,6 +27,7 @@
 #define GOS_THREAD_LOCKED 28
 #define GOS_THREAD_PREEMPT 32
 #define GOS_THREAD_SPARES 36
+#define GOS_THREAD_MORE_SPARES 40
 
 /* glibc's tcbhead_t.__private_ss, reserved for split stacks: the word that every checked prologue compares with. */
 #define GOS_LIMIT_WORD 0x70
@@ -139,11 +140,12 @@ struct gos__region {
 struct gos__thread {
     gos__task *task;           /* the task running on this thread; NULL: not one of ours, or none yet */
     void *system_sp;           /* where runtime code called from a task continues on this thread's own stack */
-    gos__region *spare;        /* plain regions ready to be borrowed, linked by next */
+    gos__region *spare;        /* a plain region ready to be borrowed */
     uint32_t in_runtime;       /* 1: this thread may be touching its worker */
     uint32_t locked;           /* enum gos__lock: may it touch its worker? */
     uint32_t preempt;          /* 1: the running task's slice is over */
-    uint32_t spares;           /* so many */
+    uint32_t spares;           /* so many are in more_spares */
+    gos__region *more_spares;  /* for when the one is in use, linked by next */
     struct gos__worker *worker;
     struct gos__stack_cache *cache;  /* the worker's stock of stacks, for __morestack */
     uintptr_t *limit_word;     /* the address of this thread's limit word, for poisoning it from outside */
@@ -174,6 +176,7 @@ _Static_assert(sizeof(gos__region) == 64, "region: keeps the stack below it alig
 _Static_assert(offsetof(gos__thread, task) == GOS_THREAD_TASK, "thread: task");
 _Static_assert(offsetof(gos__thread, system_sp) == GOS_THREAD_SYSTEM_SP, "thread: system_sp");
 _Static_assert(offsetof(gos__thread, spare) == GOS_THREAD_SPARE, "thread: spare");
+_Static_assert(offsetof(gos__thread, more_spares) == GOS_THREAD_MORE_SPARES, "thread: more_spares");
 _Static_assert(offsetof(gos__thread, spares) == GOS_THREAD_SPARES, "thread: spares");
 _Static_assert(offsetof(gos__region, bottom) == GOS_REGION_BOTTOM, "region: bottom");
 _Static_assert(offsetof(gos__region, next) == GOS_REGION_NEXT, "region: next");

@@ -63,7 +63,9 @@ static gos__region *spare_take(void)
     gos__thread *self = &gos__self;
     gos__region *region = self->spare;
     if (region) {
-        self->spare = region->next;
+        self->spare = NULL;
+    } else if ((region = self->more_spares)) {
+        self->more_spares = region->next;
         self->spares--;
     }
     return region;
@@ -83,8 +85,8 @@ static void pop(gos__task *task)
     if (gos__self.spares < GOS_SPARES && !region->is_large && region->limit == gos__region_first_limit(region)) {
         region->prev = NULL;
         region->plain = 1;
-        region->next = gos__self.spare;
-        gos__self.spare = region;
+        region->next = gos__self.more_spares;
+        gos__self.more_spares = region;
         gos__self.spares++;
     } else {
         gos__region_free(gos__self.cache, region);
