@@ -1,6 +1,6 @@
 #!/bin/sh
 # A debugger sees through the runtime: from C code on a thread's own stack back to the task that called it, and from a
-# deep region across __morestack to the first stack.
+# deep region across __morestack to the first stack. (gdb may read gos__x of assembly as a mangled gos.x.)
 set -eu
 command -v gdb >/dev/null || { echo "skipped: gdb is not installed"; exit 77; }
 [ -z "${SAN:-}" ] || { echo "skipped: sanitized tasks have one stack"; exit 77; }
@@ -22,5 +22,5 @@ wants() { # text of a trace, then patterns in the order in which frames must sho
 
 first=$(trace 02_ping_pong gos__chan_recv)
 case $first in *ptrace*|*"not being run"*) echo "skipped: no program can be traced here"; exit 77 ;; esac
-wants "$first" ' gos__chan_recv ' ' gos_chan_recv ' '02_ping_pong.c' 'gos__\(task\|main\)_start'
-wants "$(trace 02_ping_pong printf)" 'printf' '__morestack' '02_ping_pong.c' 'gos__\(task\|main\)_start'
+wants "$first" ' gos[._]*chan_recv ' ' gos_chan_recv ' '02_ping_pong.c' 'gos[._]*\(task\|main\)_start'
+wants "$(trace 02_ping_pong printf)" 'printf' '__morestack' '02_ping_pong.c' 'gos[._]*\(task\|main\)_start'
