@@ -14,8 +14,8 @@
 /* The first stack of a task, its header and canary included. */
 #define GOS_NURSERY_SIZE 768
 
-/* What unchecked code finds at least on a deep region before its guard. glibc's printf family takes up to 3 KiB,
- * getaddrinfo about 12 KiB. lld adds 16 KiB itself where a frame is 256 bytes or more. */
+/* What unchecked code finds at least on a deep region before its guard. glibc's printf family takes up to 3 KiB.
+ * A caller whose own frame is 256 bytes or more is only sure of the 16 KiB that lld adds to its check. */
 #define GOS_UNCHECKED_ROOM (32 * 1024)
 
 /* Deep regions: the first one that a task borrows, and the stride of paged stacks. Beyond it: one of GOS_MAXSTACK. */

@@ -34,7 +34,7 @@ size_t gos__vm_page_size(void);
 /* Bytes that all of this process may come to use: a share of the smaller of RAM and cgroup limit. */
 int64_t gos__memory_limit(int percent);
 
-/* Resident bytes of this process now (about a microsecond); 0 when /proc is not there. */
+/* Resident bytes of this process now; 0 when /proc is not there. */
 int64_t gos__memory_resident(void);
 
 /* Address space still allowed by RLIMIT_AS; INT64_MAX without a limit. */
@@ -55,10 +55,10 @@ int64_t gos__timer_slack(int64_t ns);
 int32_t gos__thread_id(void);
 
 /* Whether that thread of this process is blocked in the kernel now, in a system call or on a page fault; false also
- * when /proc does not tell. About 5 microseconds. */
+ * when /proc does not tell. Takes a descriptor for a moment. */
 bool gos__thread_blocked(int32_t tid);
 
-/* Processor time of that thread in nanoseconds, 0 when it is not to be had; without a descriptor, in 0.3 us. */
+/* Processor time of that thread in nanoseconds, 0 when it is not to be had; without a descriptor. */
 int64_t gos__thread_cpu_ns(int32_t tid);
 
 /* Ends the use of the calling thread without ending it: what it holds may be in use by others. */

@@ -8,7 +8,7 @@
  * taken only when the worker stayed on one task for this long. Go waits 3 us as well before it steals runnext. */
 #define LONE_TASK_NS 3000
 
-/* Fruitless looking around before a worker sleeps: a wake-up through the kernel takes about 5 us on both sides. */
+/* Fruitless looking around before a worker sleeps, since a wake-up through the kernel costs both sides. Not tuned. */
 #define SEARCH_NS 20000
 
 bool gos__worker_lock(gos__worker *victim)

@@ -65,9 +65,7 @@ gos__task *gos__next(gos__worker *worker)
 gos__task *gos__park(gos__task *self)
 {
     gos__stack_verify(self);
-    gos__worker *worker = gos__self.worker;
-    worker->parks++;
-    return gos__next(worker);
+    return gos__next(gos__self.worker);
 }
 
 void gos__ready(gos__task *task, bool hand_over)

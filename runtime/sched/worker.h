@@ -57,7 +57,7 @@ typedef struct gos__worker {
     gos__task *queue[GOS_QUEUE_SIZE];
 
     int64_t spawned, ended;
-    int64_t steals, stolen_tasks, wakes, parks;
+    int64_t steals, stolen_tasks, wakes;
     void (*kind_entry)(void *); /* the last function looked at, and the kind of stack it gets */
     enum gos__kind kind;
     uint32_t tag;        /* unlike that of any other worker of any run; never 0 */
