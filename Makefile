@@ -1,8 +1,12 @@
 # make targets
 #   setup         install what is missing (Debian, Ubuntu); may be followed by others: make setup bench
+#   setup-programs  fetch the sources of real programs that the suite measures (pinned, by npm and cargo)
+#   programs      build these, each as the suite compares it
 #   all           the default: library, benches, tests and examples, without network
 #   check         build, then run all tests, examples, layer and style checks
 #   check-layers  only who includes whom, and style
+#   nightly       every test under each sanitizer, and with CHECKS=3, with gcc and with clang
+#   check-model   spin goes through models of the concurrency protocols, and their mutants (tests/model)
 #   bench         build, measure, plot and write REPORT.md; see PROFILE
 #   plots         figures of RESULTS, from its raw data alone
 #   report        REPORT.md of RESULTS, from its raw data alone
@@ -12,10 +16,11 @@
 #   help          this page
 #
 # knobs (NAME=value after make)
-#   PROFILE       bench: quick, default (about five minutes) or full (for the paper)
+#   PROFILE       bench: quick, default (about eight minutes) or full (for the paper)
 #   RESULTS       plots, report: a folder of results/; by default latest, else reference
 #   CASES         bench: only these cases, comma-separated
 #   CONTENDERS    bench: only these contenders, comma-separated
+#   MOST          bench: gossamer parks so many tasks as well; 20000000 need 16 GiB of free memory (full does it)
 #   ONLY          check: only tests whose name contains this
 #   SEED          check, bench: repeats the draws of a run that printed this seed
 #   SAN           address, undefined or thread: build with that sanitizer
@@ -52,8 +57,9 @@ endif
 
 # ---- bad input ends here, before anything is touched
 
-TARGETS := all bench check check-layers clean help install plots report setup uninstall
-BUILDS  := all bench check install
+TARGETS := all bench check check-layers check-model clean help install plots programs report setup setup-programs \
+           nightly uninstall
+BUILDS  := all bench check install programs
 GOALS   := $(or $(MAKECMDGOALS),all)
 
 unknown := $(strip $(foreach g,$(GOALS),$(if $(or $(filter $(TARGETS),$g),$(findstring /,$g)),,$g)))
@@ -100,7 +106,10 @@ endif
 WARN   := -Wall -Wextra -Wvla -Wno-unknown-attributes -Werror # the attributes: gcc's noclone, which clang lacks
 WARN_C := -Wmissing-prototypes -Wstrict-prototypes
 BASE   := -fno-omit-frame-pointer -Iruntime -Iruntime/include -I. -DCHECKS=$(CHECKS) -pthread
-SANITIZE := $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all)
+SANITIZE_address   := -fsanitize=address,undefined -DGOS_ASAN=1
+SANITIZE_undefined := -fsanitize=undefined
+SANITIZE_thread    := -fsanitize=thread -DGOS_TSAN=1
+SANITIZE := $(if $(SAN),$(SANITIZE_$(SAN)) -fno-sanitize-recover=all)
 ifeq ($(SAN)$(findstring clang,$(CC)),thread)
 SANITIZE += -Wno-tsan # gcc: fences are not modelled; the wake-up protocols need them all the same
 endif
@@ -108,9 +117,15 @@ C_FLAGS  := -std=gnu17 $(WARN) $(WARN_C) -fno-common $(BASE) $(SANITIZE)
 CC_FLAGS := -std=gnu++17 $(WARN) $(BASE) $(SANITIZE)
 # The runtime runs on system stacks and must serve shared objects too.
 LIB_FLAGS := -fPIC -fvisibility=hidden -ftls-model=initial-exec
-# Task code: stack checks, and calls that the linker can see through. Sanitizers want whole (paged) stacks.
-TASK_FLAGS := $(if $(SAN),,-fsplit-stack) -ftls-model=initial-exec -fno-plt -fcf-protection=none
-LINK  = -fuse-ld=lld -Wl,-z,now -pthread $(if $(SAN),$(SANITIZE),-Wl,@$(WRAP))
+# Task code: stack checks, and calls that the linker can see through. What knows of stacks wants whole (paged) ones.
+PAGED := $(filter address thread,$(SAN))
+# Stack checks; what a call's many arguments need is then part of the frame that is checked.
+CHECKED := -fsplit-stack \
+           $(if $(findstring clang,$(CC)),-mllvm -no-x86-call-frame-opt,-maccumulate-outgoing-args)
+TASK_FLAGS := $(if $(PAGED),,$(CHECKED)) -ftls-model=initial-exec -fno-plt -fcf-protection=none \
+              -isystem runtime/include/gossamer
+PLAIN_FLAGS := $(filter-out $(CHECKED) -isystem runtime/include/gossamer,$(TASK_FLAGS)) # the same without us
+LINK  = -fuse-ld=lld -Wl,-z,now -pthread $(SANITIZE) $(if $(PAGED),,-Wl,@$(WRAP))
 LIBS := -L$(B) -lbaselines -lgossamer -lhwloc
 
 # ---- what there is to build
@@ -118,7 +133,7 @@ LIBS := -L$(B) -lbaselines -lgossamer -lhwloc
 other_arch = $(filter-out %_$(ARCH).$1,$(wildcard runtime/*/*_x86_64.$1 runtime/*/*_aarch64.$1))
 LIB_SRC   := $(sort $(filter-out $(call other_arch,c) $(call other_arch,S) runtime/thunks/%,\
              $(wildcard runtime/*/*.c runtime/*/*.S)))
-IO_SRC    := $(filter-out %/plain.c,$(wildcard runtime/io/*.c)) # runs on tasks' stacks
+IO_SRC    := $(filter-out $(wildcard runtime/io/plain*.c),$(wildcard runtime/io/*.c)) # runs on tasks' stacks
 CHECK_SRC := $(wildcard benches/check_*.c)
 BASE_SRC  := $(sort $(wildcard baselines/*.c))
 BENCH_SRC := $(sort $(filter-out $(CHECK_SRC),$(wildcard benches/*.c benches/*.cc)))
@@ -135,10 +150,23 @@ BASELINES := $(B)/libbaselines.a
 LIB_OBJ   := $(LIB_SRC:%=$(B)/%.o)
 BASE_OBJ  := $(BASE_SRC:%=$(B)/%.o)
 CHECK_OBJ := $(CHECK_SRC:%.c=$(B)/%.plain.o) $(CHECK_SRC:%.c=$(B)/%.checked.o)
-BENCH_OBJ := $(BENCH_SRC:%=$(B)/%.o) $(CHECK_OBJ)
+# fib in many code layouts, each without and with checks.
+LAYOUTS   := $(shell sed -n 's/^ *X(\([0-9]*\), \([0-9]*\)).*/\1-\2/p' benches/fib/layouts.h 2>/dev/null)
+FIB_OBJ   := $(foreach l,$(LAYOUTS),$(B)/benches/fib/$l.plain.o $(B)/benches/fib/$l.checked.o)
+BENCH_OBJ := $(BENCH_SRC:%=$(B)/%.o) $(CHECK_OBJ) $(FIB_OBJ)
 PROG_OBJ  := $(PROG_SRC:%=$(B)/%.o)
 PROGS     := $(basename $(PROG_SRC:%=$(B)/%))
 GOSBENCH  := $(if $(wildcard benches/main.c),$(B)/gosbench)
+# Peers are built where their language is installed; bench.py says how to get what is missing.
+GO        := $(shell command -v go)
+GOBENCH   := $(if $(GO),$(B)/gobench)
+# The crossing loop over gcc's own runtime for split stacks, where libgcc has one.
+LIBGCC    := $(shell $(CC) -print-libgcc-file-name 2>/dev/null)
+SPLIT     := $(if $(SAN),,$(if $(shell grep -sal __morestack_non_split $(LIBGCC)),$(B)/libgcc-split))
+# The servers, where a parser library is installed; without one `make bench` says so in its rows.
+PARSER    := $(if $(wildcard /usr/include/http_parser.h),-lhttp_parser,$(if $(wildcard /usr/include/llhttp.h),-lllhttp))
+SERVERS   := $(if $(SAN),,$(addprefix $(B)/benches/server/,loadgen $(if $(GO),server-go) \
+             $(if $(PARSER),server-gossamer server-pthread server-epoll)))
 
 Q    := $(if $(filter-out 0,$(V)),,@)
 say   = $(if $(Q),@printf '  %-5s %s\n' $1 $2)
@@ -146,10 +174,10 @@ say   = $(if $(Q),@printf '  %-5s %s\n' $1 $2)
 keep  = @mkdir -p $(@D); text='$(subst ','\'',$1)'; \
 	[ "$$text" = "$$(cat $@ 2>/dev/null)" ] || printf '%s\n' "$$text" >$@
 
-.PHONY: all bench check check-layers clean help install plots report setup uninstall FORCE
+.PHONY: all bench check check-layers check-model clean help install nightly plots report setup uninstall FORCE
 FORCE:
 
-all: $(LIB) $(BASELINES) $(GOSBENCH) $(PROGS)
+all: $(LIB) $(BASELINES) $(GOSBENCH) $(GOBENCH) $(SPLIT) $(SERVERS) $(PROGS)
 
 $(B)/flags: FORCE
 	$(call keep,$(CC) $(CXX) $(C_FLAGS) $(CC_FLAGS) $(LIB_FLAGS) $(TASK_FLAGS) $(LINK) $(CFLAGS) $(LDFLAGS))
@@ -159,6 +187,7 @@ $(B)/sources: FORCE
 $(LIB_OBJ): KIND := $(LIB_FLAGS)
 $(IO_SRC:%=$(B)/%.o): KIND := $(LIB_FLAGS) $(TASK_FLAGS)
 $(TASK_SRC:%=$(B)/%.o): KIND := $(TASK_FLAGS)
+$(B)/runtime/arch/san.c.o: KIND += -fno-sanitize=all
 
 $(B)/%.c.o: %.c $(B)/flags
 	$(call say,CC,$<)
@@ -177,11 +206,19 @@ $(B)/%.cc.o: %.cc $(B)/flags
 $(B)/%.plain.o: %.c $(B)/flags
 	$(call say,CC,'$< (plain)')
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(C_FLAGS) $(filter-out -fsplit-stack,$(TASK_FLAGS)) -DVARIANT=plain -MMD -MP $(CFLAGS) -c $< -o $@
+	$(Q)$(CC) $(C_FLAGS) $(PLAIN_FLAGS) -DVARIANT=plain -MMD -MP $(CFLAGS) -c $< -o $@
 $(B)/%.checked.o: %.c $(B)/flags
 	$(call say,CC,'$< (checked)')
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(C_FLAGS) $(TASK_FLAGS) -DVARIANT=checked -MMD -MP $(CFLAGS) -c $< -o $@
+
+$(FIB_OBJ): benches/fib/fib.c benches/fib/layouts.h $(B)/flags
+	$(eval build := $(patsubst .%,%,$(suffix $(basename $@))))
+	$(eval layout := $(basename $(basename $(notdir $@))))
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(C_FLAGS) $(if $(filter checked,$(build)),$(TASK_FLAGS),$(filter-out $(CHECKED),$(TASK_FLAGS))) $(CFLAGS) \
+	    -falign-functions=$(word 1,$(subst -, ,$(layout))) -DPADDING=$(word 2,$(subst -, ,$(layout))) \
+	    -DNAME=fib_$(subst -,_,$(layout))_$(build) -c $< -o $@
 
 $(THUNK_OBJ): runtime/thunks/thunk_x86_64.S runtime/arch/asm.h runtime/arch/state.h $(B)/flags
 	@mkdir -p $(@D)
@@ -190,9 +227,10 @@ $(WRAP): runtime/thunks/functions.list Makefile
 	@mkdir -p $(@D)
 	@printf -- '--wrap=%s\n' $(basename $(notdir $(THUNK_OBJ))) >$@
 # Static programs: libc.a refers to some functions weakly, which would not take the doors in, and then calls address 0.
-$(B)/gossamer.static: $(WRAP)
+$(B)/gossamer.static: $(WRAP) runtime/io/real.h
 	@nm -D "$$($(CC) -print-file-name=libc.so.6)" | awk '{ sub(/@.*/, "", $$NF); print "--wrap=" $$NF }' | sort -u | \
 	    grep -Fxf $(WRAP) | sed 's/--wrap=/-u __wrap_/' >$@
+	@sed -n 's/.* \([_a-z]*\), "[A-Z_0-9.]*").*/-u \1/p' runtime/io/real.h >>$@
 
 $(LIB): $(LIB_OBJ) $(THUNK_OBJ)
 $(BASELINES): $(BASE_OBJ)
@@ -209,6 +247,35 @@ $(patsubst %.cc,$(B)/%,$(filter %.cc,$(PROG_SRC))): $(B)/%: $(B)/%.cc.o $(LIB) $
 	$(call say,LINK,$@)
 	$(Q)$(CXX) $(LINK) $(CFLAGS) $(LDFLAGS) $< $(LIBS) -o $@
 
+# One source, two starters. The blocking server and its parser glue are task code in one and plain code in the other.
+SERVER := benches/server
+SERVER_COMMON := $(B)/$(SERVER)/http.plain.o $(B)/$(SERVER)/serve.plain.o
+$(B)/$(SERVER)/server-gossamer: $(addprefix $(B)/$(SERVER)/,blocking.checked.o http.checked.o start_gossamer.checked.o \
+    serve.plain.o) $(LIB) $(WRAP)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(LINK) $(CFLAGS) $(LDFLAGS) $(filter %.o,$^) -L$(B) -lgossamer -lhwloc $(PARSER) -o $@
+$(B)/$(SERVER)/server-pthread: $(addprefix $(B)/$(SERVER)/,blocking.plain.o start_pthread.plain.o) $(SERVER_COMMON)
+$(B)/$(SERVER)/server-epoll: $(B)/$(SERVER)/epoll.plain.o $(SERVER_COMMON)
+$(B)/$(SERVER)/loadgen: $(B)/$(SERVER)/loadgen.plain.o
+$(B)/$(SERVER)/server-pthread $(B)/$(SERVER)/server-epoll $(B)/$(SERVER)/loadgen:
+	$(call say,LINK,$@)
+	$(Q)$(CC) -pthread $(CFLAGS) $(LDFLAGS) $^ $(if $(filter %/loadgen,$@),-lm,$(PARSER)) -o $@
+
+# bfd: it leaves calls of unchecked code alone, as split stacks are linked without gold or lld.
+$(B)/libgcc-split: $(B)/baselines/peers/libgcc/split.c.o $(B)/benches/check_calls.checked.o
+	$(call say,LINK,$@)
+	$(Q)$(CC) -fuse-ld=bfd $(CFLAGS) $(LDFLAGS) $^ -o $@
+
+$(B)/gobench: $(wildcard baselines/peers/go/bench/*)
+$(B)/$(SERVER)/server-go: $(wildcard baselines/peers/go/httpserver/*)
+$(B)/gobench $(B)/$(SERVER)/server-go:
+	$(call say,GO,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)cd $(dir $<) && GOCACHE=$(abspath $(B))/go-cache GOPROXY=off GOFLAGS= GOTOOLCHAIN=local \
+	    CGO_ENABLED=0 $(GO) build -o $(abspath $@) .
+
+-include benches/programs/programs.mk
+
 # ---- targets that run something
 
 # For makes and compilers that tests call.
@@ -221,9 +288,13 @@ check: all
 check-layers:
 	@$(PYTHON) .ci/layers.py
 	@$(PYTHON) .ci/tidy.py
-bench: all
+nightly:
+	@.ci/run nightly
+check-model:
+	@$(PYTHON) tests/model/check.py
+bench: all programs
 	@$(PYTHON) scripts/bench.py --gosbench $(B)/gosbench --profile $(PROFILE) $(if $(SEED),--seed '$(SEED)') \
-	    --only '$(CASES)' --contenders '$(CONTENDERS)'
+	    --only '$(CASES)' --contenders '$(CONTENDERS)' $(if $(MOST),--most '$(MOST)')
 	@+$(MAKE) plots report RESULTS=results/latest
 plots:
 	@$(PYTHON) plots/plots.py --results $(RESULTS)
@@ -232,21 +303,24 @@ report: | $(filter plots,$(GOALS))
 
 DEST := $(DESTDIR)$(PREFIX)
 install: $(LIB) $(WRAP) $(B)/gossamer.static
-	$(Q)mkdir -p $(DEST)/include $(DEST)/lib/pkgconfig
-	$(Q)cp runtime/include/gossamer.h $(DEST)/include/gossamer.h
+	$(Q)mkdir -p $(DEST)/include/gossamer $(DEST)/lib/pkgconfig
+	$(Q)cp runtime/include/gossamer.h $(DEST)/include/
+	$(Q)cp runtime/include/gossamer/errno.h $(DEST)/include/gossamer/
 	$(Q)cp $(LIB) $(DEST)/lib/libgossamer.a
 	$(Q)cp $(WRAP) $(B)/gossamer.static $(DEST)/lib/
 	$(Q)sed 's/@VERSION@/$(VERSION)/' runtime/gossamer.pc.in >$(DEST)/lib/pkgconfig/gossamer.pc
-	$(Q)chmod 644 $(DEST)/include/gossamer.h $(DEST)/lib/libgossamer.a $(DEST)/lib/gossamer.wrap \
-	    $(DEST)/lib/gossamer.static $(DEST)/lib/pkgconfig/gossamer.pc
+	$(Q)chmod 644 $(DEST)/include/gossamer.h $(DEST)/include/gossamer/errno.h $(DEST)/lib/libgossamer.a \
+	    $(DEST)/lib/gossamer.wrap $(DEST)/lib/gossamer.static $(DEST)/lib/pkgconfig/gossamer.pc
 uninstall:
-	$(Q)rm -f $(DEST)/include/gossamer.h $(DEST)/lib/libgossamer.a $(DEST)/lib/gossamer.wrap \
-	    $(DEST)/lib/gossamer.static $(DEST)/lib/pkgconfig/gossamer.pc
+	$(Q)rm -f $(DEST)/include/gossamer.h $(DEST)/include/gossamer/errno.h $(DEST)/lib/libgossamer.a \
+	    $(DEST)/lib/gossamer.wrap $(DEST)/lib/gossamer.static $(DEST)/lib/pkgconfig/gossamer.pc
+	$(Q)[ ! -d $(DEST)/include/gossamer ] || rmdir $(DEST)/include/gossamer
 
 clean:
 	$(Q)rm -rf build
 help:
 	@sed -n '/^$$/q; s/^# \{0,1\}//p' Makefile
 
--include $(patsubst %.o,%.d,$(LIB_OBJ) $(BASE_OBJ) $(BENCH_OBJ) $(PROG_OBJ))
+-include $(patsubst %.o,%.d,$(LIB_OBJ) $(BASE_OBJ) $(BENCH_OBJ) $(PROG_OBJ)) \
+    $(wildcard $(B)/$(SERVER)/*.d)
 endif

@@ -14,6 +14,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+enum { LATCH_BYTES = 48 };
+
 typedef struct contender {
     const char *name;     /* key on the command line and in results, e.g. "pthread" */
     const char *label;    /* as figures print it, e.g. "pthread per task" */
@@ -25,6 +27,10 @@ typedef struct contender {
      * the first unit, returns when it has returned and every other unit has ended. 0, or -errno with fn not run:
      * -EBUSY while a run is active, -EINVAL for a number of threads that it cannot have. */
     int (*run)(int threads, void (*fn)(void *), void *arg);
+
+    /* Before run(): units must be able to use `bytes` of stack each. What can grow raises its bound, what cannot
+     * makes its stacks that large. NULL: it can do neither. */
+    void (*stack_room)(size_t bytes);
 
     /* Starts a unit. 0, or -errno when a limit is reached; what already runs is unharmed. */
     int (*spawn)(void (*fn)(void *), void *arg);
@@ -45,12 +51,30 @@ typedef struct contender {
     void (*latch_wait)(void *latch);
     void (*latch_free)(void *latch);
 
+    /* A latch in LATCH_BYTES of the caller's, aligned as by malloc: nothing is allocated, nothing has to be freed. */
+    void (*latch_init)(void *latch, long n);
+
     /* Channel of 64-bit words; capacity 0 is a rendezvous (a contender whose natural primitive is a condition
-     * variable or semaphore hands over one word at a time). send and recv block. */
+     * variable or semaphore hands over one word at a time). send and recv block. A word goes by pointer so that a
+     * contender's own call can stand here: on the way back from a switch the return from each wrapper is mispredicted,
+     * 5 ns a piece. */
     void *(*chan_new)(size_t capacity);
-    void (*chan_send)(void *chan, uint64_t word);
-    uint64_t (*chan_recv)(void *chan);
+    void (*chan_send)(void *chan, const void *word);
+    void (*chan_recv)(void *chan, void *word);
     void (*chan_free)(void *chan);
+
+    /* Puts a word into a channel that has room, from a thread that is no unit's. */
+    void (*post)(void *chan, const void *word);
+
+    /* The contender's own sleep for at least ns; NULL: its units call nanosleep. */
+    void (*sleep)(int64_t ns);
+
+    /* Hints round a call that blocks. NULL: there are none. */
+    void (*block_begin)(void);
+    void (*block_end)(void);
+
+    /* Keeps the unit on its thread, which runs nothing else, until it ends. */
+    void (*pin)(void);
 
     /* Units of concurrency really made since run() began, the first one included: counted where a unit begins to
      * run, not where it was asked for. Any thread, also after the run. */

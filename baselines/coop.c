@@ -4,6 +4,7 @@
  * A unit is in exactly one place: it runs, or it is in the ready queue, in the queue of what it waits for, or in the
  * free list. There is no context of a scheduler in between, and nothing is allocated but stacks.
  */
+#include "contender.h"
 #include "coop.h"
 
 #include <errno.h>
@@ -224,6 +225,12 @@ void *coop_latch_new(long n)
     return l;
 }
 
+void coop_latch_init(void *latch, long n)
+{
+    _Static_assert(sizeof(struct latch) <= LATCH_BYTES, "coop: a latch must fit the caller's place");
+    *(struct latch *)latch = (struct latch){.missing = n};
+}
+
 void coop_latch_done(void *arg)
 {
     latch *l = arg;
@@ -270,12 +277,13 @@ static uint64_t ring_get(chan *c)
     return word;
 }
 
-void coop_chan_send(void *arg, uint64_t word)
+void coop_chan_send(void *arg, const void *from)
 {
     chan *c = arg;
+    uint64_t word = *(const uint64_t *)from;
     coop_unit *receiver = pop(&c->receivers);
     if (receiver) {
-        receiver->word = word;
+        *receiver->to = word;
         push(&coop.ready, receiver);
     } else if (c->count < c->capacity) {
         ring_put(c, word);
@@ -285,21 +293,20 @@ void coop_chan_send(void *arg, uint64_t word)
     }
 }
 
-uint64_t coop_chan_recv(void *arg)
+void coop_chan_recv(void *arg, void *to)
 {
     chan *c = arg;
     coop_unit *sender = c->senders.head;
     if (c->count == 0 && !sender) {
-        coop_unit *self = coop.current;
-        wait_in(&c->receivers);
-        return self->word;
+        coop.current->to = to;
+        wait_in(&c->receivers);   /* the last call, so that nothing has to return when it comes back */
+        return;
     }
-    uint64_t word = c->count ? ring_get(c) : sender->word;
+    *(uint64_t *)to = c->count ? ring_get(c) : sender->word;
     if (sender) {
         pop(&c->senders);
         if (c->capacity)
             ring_put(c, sender->word);
         push(&coop.ready, sender);
     }
-    return word;
 }

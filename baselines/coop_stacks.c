@@ -1,5 +1,5 @@
 /*
- * coop_stacks.c: stacks of 64 KiB, with a guard page each and without.
+ * coop_stacks.c: stacks of 64 KiB (or what stack_room asked for), with a guard page each and without.
  *
  * Pages come by first touch. MAP_NORESERVE: a stack that is mostly address space is not counted as memory promised.
  * No huge pages: one touched page per stack would become two megabytes.
@@ -9,6 +9,18 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
+
+#define PAGE ((size_t)4096)
+
+size_t coop_stack_size = COOP_STACK_SIZE;
+
+/* The control block, its colour and what the unit's own calls take come on top. */
+void coop_stack_room(size_t bytes)
+{
+    size_t whole = (bytes + 4 * PAGE + PAGE - 1) / PAGE * PAGE;
+    if (whole > coop_stack_size)
+        coop_stack_size = whole;
+}
 
 static char *map_pages(size_t size)
 {
@@ -27,19 +39,19 @@ static size_t guard_size(void)
 static void *guarded_map(void)
 {
     size_t guard = guard_size();
-    char *base = map_pages(guard + COOP_STACK_SIZE);
+    char *base = map_pages(guard + coop_stack_size);
     if (!base)
         return NULL;
     if (mprotect(base, guard, PROT_NONE)) {
-        munmap(base, guard + COOP_STACK_SIZE);
+        munmap(base, guard + coop_stack_size);
         return NULL;
     }
-    return base + guard + COOP_STACK_SIZE;
+    return base + guard + coop_stack_size;
 }
 
 static void guarded_unmap_all(coop_unit *free)
 {
-    size_t whole = guard_size() + COOP_STACK_SIZE;
+    size_t whole = guard_size() + coop_stack_size;
     while (free) {
         coop_unit *next = free->next;
         munmap((char *)coop_stack_end(free) - whole, whole);
@@ -52,7 +64,6 @@ const coop_stacks coop_stacks_guarded = {.map = guarded_map, .unmap_all = guarde
 /* ---- bare: carved from slabs, which the kernel joins into few mappings ---- */
 
 #define STACKS_PER_SLAB 256
-#define SLAB_SIZE (STACKS_PER_SLAB * COOP_STACK_SIZE)
 
 typedef struct slab {
     struct slab *next;
@@ -64,17 +75,22 @@ static struct {
     size_t left;       /* stacks not yet given out of it */
 } bare;
 
+static size_t slab_size(void)
+{
+    return STACKS_PER_SLAB * coop_stack_size;
+}
+
 static int add_slab(void)
 {
     slab *fresh = malloc(sizeof *fresh);
     if (!fresh)
         return 0;
-    fresh->base = map_pages(SLAB_SIZE);
+    fresh->base = map_pages(slab_size());
     if (!fresh->base) {
         free(fresh);
         return 0;
     }
-    madvise(fresh->base, SLAB_SIZE, MADV_NOHUGEPAGE); /* a kernel without huge pages refuses: as good */
+    madvise(fresh->base, slab_size(), MADV_NOHUGEPAGE); /* a kernel without huge pages refuses: as good */
     fresh->next = bare.slabs;
     bare.slabs = fresh;
     bare.left = STACKS_PER_SLAB;
@@ -85,7 +101,7 @@ static void *bare_map(void)
 {
     if (bare.left == 0 && !add_slab())
         return NULL;
-    return bare.slabs->base + bare.left-- * COOP_STACK_SIZE;
+    return bare.slabs->base + bare.left-- * coop_stack_size;
 }
 
 static void bare_unmap_all(coop_unit *unused)
@@ -94,7 +110,7 @@ static void bare_unmap_all(coop_unit *unused)
     while (bare.slabs) {
         slab *gone = bare.slabs;
         bare.slabs = gone->next;
-        munmap(gone->base, SLAB_SIZE);
+        munmap(gone->base, slab_size());
         free(gone);
     }
     bare.left = 0;

@@ -20,6 +20,7 @@ const contender contender_fixed = {
     .label = "fixed 64 KiB stacks, guard page",
     .isolates = "stacks of fixed size, each mapped with its guard page, under the simplest scheduler",
     .run = run_guarded,
+    .stack_room = coop_stack_room,
     COOP_OPERATIONS,
 };
 
@@ -28,5 +29,6 @@ const contender contender_fixed_bare = {
     .label = "fixed 64 KiB stacks, no guard",
     .isolates = "against fixed: only the guard page and the mapping per stack that it costs",
     .run = run_bare,
+    .stack_room = coop_stack_room,
     COOP_OPERATIONS,
 };

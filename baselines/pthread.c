@@ -2,10 +2,10 @@
  * pthread.c: one kernel thread per unit, twice: with the default stack and with the smallest one.
  *
  * The first unit runs on the caller's thread. Threads are detached: nobody has to remember or join them, which is
- * the cheapest way to have very many. All waiting is mutex and condition variable. Gates and latches signal with the
- * mutex held, so that whoever is woken may free the object: the waker's last touch is the unlock, which POSIX allows.
- * Channels signal after the unlock: on one processor the woken thread runs at once and would stumble over the mutex,
- * which made a hand-over twice as dear.
+ * the cheapest way to have very many. Waiting is mutex and condition variable, at latches a semaphore. Gates signal
+ * with the mutex held, so that whoever is woken may free the object: the waker's last touch is the unlock, which POSIX
+ * allows. Channels signal after the unlock: on one processor the woken thread runs at once and would stumble over the
+ * mutex, which made a hand-over twice as dear.
  */
 #include "baselines.h"
 #include "jobs.h"
@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>
+#include <semaphore.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -141,10 +142,24 @@ static int run_with(size_t stack_size, void (*fn)(void *), void *arg)
     return 0;
 }
 
+static size_t wanted_size; /* 0: the default will do */
+
+static void stack_room(size_t bytes)
+{
+    pthread_attr_t attr;
+    size_t size = 0, page = (size_t)sysconf(_SC_PAGESIZE);
+    size_t whole = (bytes + 16 * page + page - 1) / page * page; /* with what glibc and the unit's own calls take */
+    if (pthread_attr_init(&attr))
+        return;
+    if (pthread_attr_getstacksize(&attr, &size) == 0 && whole > size)
+        wanted_size = whole;
+    pthread_attr_destroy(&attr);
+}
+
 static int run_default(int threads, void (*fn)(void *), void *arg)
 {
     (void)threads;
-    return run_with(0, fn, arg);
+    return run_with(wanted_size, fn, arg);
 }
 
 /* The smallest stack that the system vouches for, in whole pages; the guard page comes on top of it. */
@@ -208,50 +223,46 @@ static void gate_free(void *arg)
     free(g);
 }
 
-/* ---- latch: all but the last done are one atomic instruction ---- */
+/* ---- latch: all but the last done are one atomic instruction; small, since it may lie on a unit's stack ---- */
 
 typedef struct latch {
     _Atomic long missing;
-    pthread_mutex_t lock;
-    pthread_cond_t completed;
-    bool complete;            /* guarded by lock, so that a waiter returns after the last done has let go */
+    sem_t complete;           /* posted by the last done; whoever has waited for it may free the latch */
 } latch;
+
+static void latch_init(void *arg, long n)
+{
+    _Static_assert(sizeof(latch) <= LATCH_BYTES, "pthread: a latch must fit the caller's place");
+    latch *l = arg;
+    atomic_init(&l->missing, n);
+    sem_init(&l->complete, 0, n <= 0);
+}
 
 static void *latch_new(long n)
 {
     latch *l = malloc(sizeof *l);
     if (l)
-        *l = (latch){.missing = n, .complete = n <= 0, .lock = PTHREAD_MUTEX_INITIALIZER,
-                     .completed = PTHREAD_COND_INITIALIZER};
+        latch_init(l, n);
     return l;
 }
 
 static void latch_done(void *arg)
 {
     latch *l = arg;
-    if (atomic_fetch_sub_explicit(&l->missing, 1, memory_order_acq_rel) != 1)
-        return;
-    pthread_mutex_lock(&l->lock);
-    l->complete = true;
-    pthread_cond_broadcast(&l->completed);
-    pthread_mutex_unlock(&l->lock);
+    if (atomic_fetch_sub_explicit(&l->missing, 1, memory_order_acq_rel) == 1)
+        sem_post(&l->complete);
 }
 
 static void latch_wait(void *arg)
 {
     latch *l = arg;
-    pthread_mutex_lock(&l->lock);
-    while (!l->complete)
-        pthread_cond_wait(&l->completed, &l->lock);
-    pthread_mutex_unlock(&l->lock);
+    while (sem_wait(&l->complete) != 0) {
+    }
 }
 
 static void latch_free(void *arg)
 {
-    latch *l = arg;
-    pthread_cond_destroy(&l->completed);
-    pthread_mutex_destroy(&l->lock);
-    free(l);
+    free(arg);
 }
 
 /*
@@ -297,14 +308,14 @@ static void wait_until_taken(chan *c, uint64_t ticket)
     pthread_mutex_unlock(&c->lock);
 }
 
-static void chan_send(void *arg, uint64_t word)
+static void chan_send(void *arg, const void *word)
 {
     chan *c = arg;
     pthread_mutex_lock(&c->lock);
     while (c->sent - c->taken == c->slots)
         pthread_cond_wait(&c->room, &c->lock);
     uint64_t ticket = c->sent++;
-    c->ring[ticket % c->slots] = word;
+    c->ring[ticket % c->slots] = *(const uint64_t *)word;
     bool over = !c->rendezvous || c->receivers >= c->sent - c->taken;
     pthread_mutex_unlock(&c->lock);
     pthread_cond_broadcast(&c->words);
@@ -312,7 +323,7 @@ static void chan_send(void *arg, uint64_t word)
         wait_until_taken(c, ticket);
 }
 
-static uint64_t chan_recv(void *arg)
+static void chan_recv(void *arg, void *word)
 {
     chan *c = arg;
     pthread_mutex_lock(&c->lock);
@@ -320,12 +331,11 @@ static uint64_t chan_recv(void *arg)
     while (c->sent == c->taken)
         pthread_cond_wait(&c->words, &c->lock);
     c->receivers--;
-    uint64_t word = c->ring[c->taken++ % c->slots];
+    *(uint64_t *)word = c->ring[c->taken++ % c->slots];
     pthread_mutex_unlock(&c->lock);
     if (c->rendezvous)
         pthread_cond_broadcast(&c->met);
     pthread_cond_broadcast(&c->room);
-    return word;
 }
 
 static void chan_free(void *arg)
@@ -338,6 +348,11 @@ static void chan_free(void *arg)
     free(c);
 }
 
+/* A unit has a thread of its own already. */
+static void pin(void)
+{
+}
+
 /* ---- the tables ---- */
 
 #define OPERATIONS                                                                                                     \
@@ -345,13 +360,14 @@ static void chan_free(void *arg)
     .gate_new = gate_new, .gate_wait = gate_wait, .gate_open = gate_open, .gate_free = gate_free,                      \
     .latch_new = latch_new, .latch_done = latch_done, .latch_wait = latch_wait, .latch_free = latch_free,              \
     .chan_new = chan_new, .chan_send = chan_send, .chan_recv = chan_recv, .chan_free = chan_free,                      \
-    .made = made
+    .latch_init = latch_init, .post = chan_send, .pin = pin, .made = made
 
 const contender contender_pthread = {
     .name = "pthread",
     .label = "pthread per task",
     .isolates = "the kernel makes, schedules and stores every unit",
     .run = run_default,
+    .stack_room = stack_room,
     OPERATIONS,
 };
 

@@ -20,6 +20,8 @@ typedef struct options {
     int threads;            /* OS threads given to the contender */
     int reps, launch;
     int cap_seconds;        /* spawning stops after this long */
+    uint64_t depth;         /* bytes of stack to touch: the cases of workload_depth.h */
+    const char *variant;    /* of a case that measures one variation a process; NULL: not given */
     uint64_t seed;          /* draws the order of arms where a process has several */
     const char *json, *rows;
 } options;
@@ -34,6 +36,18 @@ bool case_yield(const options *opt);
 bool case_handover(const options *opt);
 bool case_check(const options *opt);
 bool case_bound(const options *opt);
+bool case_depth(const options *opt);
+bool case_descent(const options *opt);
+bool case_burst(const options *opt);
+bool case_progress(const options *opt);
+bool case_handoff(const options *opt);
+bool case_lateness(const options *opt);
+bool case_wakeup(const options *opt);
+bool case_scale(const options *opt);
+
+/* Writes n words to a descriptor, each at the time that it names (clock_ns), Poisson with `rate` words a second. Runs
+ * on the lowest CPU and never sleeps. */
+void event_source(int fd, uint64_t n, double rate, uint64_t seed);
 
 /* For callgrind: runs `rounds` rounds of one check loop and says how many calls that was; false: no such loop. */
 bool check_loop(const char *variant, const char *build, uint64_t rounds);
@@ -49,6 +63,7 @@ typedef struct sheet {
     uint64_t ops;           /* operations proved by the workload's own counters; 0: none counted */
     const char *status;     /* ok, stopped, not-run, failed */
     char why[768];
+    char extra[64];         /* further fields of the row as JSON, "": none */
 } sheet;
 
 /* Where rows go; NULL is standard output. The file appears with the first row. */
@@ -56,6 +71,10 @@ void rows_to(const char *path);
 
 /* Appends a row. A NaN value becomes null. */
 void row_write(const sheet *s, int rep, const char *metric, double value);
+
+/* A distribution in nanoseconds: its median as the value, all samples beside it, in their
+ * order. */
+void row_write_samples(const sheet *s, int rep, const char *metric, const int64_t *samples, size_t n);
 
 /* Marks the sheet as failed (the first reason stays), says so on standard error, and returns false. */
 bool sheet_fail(sheet *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -98,5 +117,8 @@ int64_t clock_ns(void);
 
 /* Binds the process to the highest CPU it may use: contenders with one thread are compared on one CPU. */
 void pin_to_one_cpu(void);
+
+/* Binds the calling thread to the lowest CPU that the process could use when it started. false: there is only one. */
+bool pin_to_other_cpu(void);
 
 #endif

@@ -155,6 +155,20 @@ static uint64_t futex_rally(bool across, uint64_t rounds)
     return rally(&b, across, rounds);
 }
 
+/* The line itself goes to and fro. */
+static void line_hit(ball *b, int side) { __atomic_store_n(&b->holder, (uint32_t)!side, __ATOMIC_RELEASE); }
+
+static void line_wait_for(ball *b, int side)
+{
+    while (__atomic_load_n(&b->holder, __ATOMIC_ACQUIRE) != (uint32_t)side) __builtin_ia32_pause();
+}
+
+static uint64_t bound_line(uint64_t rounds)
+{
+    ball b = { .hit = line_hit, .wait_for = line_wait_for };
+    return rally(&b, true, rounds);
+}
+
 static uint64_t pipe_rally(bool across, uint64_t rounds)
 {
     ball b = { .hit = pipe_hit, .wait_for = pipe_wait_for };
@@ -186,6 +200,7 @@ static bound bounds[] = {
     { .name = "clock", .loop = bound_clock },
     { .name = "futex-same", .loop = bound_futex_same },
     { .name = "pipe-same", .loop = bound_pipe_same },
+    { .name = "line", .loop = bound_line, .across = true },
     { .name = "futex-across", .loop = bound_futex_across, .across = true },
     { .name = "pipe-across", .loop = bound_pipe_across, .across = true },
 };

@@ -131,8 +131,8 @@ bool case_check(const options *opt)
     };
     enum { PAIRS = sizeof pairs / sizeof pairs[0] };
     static comparison all[PAIRS];
-    bool ok = true;
     pin_to_one_cpu();
+    bool ok = fib_layouts(opt);
     for (int i = 0; i < PAIRS; i++) prepare(&all[i], &pairs[i], opt);
     gb_run();
     for (int i = 0; i < PAIRS; i++) ok = ok && strcmp(all[i].sheet[1].status, "failed") != 0;
@@ -145,6 +145,10 @@ bool check_loop(const char *variant, const char *build, uint64_t rounds)
     const struct { const char *name; uint64_t (*loop)(uint64_t); } loops[] = {
         { "shallow", calls->shallow }, { "deep", calls->deep }, { "deep256", calls->deep256 },
     };
+    if (strcmp(variant, "fib") == 0) {
+        printf("%llu\n", (unsigned long long)fib_loop(build, rounds));
+        return true;
+    }
     for (size_t i = 0; i < sizeof loops / sizeof loops[0]; i++) {
         if (strcmp(loops[i].name, variant) != 0) continue;
         printf("%llu\n", (unsigned long long)loops[i].loop(rounds));

@@ -41,6 +41,8 @@ static bool run(series *q, workload *w)
     if (w->stopped) {
         s->status = "stopped";
         snprintf(s->why, sizeof s->why, "%s", the_observer.why);
+    } else if (w->warm_up) {
+        s->units_asked = s->units_made;   /* as many rounds as the warm-up took */
     } else if (w->spawned != s->units_asked) {
         return sheet_fail(s, "made %llu of %llu units and gave no reason", (unsigned long long)w->spawned,
                           (unsigned long long)s->units_asked);
@@ -148,7 +150,6 @@ bool case_spawn(const options *opt)
     if (cold.work.marks == NULL) return sheet_fail(&cold.sheet, "no memory for %llu marks", (unsigned long long)opt->n);
     series warm = cold;
     warm.sheet.variant = "warm";
-    warm.sheet.units_asked = 2 * opt->n;   /* each repetition warms up with as many */
     warm.work.warm_up = true;
     add_series(&cold, 1);
     add_series(&warm, opt->reps);
@@ -176,6 +177,7 @@ static bool calibrate(series *q)
 static bool case_pair(const options *opt, const char *variant, void (*main)(void *), bool offered)
 {
     series q = { sheet_new(opt, variant), opt, main, { .who = opt->who, .asked = opt->n }, 2, 0 };
+    q.work.apart = strcmp(variant, "pinned") == 0;
     q.sheet.units_asked = 2;
     if (!sheet_offers(&q.sheet, opt, offered, "ns_per_op")) return true;
     if (opt->threads == 1) pin_to_one_cpu();
@@ -193,5 +195,8 @@ bool case_yield(const options *opt) { return case_pair(opt, "", yield_main, opt-
 
 bool case_handover(const options *opt)
 {
-    return case_pair(opt, opt->threads == 1 ? "same" : "across", handover_main, opt->who->chan_new != NULL);
+    bool apart = opt->variant != NULL && strcmp(opt->variant, "pinned") == 0;
+    const char *variant = apart ? "pinned" : opt->threads == 1 ? "same" : "across";
+    bool offered = opt->who->chan_new != NULL && (!apart || opt->who->max_threads == 1 || opt->who->pin != NULL);
+    return case_pair(opt, variant, handover_main, offered);
 }

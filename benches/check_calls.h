@@ -5,6 +5,7 @@
 #ifndef CHECK_CALLS_H
 #define CHECK_CALLS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 typedef struct check_calls {
@@ -20,5 +21,14 @@ extern const check_calls check_calls_plain, check_calls_checked;
  * large stack none does (plain). Returns the calls made. */
 uint64_t crossing_plain(uint64_t rounds);
 uint64_t crossing_checked(uint64_t rounds);
+
+/* ---- case_fib.c ---- */
+struct options;
+
+/* Measures fib in every code layout and writes its rows; false when a value was wrong. */
+bool fib_layouts(const struct options *opt);
+
+/* For callgrind: rounds of fib in one layout; returns the calls. */
+uint64_t fib_loop(const char *build, uint64_t rounds);
 
 #endif

@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 typedef struct bench_case {
     const char *name, *meaning;
@@ -30,7 +31,19 @@ static const bench_case cases[] = {
     { "spawn", "spawn, run and end n units, the first time (cold) and later (warm); --n", case_spawn, true, true },
     { "yield", "two units on one thread yield to each other", case_yield, true, false },
     { "handover", "two units pass a word on one thread (same) or two (across); --threads", case_handover, true, false },
+    { "progress", "what others get done while n units block in raw calls; --n", case_progress, true, false },
+    { "handoff", "from a blocking call until another unit runs; --variant=raw, hint or posix", case_handoff, true,
+      false },
+    { "lateness", "how long sleeps take; --variant=own, posix, own-busy or posix-busy", case_lateness, true, false },
+    { "wakeup", "from when an event is due until a unit runs, n a second; --variant=pipe, chan, pipe-busy or chan-busy",
+      case_wakeup, true, false },
+    { "scale", "programs of many units; --variant=skynet, skynet-chan, ring, fan or tree; --threads", case_scale, true,
+      false },
     { "check", "calls with and without stack checks, in time", case_check, false, false },
+    { "depth", "bytes of n units parked --variant=at a depth of --depth bytes or after it", case_depth, true,
+      true },
+    { "descent", "time of recursing --depth bytes down and up", case_descent, true, false },
+    { "burst", "memory over time: n units recurse --depth bytes and come back, twice", case_burst, true, true },
     { "bound", "what the machine allows: raw switch, swapcontext, futex, pipe, call, clock", case_bound, false, false },
 };
 enum { CASES = sizeof cases / sizeof cases[0] };
@@ -105,7 +118,8 @@ static uint64_t number(const char *option, const char *text, double least, doubl
     return (uint64_t)value;
 }
 
-enum { CASE, CONTENDER, N, THREADS, REPS, LAUNCH, CAP, SEED, JSON, ROWS, LIST, LOOP, VARIANT, TOPOLOGY, HELP };
+enum { CASE, CONTENDER, N, THREADS, REPS, LAUNCH, CAP, SEED, DEPTH, JSON, ROWS, LIST, LOOP, VARIANT,
+       TOPOLOGY, EVENTS, HELP };
 
 static const struct option long_options[] = {
     { "case", required_argument, NULL, CASE },
@@ -116,12 +130,14 @@ static const struct option long_options[] = {
     { "launch", required_argument, NULL, LAUNCH },
     { "cap", required_argument, NULL, CAP },
     { "seed", required_argument, NULL, SEED },
+    { "depth", required_argument, NULL, DEPTH },
     { "json", required_argument, NULL, JSON },
     { "rows", required_argument, NULL, ROWS },
     { "list", no_argument, NULL, LIST },
     { "callgrind-loop", required_argument, NULL, LOOP },
     { "variant", required_argument, NULL, VARIANT },
     { "topology", required_argument, NULL, TOPOLOGY },
+    { "events", required_argument, NULL, EVENTS },
     { "help", no_argument, NULL, HELP },
     { NULL, 0, NULL, 0 },
 };
@@ -129,7 +145,8 @@ static const struct option long_options[] = {
 static void help(void)
 {
     puts("usage: gosbench --case=CASE [--contender=NAME] [--n=N] [--threads=T] [--reps=R] [--launch=L]\n"
-         "                [--cap=SECONDS] [--seed=S] [--json=FILE] [--rows=FILE]\n"
+         "                [--cap=SECONDS] [--seed=S] [--depth=BYTES] [--variant=V] [--json=FILE] [--rows=FILE]\n"
+         "       gosbench --events=COUNT --n=RATE [--seed=S]     (words to standard output, each at its time)\n"
          "       gosbench --list | --topology=FILE | --callgrind-loop=LOOP --variant=plain|checked --n=ROUNDS\n"
          "cases:");
     for (int i = 0; i < CASES; i++) printf("  %-9s %s\n", cases[i].name, cases[i].meaning);
@@ -139,7 +156,8 @@ static void help(void)
 typedef struct command {
     options opt;
     bool list;
-    const char *loop, *variant, *topology;
+    const char *loop, *topology;
+    uint64_t events;
 } command;
 
 static void take(command *c, int option, const char *value)
@@ -148,18 +166,20 @@ static void take(command *c, int option, const char *value)
     switch (option) {
     case CASE: o->case_name = case_named(value)->name; break;
     case CONTENDER: o->who = contender_named(value); break;
-    case N: o->n = number("n", value, 1, 1e9); break;
+    case N: o->n = number("n", value, 0, 1e9); break;
     case THREADS: o->threads = (int)number("threads", value, 1, 256); break;
     case REPS: o->reps = (int)number("reps", value, 1, 10001); break;
     case LAUNCH: o->launch = (int)number("launch", value, 0, 1e6); break;
     case CAP: o->cap_seconds = (int)number("cap", value, 1, 86400); break;
     case SEED: o->seed = number("seed", value, 0, 1e15); break;
+    case DEPTH: o->depth = number("depth", value, 0, 1 << 30); break;
     case JSON: o->json = value; break;
     case ROWS: o->rows = value; break;
     case LIST: c->list = true; break;
     case LOOP: c->loop = value; break;
-    case VARIANT: c->variant = value; break;
+    case VARIANT: o->variant = value; break;
     case TOPOLOGY: c->topology = value; break;
+    case EVENTS: c->events = number("events", value, 1, 1e9); break;
     case HELP: help(); exit(0);
     default: usage_error("bad option in '%s': gosbench --help lists what there is", value);
     }
@@ -181,11 +201,11 @@ static command parse(int argc, char **argv)
 
 static void run_loop(const command *c)
 {
-    if (c->variant == NULL || (strcmp(c->variant, "plain") != 0 && strcmp(c->variant, "checked") != 0))
+    if (c->opt.variant == NULL || (strcmp(c->opt.variant, "plain") != 0 && strcmp(c->opt.variant, "checked") != 0))
         usage_error("--callgrind-loop needs --variant=plain or --variant=checked");
     if (c->opt.n == 0) usage_error("--callgrind-loop needs --n, the number of rounds");
-    if (!check_loop(c->loop, c->variant, c->opt.n))
-        usage_error("no loop '%s': use one of shallow, deep, deep256", c->loop);
+    if (!check_loop(c->loop, c->opt.variant, c->opt.n))
+        usage_error("no loop '%s': use one of shallow, deep, deep256, fib", c->loop);
 }
 
 /* Opens a file to write now, so that a path which cannot be written is known before anything is measured. */
@@ -209,13 +229,17 @@ int main(int argc, char **argv)
         run_loop(&c);
         return 0;
     }
+    if (c.events != 0) {
+        event_source(STDOUT_FILENO, c.events, (double)opt->n, opt->seed);
+        return 0;
+    }
     if (opt->case_name == NULL) usage_error("nothing to do: give --case, one of %s", joined_names(true));
     const bench_case *what = case_named(opt->case_name);
     if (what->of_contender && opt->who == NULL)
         usage_error("--case=%s needs --contender, one of %s", what->name, joined_names(false));
     if (!what->of_contender && opt->who != NULL)
         usage_error("--case=%s measures no contender: leave --contender out", what->name);
-    if (what->needs_n && opt->n == 0) usage_error("--case=%s needs --n, the number of units", what->name);
+    if (what->needs_n && opt->n == 0) usage_error("--case=%s needs --n", what->name);
     must_be_writable("rows", opt->rows);
     must_be_writable("json", opt->json);
     rows_to(opt->rows);

@@ -77,15 +77,38 @@ int64_t clock_ns(void)
     return t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
 }
 
+/* The CPUs that the process could use at first: read before anything is bound. */
+static cpu_set_t allowed;
+
+__attribute__((constructor)) static void read_allowed(void)
+{
+    CPU_ZERO(&allowed);
+    sched_getaffinity(0, sizeof allowed, &allowed);
+}
+
+static void bind_to(int cpu)
+{
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    CPU_SET(cpu, &one);
+    sched_setaffinity(0, sizeof one, &one);
+}
+
 void pin_to_one_cpu(void)
 {
-    cpu_set_t allowed, one;
-    CPU_ZERO(&one);
-    if (sched_getaffinity(0, sizeof allowed, &allowed) != 0) return;
     for (int cpu = CPU_SETSIZE - 1; cpu >= 0; cpu--) {
         if (!CPU_ISSET(cpu, &allowed)) continue;
-        CPU_SET(cpu, &one);
-        sched_setaffinity(0, sizeof one, &one);
+        bind_to(cpu);
         return;
     }
+}
+
+bool pin_to_other_cpu(void)
+{
+    for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
+        if (!CPU_ISSET(cpu, &allowed)) continue;
+        bind_to(cpu);
+        return CPU_COUNT(&allowed) > 1;
+    }
+    return false;
 }

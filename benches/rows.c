@@ -32,7 +32,7 @@ static void put_string(FILE *f, bool first, const char *key, const char *value)
     putc('"', f);
 }
 
-void row_write(const sheet *s, int rep, const char *metric, double value)
+static void put_row(const sheet *s, int rep, const char *metric, double value, const int64_t *samples, size_t n)
 {
     FILE *f = file();
     putc('{', f);
@@ -44,13 +44,36 @@ void row_write(const sheet *s, int rep, const char *metric, double value)
     put_string(f, false, "metric", metric);
     if (isnan(value)) fputs(", \"value\": null", f);
     else fprintf(f, ", \"value\": %.12g", value);
+    for (size_t i = 0; i < n; i++)
+        fprintf(f, "%s%lld", i == 0 ? ", \"samples\": [" : ", ", (long long)samples[i]);
+    if (n > 0) putc(']', f);
     fprintf(f, ", \"units_asked\": %llu, \"units_made\": %llu", (unsigned long long)s->units_asked,
             (unsigned long long)s->units_made);
     if (s->ops != 0) fprintf(f, ", \"ops\": %llu", (unsigned long long)s->ops);
+    if (s->extra[0] != '\0') fprintf(f, ", %s", s->extra);
     put_string(f, false, "status", s->status);
     put_string(f, false, "why", s->why);
     fputs("}\n", f);
     fflush(f);
+}
+
+void row_write(const sheet *s, int rep, const char *metric, double value) { put_row(s, rep, metric, value, NULL, 0); }
+
+static int compare(const void *a, const void *b)
+{
+    const int64_t *x = a, *y = b;
+    return (*x > *y) - (*x < *y);
+}
+
+void row_write_samples(const sheet *s, int rep, const char *metric, const int64_t *samples, size_t n)
+{
+    int64_t *sorted = malloc(n * sizeof *sorted);
+    if (sorted == NULL || n == 0) exit(1);
+    memcpy(sorted, samples, n * sizeof *sorted);
+    qsort(sorted, n, sizeof *sorted, compare);
+    double median = ((double)sorted[(n - 1) / 2] + (double)sorted[n / 2]) / 2;
+    free(sorted);
+    put_row(s, rep, metric, median, samples, n);
 }
 
 bool sheet_fail(sheet *s, const char *format, ...)

@@ -6,7 +6,9 @@
 
 #include "check_calls.h"
 
-enum { WARM_UP_WORDS = 64 };
+enum { WARM_UP_WORDS = 64, WARM_UP_YIELDS = 64 };
+
+static const uint64_t GAME_OVER = UINT64_MAX;   /* the last word of a hand-over */
 
 static workload *work;   /* the one workload under way */
 
@@ -104,7 +106,9 @@ static void spawn_round(workload *w)
 void spawn_main(void *arg)
 {
     workload *w = work = arg;
-    if (w->warm_up) spawn_round(w);
+    int64_t warm = stamp() + WARM_UP_NS;
+    if (w->warm_up) do spawn_round(w);
+    while (!w->stopped && stamp() < warm);
     if (!w->stopped) spawn_round(w);
 }
 
@@ -119,6 +123,8 @@ static void yielding_unit(void *side)
     void (*yield)(void) = w->who->yield;
     uint64_t passed = 0;
     count(&w->ran, 1);
+    for (int64_t warm = stamp() + WARM_UP_NS; stamp() < warm;)
+        for (int i = 0; i < WARM_UP_YIELDS; i++) yield();
     count(&started, 1);
     while (__atomic_load_n(&started, __ATOMIC_ACQUIRE) < 2) yield();
     if (w->begin == 0) w->begin = stamp();
@@ -164,21 +170,38 @@ static void ping(workload *w, uint64_t words)
 {
     uint64_t errors = 0;
     for (uint64_t i = 0; i < words; i++) {
-        w->who->chan_send(w->there, i);
-        errors += w->who->chan_recv(w->back) != i + 1;
+        uint64_t word = i;
+        w->who->chan_send(w->there, &word);
+        w->who->chan_recv(w->back, &word);
+        errors += word != i + 1;
     }
     w->errors += errors;
+}
+
+static void bind_to_other_cpu(void) { pin_to_other_cpu(); }
+
+/* Two sides that cannot be brought together. */
+static void go_apart(const workload *w, void (*bind)(void))
+{
+    if (!w->apart) return;
+    w->who->pin();
+    bind();
 }
 
 static void ping_unit(void *unused)
 {
     (void)unused;
     workload *w = work;
+    go_apart(w, pin_to_one_cpu);
     count(&w->ran, 1);
-    ping(w, WARM_UP_WORDS);
+    for (int64_t warm = stamp() + WARM_UP_NS; stamp() < warm;) {
+        ping(w, WARM_UP_WORDS);
+        w->warm_words += WARM_UP_WORDS;
+    }
     w->begin = stamp();
     ping(w, w->asked);
     w->end = stamp();
+    w->who->chan_send(w->there, &GAME_OVER);
     count(&w->ops, w->asked);
     w->who->latch_done(w->finished);
 }
@@ -187,10 +210,15 @@ static void pong_unit(void *unused)
 {
     (void)unused;
     workload *w = work;
+    go_apart(w, bind_to_other_cpu);
     count(&w->ran, 1);
-    for (uint64_t i = 0; i < w->asked + WARM_UP_WORDS; i++)
-        w->who->chan_send(w->back, w->who->chan_recv(w->there) + 1);
-    count(&w->ops, w->asked);
+    uint64_t word, words = 0;
+    for (w->who->chan_recv(w->there, &word); word != GAME_OVER; w->who->chan_recv(w->there, &word)) {
+        word++;
+        w->who->chan_send(w->back, &word);
+        words++;
+    }
+    count(&w->ops, words - w->warm_words);
     w->who->latch_done(w->finished);
 }
 
@@ -223,6 +251,10 @@ static void *block_done;   /* latch */
 static void block_unit(void *arg)
 {
     block *b = arg;
+    b->who->yield();   /* nobody shall wait for the processor meanwhile: the first unit goes to its latch */
+    int64_t warm = stamp() + WARM_UP_NS;
+    do block_run(b);
+    while (stamp() < warm);
     block_run(b);
     b->who->latch_done(block_done);
 }

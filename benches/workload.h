@@ -10,15 +10,21 @@
 
 #include "observer.h"
 
+/* A run warms up for so long before anything is timed: caches, and whatever a contender does at its start only (a
+ * watching thread that looks often at first takes three quarters of the only CPU for a millisecond). */
+enum { WARM_UP_NS = 5000000 };
+
 typedef struct workload {
     const contender *who;
     uint64_t asked;            /* units to spawn, or operations of each side */
-    bool warm_up;              /* spawn: one untimed round first */
+    bool warm_up;              /* spawn: untimed rounds first, for WARM_UP_NS */
     bool no_memory;            /* a gate, latch or channel could not be made */
 
     uint64_t spawned;          /* by this workload, warm-up included */
     uint64_t ran;              /* units that did their work */
     uint64_t ops;              /* operations counted by the units themselves */
+    bool apart;                /* handover: each side pinned, on a CPU of its own */
+    uint64_t warm_words;       /* handover: words that are not counted */
     uint64_t errors;           /* words that came over wrong */
     int error;                 /* errno of the spawn that failed, 0: none did */
     bool stopped;              /* spawning ended early; the_observer.why says why */
@@ -33,7 +39,8 @@ typedef struct workload {
 /* Spawns `asked` units that park at a gate, reads the process' usage while they are parked, lets them end. */
 void memory_main(void *arg);
 
-/* Spawns `asked` units that mark their slot and end; times from the first spawn to the last end. */
+/* Spawns `asked` units that mark their slot and end; times from the first spawn to the last end. With warm_up,
+ * as often as it takes; the last round is timed. */
 void spawn_main(void *arg);
 
 /* Two units that yield `asked` times each; counts the times control really passed from one to the other. */
@@ -58,7 +65,8 @@ typedef struct block {
 /* Runs the block on the caller's stack. */
 void block_run(void *arg);
 
-/* As a contender's first unit: runs the block on another unit, whose stack is as small as units' stacks are. */
+/* As a contender's first unit: runs the block, after a warm-up, on another unit, whose stack is as small as units'
+ * stacks are. */
 void block_on_unit(void *arg);
 
 /* The crossing loop without checks, moved to a large stack when its caller stands on a small one. */

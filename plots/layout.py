@@ -1,9 +1,21 @@
 """What every figure's layout is made of: numbers as words, ticks, names that keep clear of each other, headings."""
 import math
 import re
+from typing import NamedTuple
 
 TEXT, SMALL = 8.6, 6.9   # width in pixels of an average letter at font sizes 15 and 12
 INK, FAINT = "#222222", "#5A5A5A"
+
+
+class Figure(NamedTuple):
+    """What gnuplot needs: size in pixels, the table, the layout, further layouts by suffix, and the .gp that draws it
+    (by default the figure's own)."""
+    width: int
+    height: int
+    table: str
+    layout: str
+    parts: dict = {}
+    drawing: str = ""
 
 
 def quote(text):

@@ -42,8 +42,10 @@ def draw(name, figure, folder):
     for suffix, text in [("", figure.layout)] + [("." + part, text) for part, text in figure.parts.items()]:
         with open(layout + suffix, "w", encoding="utf-8") as file:
             file.write(text)
-    settings = f"width={figure.width}; height={figure.height}; out='{name}.svg'; layout='{name}.layout'"
-    run_tool(["gnuplot", "-e", settings, os.path.join(HERE, "style.gp"), os.path.join(HERE, name + ".gp")], folder)
+    settings = f"width={figure.width}; height={figure.height}; out='{name}.svg'; data='{name}.tsv'; " \
+               f"layout='{name}.layout'"
+    drawing = os.path.join(HERE, (figure.drawing or name) + ".gp")
+    run_tool(["gnuplot", "-e", settings, os.path.join(HERE, "style.gp"), drawing], folder)
     path = os.path.join(folder, name + ".svg")
     with open(path, encoding="utf-8") as file:
         svg = file.read()

@@ -4,21 +4,15 @@ The .tsv holds numbers only (median, interval, sample count) and stays beside th
 cannot work out by itself: ranges, ticks, and names placed so that none covers another.
 """
 import math
-from typing import NamedTuple
 
+import prep_blocking
+import prep_check
+import prep_server
+import prep_stacks
 import rows
 import stats
-from layout import (FAINT, INK, SMALL, call_words, count, exact, heading, log_axis, margin_for, margins,
+from layout import (FAINT, INK, SMALL, Figure, call_words, count, exact, heading, log_axis, margin_for, margins,
                     names_at_right, nanoseconds, nbytes, quote, reason, table, tick_ns, words)
-
-
-class Figure(NamedTuple):
-    """What gnuplot needs: size in pixels, the table, the layout and further layouts by suffix."""
-    width: int
-    height: int
-    table: str
-    layout: str
-    parts: dict = {}
 
 
 def last_first(names):
@@ -109,7 +103,7 @@ def spawn(run):
     return Figure(width, height,
                   table(("units", "ns_per_unit", "low", "high", "samples", "contender", "variant"), blocks), layout,
                   {"names": names_at_right(ends, y, 1 - right / width, width, height, top),
-                   "blank": log_axis("y", *y, lambda tick: "")})
+                   "blank": log_axis("y", *y, lambda tick: "")}, "panels")
 
 
 # Operation -> (case, variant, gnuplot point, place within its contender's band, words)
@@ -118,7 +112,7 @@ SWITCHES = (("yield", "", 7, 0.27, "yield, one way"), ("handover", "same", 4, 0.
 # The bounds that the figure shows as lines, and all of them in words.
 BOUND_LINES = ("switch", "swapcontext", "futex-same", "futex-across")
 BOUNDS = {"call": "call and return", "switch": "raw register switch", "swapcontext": "swapcontext",
-          "clock": "reading the clock", "futex-same": "futex hand-over, one CPU",
+          "clock": "reading the clock", "line": "cache line to the other CPU", "futex-same": "futex hand-over, one CPU",
           "futex-across": "futex hand-over, two CPUs", "pipe-same": "pipe hand-over, one CPU",
           "pipe-across": "pipe hand-over, two CPUs"}
 
@@ -211,7 +205,7 @@ def switch_key(found, left, width, height):
 
 
 CHECK_VARIANTS = {"shallow": "tree of small calls", "deep": "chain, frames < 256 B", "deep256": "chain, frames ≥ 256 B",
-                  "crossing": "nursery to deep and back"}
+                  "fib": "over code layouts", "crossing": "nursery to deep and back"}
 CHECK_BUILDS = ("plain", "checked")
 CHECK_METRICS = (("instructions_per_call", "instructions per call"), ("ns_per_op", "nanoseconds per call"))
 
@@ -332,4 +326,7 @@ def unit_cost(run, contender):
     return (sizes[-1][1], False) if sizes else (None, False)
 
 
-FIGURES = {"headline": headline, "memory": memory, "spawn": spawn, "switch": switch, "check": check}
+FIGURES = {"headline": headline, "memory": memory, "spawn": spawn, "switch": switch, "check": check,
+           "depth-memory": prep_stacks.depth_memory, "depth-cost": prep_stacks.depth_cost,
+           "rss-time": prep_stacks.rss_time, "hot-split": prep_check.hot_split, **prep_blocking.FIGURES,
+           **prep_server.FIGURES}

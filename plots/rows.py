@@ -14,7 +14,8 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 import stats  # noqa: E402
 
 US = "gossamer"
-NO_CONTENDERS = ("check", "bound")   # cases whose `contender` is a build or a bound
+NO_CONTENDERS = ("check", "bound", "programs")   # cases whose `contender` is a build or a bound
+BUILDS = ("plain", "checked")   # of the same code, in the case check
 RAW = "raw"   # bounds that no contender takes part in
 
 # Contender -> (line style of style.gp, name in figures and tables). The order is the order in tables; a contender
@@ -28,8 +29,11 @@ CONTENDERS = {
     "pthread": (6, "pthread"),
     "pthread-min": (7, "pthread, smallest stack"),
     "pool": (8, "pthread pool"),
+    "go": (11, "Go"),
+    "go-nogc": (10, "Go, no collector"),
+    "epoll": (12, "epoll loop by hand"),
 }
-FIRST_SPARE_STYLE, STYLES = 9, 24
+FIRST_SPARE_STYLE, STYLES = 13, 24
 
 MEMORY_PARTS = ("rss_bytes", "pte_bytes", "kernel_stack_bytes")
 FIELDS = {"case": str, "contender": str, "variant": str, "n": int, "threads": int, "launch": int, "rep": int,

@@ -2,7 +2,7 @@
 """Runs the suite: draws the order, starts one gosbench process for each measurement, keeps the raw rows.
 
 usage: scripts/bench.py --gosbench PATH [--profile quick|default|full] [--seed N] [--out FOLDER]
-                        [--only CASE[,CASE]] [--contenders NAME[,NAME]]
+                        [--only CASE[,CASE]] [--contenders NAME[,NAME]] [--most UNITS]
 
 Writes results/<UTC time>-<host>/ as results/README.md says. Finished rows are on disk at any moment: Ctrl-C keeps them.
 """
@@ -19,14 +19,27 @@ import sys
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-import bench_env  # noqa: E402  (beside this file)
+import bench_blocking  # noqa: E402  (beside this file)
+import bench_env  # noqa: E402
+import bench_programs  # noqa: E402
+import bench_server  # noqa: E402
+import bench_stacks  # noqa: E402
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-CASES = ('memory', 'spawn', 'yield', 'handover', 'check', 'bound')
-CALLGRIND_LOOPS = ('shallow', 'deep', 'deep256')
+CASES = ('memory', 'spawn', 'yield', 'handover', 'check', 'bound', 'depth', 'descent', 'burst', *bench_blocking.CASES,
+         'server', *bench_programs.CASES)
+CALLGRIND_LOOPS = ('shallow', 'deep', 'deep256', 'fib')
 
 # Who goes to a million units: those that no limit ends before. The others show where they end at 1e5 already.
-MILLION = ('gossamer', 'gossamer-fixed', 'fixed-bare')
+MILLION = ('gossamer', 'gossamer-fixed', 'fixed-bare', 'go')
+# Programs of other languages, beside gosbench in the build folder: their contenders, cases, and how to install them.
+PEERS = {'gobench': {'contenders': ('go', 'go-nogc'),
+                     'cases': ('memory', 'spawn', 'yield', 'handover', 'depth', 'descent', 'burst',
+                               *bench_blocking.CASES),
+                     'install': 'Go is not installed: apt-get install golang-go, then make'},
+         'libgcc-split': {'contenders': ('libgcc',), 'cases': ('check',),
+                          'install': 'this libgcc has no __morestack: use one for x86-64 Linux, then make'}}
+PEER_OF = {name: program for program, peer in PEERS.items() for name in peer['contenders']}
 # Contenders whose unit is a thread of the kernel.
 SLOW_SPAWN = ('pthread', 'pthread-min')
 
@@ -38,7 +51,7 @@ PROFILES = {
                 'spawn': [1000, 10000, 100000], 'spawn_slow': [1000, 10000], 'launches': 9, 'reps': 5,
                 'check_reps': 21, 'cap': 60},
     'full': {'memory': [1000, 2000, 5000, 10000, 20000, 50000, 100000, 200000, 500000],
-             'memory_million': [1000000], 'memory_launches': 5,
+             'memory_million': [1000000], 'most': 20000000, 'memory_launches': 5,
              'spawn': [1000, 10000, 100000, 1000000], 'spawn_slow': [1000, 10000, 30000], 'launches': 15, 'reps': 11,
              'check_reps': 51, 'cap': 120},
 }
@@ -47,12 +60,14 @@ PROFILES = {
 class Job:
     """One process to start: what to measure, and what is known about how long that takes."""
 
-    def __init__(self, case, contender=None, n=0, threads=1, reps=5, series=''):
+    def __init__(self, case, contender=None, n=0, threads=1, reps=5, series='', depth=None, variant='', seconds=0):
         self.case, self.contender, self.n, self.threads, self.reps = case, contender, n, threads, reps
         self.series = series    # aa-a, aa-b: the same measurement under two names
+        self.seconds = seconds    # how long it takes, of the server
+        self.depth, self.variant = depth, variant    # of the cases of bench_stacks.py
 
     def key(self):
-        return (self.case, self.contender, self.n, self.threads, self.series)
+        return (self.case, self.contender, self.n, self.threads, self.series, self.depth, self.variant)
 
     def title(self):
         words = [self.case]
@@ -60,10 +75,11 @@ class Job:
             words.append(self.contender)
         if self.n:
             words.append(f'n={self.n}')
-        if self.case in ('spawn', 'handover'):
+        if self.case in ('spawn', 'handover', 'scale'):
             words.append(f'threads={self.threads}')
-        if self.series:
-            words.append(self.series)
+        if self.depth is not None:
+            words.append(f'depth={self.depth}')
+        words += [word for word in (self.series, self.variant) if word]
         return ' '.join(words)
 
     def guess(self):
@@ -73,6 +89,14 @@ class Job:
             return 0.1 + min(self.n, 33000 if slow else self.n) * (80e-6 if slow else 3e-6)
         if self.case == 'spawn':
             return 0.1 + self.n * (2 * self.reps + 1) * (30e-6 if slow else 0.5e-6)
+        if self.depth is not None:
+            return bench_stacks.guess(self)
+        if self.case in bench_programs.CASES:
+            return bench_programs.guess(self)
+        if self.case in bench_blocking.CASES:
+            return bench_blocking.guess(self)
+        if self.case == 'server':
+            return bench_server.guess(self)
         return {'callgrind': 6, 'check': 1, 'bound': 0.5}.get(self.case, 0.3)
 
 
@@ -90,6 +114,7 @@ def parse_arguments():
     parser.add_argument('--out', default=os.path.join(ROOT, 'results'))
     parser.add_argument('--only', default='')
     parser.add_argument('--contenders', default='')
+    parser.add_argument('--most', default='')
     args = parser.parse_args()
     if args.profile not in PROFILES:
         fail(f"PROFILE='{args.profile}' is unknown: use one of {', '.join(PROFILES)}")
@@ -101,7 +126,14 @@ def parse_arguments():
         args.seed = int.from_bytes(os.urandom(4), 'big')
     args.gosbench = os.path.abspath(args.gosbench)
     args.cases = chosen('--only', args.only, CASES)
+    args.most = units_of(args.most) if args.most else PROFILES[args.profile].get('most', 0)
     return args
+
+
+def units_of(text):
+    if not text.isdigit() or not 1 <= int(text) <= 10 ** 9:
+        fail(f"MOST='{text}': use a number of parked units, such as 20000000, which takes 16 GiB and a minute")
+    return int(text)
 
 
 def chosen(option, text, allowed):
@@ -119,25 +151,33 @@ def contender_table(gosbench):
     if done.returncode != 0:
         fail(f'{gosbench} --list ended with {done.returncode}: {done.stderr.strip()}')
     lines = [line.split('\t') for line in done.stdout.splitlines()]
-    return {fields[1]: int(fields[2]) for fields in lines if fields[0] == 'contender'}
+    table = {fields[1]: int(fields[2]) for fields in lines if fields[0] == 'contender'}
+    return dict(table, **{name: 0 for name in (*PEER_OF, 'epoll')})
 
 
-def plan(profile, cases, contenders, cpus):
-    """The jobs of each launch round."""
+def plan(profile, cases, contenders, cpus, most_units=0):
+    """The jobs of each launch round. most_units: gossamer parks so many as well, once."""
     rounds = {}
 
     def add(launches, *args, **named):
+        job = Job(*args, **named)
+        if job.case not in PEERS.get(PEER_OF.get(job.contender), {'cases': (job.case,)})['cases']:
+            return
         for launch in range(launches):
             rounds.setdefault(launch, []).append(Job(*args, **named))
 
     p = PROFILES[profile]
     for name, most in contenders.items():
+        if name in ('go-nogc', 'epoll'):
+            continue    # in the cases of bench_blocking.py and bench_server.py alone
         threads = sorted({1, cpus if most == 0 else min(cpus, most)})
         if 'memory' in cases:
             for n in p['memory'] + (p.get('memory_million', []) if name in MILLION else []):
                 # Threads up to the limit of the machine: once, since nobody else can start one meanwhile.
                 launches = 1 if name in SLOW_SPAWN and n > 20000 else p['memory_launches']
                 add(launches, 'memory', name, n=n, threads=threads[-1], reps=1)
+            if name == 'gossamer' and most_units:
+                add(1, 'memory', name, n=most_units, threads=threads[-1], reps=1)
         if 'spawn' in cases:
             for n in p['spawn_slow'] if name in SLOW_SPAWN else p['spawn']:
                 launches = p['memory_launches'] if n >= 100000 else p['launches']
@@ -151,12 +191,18 @@ def plan(profile, cases, contenders, cpus):
                 add(p['launches'], 'handover', name, threads=t, reps=p['reps'])
     if 'bound' in cases:
         add(p['launches'], 'bound', reps=p['reps'])
-        first = next((name for name in contenders if name != 'pool'), None)
+        first = next((name for name in contenders if name not in ('pool', 'epoll')), None)
         for series in ('aa-a', 'aa-b') if first else ():
             add(p['launches'], 'yield', first, reps=p['reps'], series=series)
+    bench_programs.plan(add, profile, cases)
     if 'check' in cases:
         add(p['launches'], 'check', reps=p['check_reps'])
         add(1, 'callgrind')
+    if 'check' in cases and 'libgcc' in contenders:
+        add(p['launches'], 'check', 'libgcc', reps=p['check_reps'] // 3, variant='crossing')
+    bench_stacks.plan(add, profile, cases, contenders, cpus)
+    bench_blocking.plan(add, profile, cases, contenders, cpus)
+    bench_server.plan(rounds, Job, profile, cases, contenders)
     return rounds
 
 
@@ -173,11 +219,12 @@ class Suite:
         self.profile = PROFILES[args.profile]
         self.random = random.Random(args.seed)
         cpus = len(os.sched_getaffinity(0))
-        rounds = plan(args.profile, args.cases, contenders, cpus)
+        rounds = plan(args.profile, args.cases, contenders, cpus, args.most)
         for jobs in rounds.values():
             self.random.shuffle(jobs)    # a new order each round: no contender always follows the same one
         self.jobs = [(launch, job) for launch in sorted(rounds) for job in rounds[launch]]
         self.known = {}
+        self.server_peaks = {}    # contender: requests a second, of this run
         self.unfinished = ()    # files of the launch under way
         self.failures = []
         self.env = {k: v for k, v in os.environ.items() if not k.startswith('GOS_')}
@@ -193,7 +240,12 @@ class Suite:
         for i, (launch, job) in enumerate(self.jobs):
             print(f'[{i + 1:{width}}/{len(self.jobs)}] {job.title()} ... ', end='', flush=True)
             begin = time.monotonic()
-            rows = self.callgrind(launch) if job.case == 'callgrind' else self.launch(launch, job)
+            if job.case == 'server':
+                rows = bench_server.launch(self, job, launch, empty_row)
+            elif job.case in bench_programs.CASES:
+                rows = bench_programs.run(self, launch, job)
+            else:
+                rows = self.callgrind(launch) if job.case == 'callgrind' else self.launch(launch, job)
             self.known[job.key()] = time.monotonic() - begin
             self.keep(rows)
             print(f'{summary(rows)}   {self.time_left(i + 1)}', flush=True)
@@ -222,12 +274,19 @@ class Suite:
         name = '-'.join(str(x) for x in job.key() if x) + f'-{launch}.json'
         output = os.path.join(self.folder, 'gbench', name)
         self.unfinished = (part, output)
-        command = [self.args.gosbench, f'--case={job.case}', f'--threads={job.threads}', f'--reps={job.reps}',
-                   f'--launch={launch}', f'--seed={self.random.randrange(1 << 32)}', f"--cap={self.profile['cap']}",
+        program = self.program(job)
+        if not os.access(program, os.X_OK):
+            return [not_installed_row(job, launch)]
+        cap = max(self.profile['cap'], job.n // 50000 if job.case == 'memory' else 0)    # 20,000,000: 400 s
+        command = [program, f'--case={job.case}', f'--threads={job.threads}', f'--reps={job.reps}',
+                   f'--launch={launch}', f'--seed={self.random.randrange(1 << 32)}', f'--cap={cap}',
                    f'--rows={part}', f'--json={output}']
         command += [f'--contender={job.contender}'] if job.contender else []
         command += [f'--n={job.n}'] if job.n else []
-        limit = 2 * self.profile['cap'] + 30
+        command += [f'--depth={job.depth}'] if job.depth is not None else []
+        command += [f'--variant={job.variant}'] if job.variant else []
+        command += [f'--source={self.args.gosbench}'] if job.case == 'wakeup' and job.contender in PEER_OF else []
+        limit = 2 * cap + 30
         padding = 'x' * self.random.randrange(4096)    # where the stack begins must not decide between contenders
         code, _, err = self.start(command, limit, dict(self.env, GOSBENCH_PADDING=padding))
         rows = read_rows(part)
@@ -239,6 +298,10 @@ class Suite:
         for row in rows if job.series else ():
             row.update(case='bound', variant=job.series)
         return rows
+
+    def program(self, job):
+        peer = PEER_OF.get(job.contender)
+        return os.path.join(os.path.dirname(self.args.gosbench), peer) if peer else self.args.gosbench
 
     def callgrind(self, launch):
         """Instructions a call, exact: the slope between two lengths of the same loop under callgrind."""
@@ -290,11 +353,18 @@ def empty_row(case, contender, variant, launch, metric):
 
 
 def failed_row(job, launch, why):
-    variant = {'spawn': 'warm', 'handover': 'same' if job.threads == 1 else 'across'}.get(job.case, '')
+    variant = job.variant or {'spawn': 'warm', 'handover': 'same' if job.threads == 1 else 'across'}.get(job.case, '')
     row = empty_row(job.case, job.contender or 'raw', variant, launch,
-                    'rss_bytes' if job.case == 'memory' else 'ns_per_op')
+                    'rss_bytes' if job.case in ('memory', 'depth', 'burst')
+                    else bench_blocking.METRICS.get(job.case, 'ns_per_op'))
     row.update(n=job.n, threads=job.threads, units_asked=job.n, status='failed', why=why)
+    if job.depth is not None:
+        row['depth'] = job.depth
     return row
+
+
+def not_installed_row(job, launch):
+    return dict(failed_row(job, launch, PEERS[PEER_OF[job.contender]]['install']), status='not-run')
 
 
 def read_rows(path):
@@ -319,11 +389,17 @@ def summary(rows):
     for row in rows:
         if row['value'] is not None:
             values.setdefault((row['contender'], row['variant'], row['metric']), []).append(row['value'])
-    text = ''
+    text = bench_blocking.summary(rows) or ''
     made = rows[0]['units_made'] if rows else 0
-    if rows and rows[0]['case'] == 'memory' and values and made:
+    if text:
+        pass
+    elif rows and rows[0]['case'] == 'memory' and values and made:
         per_unit = sum(v[0] for k, v in values.items() if k[2] in ('rss_bytes', 'pte_bytes', 'kernel_stack_bytes'))
         text = f'{per_unit / made:,.0f} B/unit'
+    elif rows and rows[0]['case'] == 'server':
+        text = bench_server.summary(rows) if values else ''
+    elif rows and rows[0]['case'] in ('depth', 'burst') and values and made:
+        text = bench_stacks.summary(rows)
     elif values:
         several = len({key[0] for key in values}) > 1
         text = ', '.join(f'{key[0] + " " if several else ""}{key[1]} {statistics.median(v):.3g}'.strip()

@@ -8,19 +8,24 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path[:0] = [os.path.join(ROOT, "plots"), os.path.join(ROOT, "scripts")]
 import layout  # noqa: E402
 import prep  # noqa: E402
+import report_blocking  # noqa: E402
 import report_cases as cases  # noqa: E402
+import report_check  # noqa: E402
 import report_machine as machine  # noqa: E402
+import report_programs  # noqa: E402
+import report_server  # noqa: E402
+import report_stacks  # noqa: E402
 import rows  # noqa: E402
 
 BEGIN, END = "<!-- generated:begin -->", "<!-- generated:end -->"
 
 # What DESIGN names a claim -> (the case that measures it or None, the words).
 CLAIMS = {
-    "C1": (None, "tasks are multiplexed onto a set of threads: scaling over workers, fairness"),
-    "C2": (None, "a task that blocks in a system call does not hold up the others of its thread"),
-    "C3": (None, "the same plain C source runs on pthreads and on gossamer"),
+    "C1": ("scale", "tasks are multiplexed onto a set of threads: scaling over workers, fairness"),
+    "C2": ("progress", "a task that blocks in a system call does not hold up the others of its thread"),
+    "C3": ("server", "the same plain C source runs on pthreads and on gossamer"),
     "C4": ("memory", "a task costs little more than the memory of its stack, which starts small"),
-    "C5": (None, "stacks grow and shrink by themselves and are bounded"),
+    "C5": ("burst", "stacks grow and shrink by themselves and are bounded"),
     "C6": ("check", "about three cheap instructions per function call"),
     "C7": ("memory", "hundreds of thousands of tasks in one address space are practical"),
     "C8": ("memory", "threads run out at a much smaller number"),
@@ -134,7 +139,8 @@ class Report:
         sections = [
             ("C4, C7, C8: memory of a parked unit, and how many there can be", "memory", MEMORY,
              [self.figure("memory", "Bytes per parked unit over the number of units; a cross marks where a contender "
-                          "stopped."), cases.memory(run), cases.notes(run, ["memory"]), RETAINED, cases.retained(run)]),
+                          "stopped."), cases.memory(run), report_stacks.parked_verdicts(run),
+              cases.notes(run, ["memory"]), RETAINED, cases.retained(run)]),
             ("C7: to start, run and finish a unit", "spawn", SPAWN,
              [self.figure("spawn", "Time per unit over the number of units."), cases.spawn(run),
               cases.notes(run, ["spawn"])]),
@@ -144,8 +150,15 @@ class Report:
               cases.notes(run, ["yield", "handover", "bound"])]),
             ("C6: what the check adds to a call", "check", CHECK,
              [self.figure("check", "The same code compiled with and without checks."), cases.check(run),
-              cases.notes(run, ["check"])]),
+              report_check.fib(run), report_check.SPLIT,
+              self.figure("hot-split", "Time of a call that crosses to another stack and back."),
+              report_check.hot_split(run), cases.notes(run, ["check"])]),
         ]
+        sections.append(("C6: checks in real programs", "programs", report_programs.WORDS,
+                         [report_programs.table(run), cases.notes(run, ["programs"])]))
+        sections += report_stacks.sections(run, self.figure)
+        sections += report_blocking.sections(run, self.figure)
+        sections += report_server.sections(run, self.figure)
         text = []
         for title, case, words, parts in sections:
             present = run.values(case) or (case == "yield" and run.values("handover"))
@@ -242,7 +255,6 @@ LIMITS = """- One machine, and where it is a virtual one, shared: absolute times
   check below about 5 % should not be read as its cost; the instruction counts can.
 - Page tables and kernel stacks are counted; the kernel's other memory per thread (slab) is not, which favours
   threads.
-- A parked unit here has a shallow stack. Memory of units parked deep is not part of this run.
 - Two units that pass control do nothing else: caches stay warm, which favours everybody and the cheapest most.
 - Contenders are configured as baselines/README.md says; other settings give other numbers."""
 

@@ -3,6 +3,7 @@ from typing import NamedTuple
 
 import layout
 import prep
+import prep_blocking
 import rows
 import stats
 from report_machine import escape, plural
@@ -73,11 +74,11 @@ def ratio(ours, theirs):
     return stats.Estimate(theirs.median / ours.median, theirs.low / ours.high, theirs.high / ours.low, 0, 0.0)
 
 
-def timed(run, what, case, **fields):
+def timed(run, what, case, metric="ns_per_op", **fields):
     """Comparisons with gossamer of one timed quantity."""
-    ours = run.per_launch(case, contender=rows.US, metric="ns_per_op", **fields)
+    ours = run.per_launch(case, contender=rows.US, metric=metric, **fields)
     for name in run.of_case(case):
-        theirs = run.per_launch(case, contender=name, metric="ns_per_op", **fields)
+        theirs = run.per_launch(case, contender=name, metric=metric, **fields)
         if name != rows.US and ours and theirs:
             yield Comparison(what, name, stats.estimate(list(ours.values())), stats.estimate(list(theirs.values())),
                              ratio(ours, theirs), duration)
@@ -119,6 +120,8 @@ def comparisons(run):
         found += spawn_comparisons(run, variant)
     for case, variant, _, _, meaning in prep.SWITCHES:
         found += timed(run, meaning, case, variant=variant)
+    for what, case, metric, fields in prep_blocking.quantities(run):
+        found += timed(run, what, case, metric, **fields)
     return found
 
 

@@ -14,6 +14,7 @@ source say what else it wants:
     // env: NAME=VALUE           may be repeated
     // argv: a b                 arguments
     // also: paged               run a second time with GOS_DEBUG=paged
+    // not-with: address (why)   skipped in builds with these sanitizers; undefined, thread
     // build: plain              compiled without stack checks (read by the Makefile)
 Scripts use # in place of //. Environment: SEED replays a run that printed it.
 """
@@ -32,7 +33,8 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-KEYS = ("timeout", "expect-exit", "expect-signal", "expect-stderr", "expect", "env", "argv", "also", "build")
+KEYS = ("timeout", "expect-exit", "expect-signal", "expect-stderr", "expect", "env", "argv", "also", "build",
+        "not-with")
 DIRECTIVE = re.compile(r"(?:^|\s)(?://|#) ?([a-z-]+):(?: (.*))?$")
 SKIP = 77
 TAIL = 60  # lines shown of a failure's output
@@ -147,6 +149,9 @@ def run_one(test, env, default_timeout):
     """Gives ('passed' or 'failed' or 'skipped', why, output)."""
     if not shutil.which(test.command[0]):
         return "failed", f"{test.command[0]} was not built", ""
+    without = [w for w in test.asked.get("not-with", []) if env.get("SAN") and env["SAN"] in w.split("(")[0].split()]
+    if without:
+        return "skipped", without[0].partition("(")[2].rstrip(")"), ""
     timeout = float(test.last("timeout", default_timeout)) * (4 if env.get("SAN") else 1)
     status, out, err = execute(test, env, timeout)
     if status == SKIP and test.last("expect-exit") != str(SKIP):

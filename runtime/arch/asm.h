@@ -25,4 +25,27 @@
 /* Without this note the linker makes the program's stack executable. */
 #define NO_EXECUTABLE_STACK .section .note.GNU-stack, "", @progbits
 
+#ifdef __ASSEMBLER__
+#include "arch/state.h"
+
+/* Before unchecked code is entered: is there room for it where the caller is? Spoils r10 and r11. */
+.macro UNCHECKED_ROOM yes, no
+    movq gos__self@gottpoff(%rip), %r11
+    movq %fs:GOS_THREAD_TASK(%r11), %r11
+    testq %r11, %r11
+    jz \yes
+    movq %r11, %r10
+    subq %rsp, %r10
+    cmpq $GOS_NURSERY_SIZE, %r10
+    jb \no                      /* on the nursery */
+    movq GOS_TASK_REGION(%r11), %r10
+    testq %r10, %r10
+    jz \yes
+    cmpq GOS_REGION_UNCHECKED_LIMIT(%r10), %rsp
+    jae \yes                    /* room, or a stack further up that is not ours */
+    cmpq GOS_REGION_BOTTOM(%r10), %rsp
+    jae \no
+.endm
+#endif
+
 #endif

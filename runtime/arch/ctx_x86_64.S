@@ -49,6 +49,7 @@ FUNC(gos__ctx_switch)
     movq GOS_CTX_RBX(%rsp), %rbx
     movq GOS_CTX_RBP(%rsp), %rbp
     movq GOS_CTX_RIP(%rsp), %rcx
+    .cfi_remember_state
     leaq GOS_CTX_SIZE(%rsp), %rsp
     .cfi_def_cfa_offset 0
     .cfi_register %rip, %rcx
@@ -59,6 +60,7 @@ FUNC(gos__ctx_switch)
     .cfi_same_value %r14
     .cfi_same_value %r15
     jmpq *%rcx
+    .cfi_restore_state
 2:  ldmxcsr GOS_CTX_MXCSR(%rsp)
     fldcw GOS_CTX_FPUCW(%rsp)
     jmp 1b

@@ -9,6 +9,7 @@
 
 #define GOS_CTX_MXCSR 0
 #define GOS_CTX_FPUCW 4
+#define GOS_CTX_ERRNO 6 /* of a task; 16 bits are enough for it */
 #define GOS_CTX_R15 8
 #define GOS_CTX_R14 16
 #define GOS_CTX_R13 24
@@ -27,13 +28,15 @@
 
 typedef struct gos__ctx {
     uint32_t mxcsr;
-    uint32_t fpucw; /* low 16 bits */
+    uint16_t fpucw;
+    int16_t error;
     uint64_t r15, r14, r13, r12, rbx, rbp;
     uint64_t rip;
 } gos__ctx;
 
 _Static_assert(offsetof(gos__ctx, mxcsr) == GOS_CTX_MXCSR, "ctx: mxcsr");
 _Static_assert(offsetof(gos__ctx, fpucw) == GOS_CTX_FPUCW, "ctx: fpucw");
+_Static_assert(offsetof(gos__ctx, error) == GOS_CTX_ERRNO, "ctx: errno");
 _Static_assert(offsetof(gos__ctx, r15) == GOS_CTX_R15, "ctx: r15");
 _Static_assert(offsetof(gos__ctx, r14) == GOS_CTX_R14, "ctx: r14");
 _Static_assert(offsetof(gos__ctx, r13) == GOS_CTX_R13, "ctx: r13");

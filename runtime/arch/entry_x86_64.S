@@ -17,6 +17,39 @@
 #include "arch/ctx_x86_64.h"
 #include "arch/state.h"
 
+/*
+ * What the doors tell sanitizers (arch/san.h): nothing in other builds. On the system stack, rsp a multiple of 16.
+ * SAN_CALL keeps everything that is live on the way in, SAN_RESUME the result of C code on the way out.
+ */
+.macro SAN_CALL hook
+#if GOS_SAN
+    pushq %rax
+    pushq %rdi
+    pushq %rsi
+    pushq %rdx
+    pushq %rcx
+    pushq %r8
+    callq \hook
+    popq %r8
+    popq %rcx
+    popq %rdx
+    popq %rsi
+    popq %rdi
+    popq %rax
+#endif
+.endm
+
+.macro SAN_RESUME task
+#if GOS_SAN
+    pushq %rax
+    pushq %rdx
+    movq \task, %rdi
+    callq gos__san_resume
+    popq %rdx
+    popq %rax
+#endif
+.endm
+
 .macro SAVE_CONTEXT
     pushq %rbp
     .cfi_adjust_cfa_offset 8
@@ -49,17 +82,22 @@ EXPORT(\name)
     testq %rcx, %rcx
     jz \foreign
     SAVE_CONTEXT
+    movq %fs:GOS_THREAD_ERRNO(%rax), %r12
     movl GOS_CTX_MXCSR(%rsp), %r13d
     movzwl GOS_CTX_FPUCW(%rsp), %r14d
+    movl (%r12), %r12d
+    movw %r12w, GOS_CTX_ERRNO(%rsp)
     movq %rsp, %rbp
     .cfi_def_cfa %rbp, GOS_CTX_SIZE
     movq %rcx, %r15             /* for gos__resume: who came in */
     movq %rsp, GOS_TASK_SP(%rcx)
     movl $1, %fs:GOS_THREAD_IN_RUNTIME(%rax)
     movq %fs:GOS_THREAD_SYSTEM_SP(%rax), %rsp
+    SAN_CALL gos__san_enter
     cmpl $0, %fs:GOS_THREAD_LOCKED(%rax)
     jne 8f
-7:  callq \cfn
+7:  SAN_CALL gos__san_holds
+    callq \cfn
     jmp gos__resume
 8:  callq gos__wait_unlocked_saving
     jmp 7b
@@ -88,10 +126,16 @@ EXPORT(\name)
     .cfi_def_cfa_register %rbp
     movl $1, %fs:GOS_THREAD_IN_RUNTIME(%rax)
     movq %fs:GOS_THREAD_SYSTEM_SP(%rax), %rsp
+    SAN_CALL gos__san_enter
     cmpl $0, %fs:GOS_THREAD_LOCKED(%rax)
     jne 8f
-7:  callq \cfn
+7:  SAN_CALL gos__san_holds
+    callq \cfn
     movq gos__self@gottpoff(%rip), %rcx
+    SAN_RESUME %fs:GOS_THREAD_TASK(%rcx)
+#if GOS_SAN
+    movq gos__self@gottpoff(%rip), %rcx
+#endif
     movq %rbp, %rsp
     movl $0, %fs:GOS_THREAD_IN_RUNTIME(%rcx)
     popq %rbp
@@ -106,16 +150,26 @@ END(\name)
 /* Another thread holds our worker (or it is lost): wait in C, keeping the arguments of the call. */
 FUNC(gos__wait_unlocked_saving)
     pushq %rdi
+    .cfi_adjust_cfa_offset 8
     pushq %rsi
+    .cfi_adjust_cfa_offset 8
     pushq %rdx
+    .cfi_adjust_cfa_offset 8
     pushq %rcx
+    .cfi_adjust_cfa_offset 8
     pushq %r8
+    .cfi_adjust_cfa_offset 8
     callq gos__wait_unlocked
     popq %r8
+    .cfi_adjust_cfa_offset -8
     popq %rcx
+    .cfi_adjust_cfa_offset -8
     popq %rdx
+    .cfi_adjust_cfa_offset -8
     popq %rsi
+    .cfi_adjust_cfa_offset -8
     popq %rdi
+    .cfi_adjust_cfa_offset -8
     retq
 END(gos__wait_unlocked_saving)
 
@@ -129,6 +183,7 @@ FUNC(gos__resume)
     movq gos__self@gottpoff(%rip), %rbx
     testq %rax, %rax
     jz gos__leave
+    SAN_RESUME %rax
     movb $GOS_STATE_RUNNING, GOS_TASK_STATE(%rax)
     movq GOS_TASK_REGION(%rax), %rdx
     leaq GOS_TASK_TO_LIMIT(%rax), %rcx
@@ -145,7 +200,10 @@ FUNC(gos__resume)
     jne 4f
     cmpw %r14w, GOS_CTX_FPUCW(%rsp)
     jne 4f
-2:  cmpq %rax, %r15
+2:  movq %fs:GOS_THREAD_ERRNO(%rbx), %rcx
+    movswl GOS_CTX_ERRNO(%rsp), %edx
+    movl %edx, (%rcx)
+    cmpq %rax, %r15
     movl GOS_TASK_RESULT(%rax), %eax
     jne 7f
     /* Back to the caller: a return, which the processor predicted when the call was made. */
@@ -191,13 +249,25 @@ FUNC(gos__enter)
 END(gos__enter)
 
 FUNC(gos__leave_run)
+#if GOS_SAN
+    andq $-16, %rsp
+    callq gos__san_leave
+#endif
     movq gos__self@gottpoff(%rip), %rbx
     jmp gos__leave
 END(gos__leave_run)
 
 FUNC(gos__leave)
+    .cfi_undefined %rip
     movq %fs:GOS_THREAD_SYSTEM_SP(%rbx), %rsp
     .cfi_def_cfa %rsp, GOS_CTX_SIZE
+    .cfi_offset %rip, -8
+    .cfi_rel_offset %rbp, GOS_CTX_RBP
+    .cfi_rel_offset %rbx, GOS_CTX_RBX
+    .cfi_rel_offset %r12, GOS_CTX_R12
+    .cfi_rel_offset %r13, GOS_CTX_R13
+    .cfi_rel_offset %r14, GOS_CTX_R14
+    .cfi_rel_offset %r15, GOS_CTX_R15
     movq $0, %fs:GOS_THREAD_TASK(%rbx)
     movq $0, %fs:GOS_LIMIT_WORD
     ldmxcsr GOS_CTX_MXCSR(%rsp)
@@ -288,6 +358,13 @@ CALL gos__fd_alloc, gos__fd_alloc_c
 CALL gos__fd_free, gos__fd_free_c
 CALL gos__fd_closing, gos__fd_closing_c
 CALL gos__fd_closed, gos__fd_closed_c
+CALL gos__fd_close_range, gos__fd_close_range_c
+CALL gos__lot_enlist, gos__lot_enlist_c
+CALL gos__lot_leave, gos__lot_leave_c
+CALL gos__lot_wake_from, gos__lot_wake_task
+CALL gos__fd_born, gos__fd_born_c
+CALL gos__fd_changed, gos__fd_changed_c
+CALL gos__fd_duplicated, gos__fd_duplicated_c
 CALL gos_chan_new, gos__chan_new
 CALL gos_chan_free, gos__chan_free
 CALL gos_chan_try_send, gos__chan_try_send
@@ -316,9 +393,11 @@ CALL gos__once_end, gos__once_leave
 EXPORT(gos_once_do)
     testq %rdi, %rdi
     jz 1f                       /* gos__once_enter complains */
+#if !GOS_TSAN /* which has to see the order that this load makes */
     cmpl $GOS_ONCE_DONE, (%rdi)
     jne 1f
     retq
+#endif
 1:  pushq %rdi
     .cfi_adjust_cfa_offset 8
     pushq %rsi
@@ -336,6 +415,11 @@ EXPORT(gos_once_do)
     .cfi_adjust_cfa_offset -24
     retq
 END(gos_once_do)
+
+/* int *gos_errno(void): the same function under a name that the compiler knows nothing of. */
+EXPORT(gos_errno)
+    jmp __errno_location@PLT
+END(gos_errno)
 
 /* Brings posix_x86_64.S into every program that has tasks, also when shared libraries alone make its calls. */
     .section .rodata

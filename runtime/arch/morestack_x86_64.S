@@ -46,6 +46,23 @@
     .cfi_offset %rip, -8;                                                                                              \
     .cfi_offset %rbp, -16
 
+#define LEA_ARGUMENTS 0x185d8d4c /* its bytes, lowest first */
+
+/*
+ * The body runs where it is: rsp as on entry, r10 and r11 free. gcc's variadic functions begin it by finding their
+ * stack arguments through the frame that a crossing would have left, lea 24(%rbp), %r11: there is none, so that
+ * instruction is done here and stepped over.
+ */
+.macro BODY_IN_PLACE
+    movq (%rsp), %r10
+    incq (%rsp)
+    cmpl $LEA_ARGUMENTS, 1(%r10)
+    jne 9f
+    leaq 16(%rsp), %r11
+    addq $4, (%rsp)
+9:  retq
+.endm
+
 EXPORT(__morestack_non_split)
     /* Without a task: any thread's ordinary stack, where there is room. */
     movq %r11, -8(%rsp)
@@ -64,8 +81,7 @@ EXPORT(__morestack_non_split)
     addq %r10, %r11
     cmpq %r11, %rsp
     jb 2f
-1:  incq (%rsp)
-    retq
+1:  BODY_IN_PLACE
 2:  movq -8(%rsp), %r11
     pushq %rbp
     .cfi_adjust_cfa_offset 8
@@ -105,8 +121,7 @@ EXPORT(__morestack)
     .cfi_remember_state
     .cfi_def_cfa %rsp, 8
     .cfi_same_value %rbp
-1:  incq (%rsp)
-    retq
+1:  BODY_IN_PLACE
     .cfi_restore_state
 
     .globl gos__morestack_fast
@@ -249,8 +264,7 @@ gos__morestack_decided:
     movl $0, %fs:GOS_THREAD_IN_RUNTIME(%r11)
     popq %rbp
     .cfi_def_cfa %rsp, 8
-    incq (%rsp)
-    retq
+    BODY_IN_PLACE
 
     .cfi_def_cfa %rbp, 16
 5:  movl $1, %fs:GOS_THREAD_IN_RUNTIME(%r11)
@@ -279,6 +293,7 @@ gos__morestack_decided:
      * (C finds or borrows one), since it may go on on another thread. Then the question is asked again; a region
      * borrowed for this is found to be out of use there and given back.
      */
+    .cfi_def_cfa %rbp, 16
 gos__morestack_preempted:
     movq %r10, SPILL_R10(%rsp)
     movq %r11, SPILL_R11(%rsp)
@@ -351,11 +366,15 @@ FUNC(gos__spill_vectors)
     jae 7f
     movq %rax, %xmm15
     pushq %rcx
+    .cfi_adjust_cfa_offset 8
     pushq %rdx
+    .cfi_adjust_cfa_offset 8
     movl $1, %ecx
     xgetbv
     popq %rdx
+    .cfi_adjust_cfa_offset -8
     popq %rcx
+    .cfi_adjust_cfa_offset -8
     testl $0x40, %eax
     jnz 6f
     testl $0x04, %eax

@@ -28,6 +28,7 @@
 #define GOS_THREAD_PREEMPT 32
 #define GOS_THREAD_SPARES 36
 #define GOS_THREAD_MORE_SPARES 40
+#define GOS_THREAD_ERRNO 48
 
 /* glibc's tcbhead_t.__private_ss, reserved for split stacks: the word that every checked prologue compares with. */
 #define GOS_LIMIT_WORD 0x70
@@ -94,6 +95,7 @@ enum gos__lock {
     GOS_LOCKED,    /* held for a moment: wait */
     GOS_LOST,      /* its worker went to another thread */
     GOS_AWAITS,    /* the same, and it is in a list from which it will be granted one */
+    GOS_FORKED,    /* it is the only thread of a new process, which has no run yet */
     GOS_ABANDONED, /* the run is over and did without this thread: never again */
 };
 
@@ -146,6 +148,7 @@ struct gos__thread {
     uint32_t preempt;          /* 1: the running task's slice is over */
     uint32_t spares;           /* so many are in more_spares */
     gos__region *more_spares;  /* for when the one is in use, linked by next */
+    int *error;                /* where errno is */
     struct gos__worker *worker;
     struct gos__stack_cache *cache;  /* the worker's stock of stacks, for __morestack */
     uintptr_t *limit_word;     /* the address of this thread's limit word, for poisoning it from outside */
@@ -156,9 +159,15 @@ struct gos__thread {
     gos__thread *next;         /* link there */
     gos__task *pinned_task;    /* gos_pin */
     gos__thread *pinned_next;  /* link of the threads with pinned tasks */
+    uintptr_t turn;            /* sched/pin.c: GOS_SPINS, a task to go on with, or 0 */
+    int64_t wake_late;         /* how late the kernel ended its sleeps of late, ns */
     uint32_t awaits_turn;      /* 1: asleep until its pinned task may run */
     uint32_t keeps_worker;     /* 1: it has left the runtime in the midst of using its worker */
     uint32_t must_end;         /* 1: its pinned task has ended */
+    uint64_t usual_mask;       /* signals blocked on every thread of the run */
+    uint32_t masked;           /* 1: its task has a mask of its own, and is pinned for it */
+    int32_t status_fd;         /* the monitor's view of it (os.h: gos__thread_blocked); -1: none */
+    uint32_t owned;            /* locks of the C library that its pinned task holds in this thread's name */
 };
 
 extern _Thread_local gos__thread gos__self __attribute__((visibility("hidden"), tls_model("initial-exec")));
@@ -178,6 +187,7 @@ _Static_assert(offsetof(gos__thread, system_sp) == GOS_THREAD_SYSTEM_SP, "thread
 _Static_assert(offsetof(gos__thread, spare) == GOS_THREAD_SPARE, "thread: spare");
 _Static_assert(offsetof(gos__thread, more_spares) == GOS_THREAD_MORE_SPARES, "thread: more_spares");
 _Static_assert(offsetof(gos__thread, spares) == GOS_THREAD_SPARES, "thread: spares");
+_Static_assert(offsetof(gos__thread, error) == GOS_THREAD_ERRNO, "thread: error");
 _Static_assert(offsetof(gos__region, bottom) == GOS_REGION_BOTTOM, "region: bottom");
 _Static_assert(offsetof(gos__region, next) == GOS_REGION_NEXT, "region: next");
 _Static_assert(offsetof(gos__thread, in_runtime) == GOS_THREAD_IN_RUNTIME, "thread: in_runtime");

@@ -33,10 +33,15 @@ static inline bool gos__cas_seq(uint32_t *p, uint32_t from, uint32_t to)
     return __atomic_compare_exchange_n(p, &from, to, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
 }
 
-/* *from is updated to the value seen when it fails. */
+static inline bool gos__cas_ptr_seq(uintptr_t *p, uintptr_t from, uintptr_t to)
+{
+    return __atomic_compare_exchange_n(p, &from, to, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
+}
+
+/* When it fails, *from is updated to the value seen, with acquire. */
 static inline bool gos__cas64_seq(int64_t *p, int64_t *from, int64_t to)
 {
-    return __atomic_compare_exchange_n(p, from, to, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
+    return __atomic_compare_exchange_n(p, from, to, false, __ATOMIC_SEQ_CST, __ATOMIC_ACQUIRE);
 }
 
 #endif

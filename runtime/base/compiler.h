@@ -9,6 +9,7 @@
 #define gos__unlikely(x) __builtin_expect(!!(x), 0)
 
 #define GOS_EXPORT __attribute__((visibility("default")))
+#define GOS_HIDDEN __attribute__((visibility("hidden"))) /* extern objects: used without the detour of the GOT */
 #define GOS_NOINLINE __attribute__((noinline))
 #define GOS_ALIGNED(n) __attribute__((aligned(n)))
 

@@ -2,6 +2,15 @@
 #ifndef GOS_BASE_CONFIG_H
 #define GOS_BASE_CONFIG_H
 
+/* Set by the Makefile for SAN=address and SAN=thread: sanitizers that are told of tasks (arch/san.h). */
+#ifndef GOS_ASAN
+#define GOS_ASAN 0
+#endif
+#ifndef GOS_TSAN
+#define GOS_TSAN 0
+#endif
+#define GOS_SAN (GOS_ASAN || GOS_TSAN)
+
 /*
  * A small checked frame is compared with the stack pointer alone, so 256 bytes below the limit must be usable by it,
  * and below them either a leaf's red zone (128) or what a runtime entry or __morestack pushes (at most 128:
@@ -19,7 +28,11 @@
 #define GOS_UNCHECKED_ROOM (32 * 1024)
 
 /* Deep regions: the first one that a task borrows, and the stride of paged stacks. Beyond it: one of GOS_MAXSTACK. */
+#if GOS_SAN
+#define GOS_REGION_SIZE (256 * 1024) /* sanitizers' frames and reports are large */
+#else
 #define GOS_REGION_SIZE (64 * 1024)
+#endif
 #define GOS_GUARD_SIZE 4096
 
 /* On a deep region the limit starts this far below the top and is lowered in doubling steps as calls go deeper, so
@@ -33,10 +46,17 @@
 #define GOS_MAXSTACK_MIN (64l << 10)
 #define GOS_MAXSTACK_MAX (1l << 30)
 
+/* The most address space for stacks. Thread sanitizer leaves a program little more than 1 TiB. */
+#define GOS_SPACE (GOS_SAN ? 1ul << 39 : 1ul << 46)
+
 #define GOS_MAX_PROCS 256
 
 /* Threads, blocked ones included, beyond which the program ends (Go's limit as well). */
 #define GOS_MAXTHREADS_DEFAULT 10000
+
+/* The runtime's own descriptors have numbers from here on, if RLIMIT_NOFILE (often 1024) has room for them: programs
+ * count on getting the lowest free number. */
+#define GOS_HIGH_FD 900
 
 /* Of the smaller of RAM and cgroup limit, the share beyond which no new task is started (GOS_MAXMEM overrides). */
 #define GOS_MAXMEM_PERCENT 90

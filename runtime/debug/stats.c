@@ -30,7 +30,7 @@ int gos__stats_read(gos_stats *stats)
         stats->tasks_started = stats->tasks_live = gos__load_relaxed(&rt->foreign_spawned);
         for (uint32_t i = 0; i < gos__load_acquire(&rt->made); i++)
             add_worker(stats, rt->workers[i]);
-        stats->workers = rt->procs;
+        stats->workers = gos__load_relaxed(&rt->procs);
         stats->threads = gos__load_relaxed(&rt->threads_n);
         stats->threads_peak = gos__load_relaxed(&rt->threads_peak);
         stats->handoffs = gos__load_relaxed(&rt->handoffs);

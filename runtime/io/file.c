@@ -12,13 +12,16 @@ ssize_t gos__io_read(int fd, void *buffer, size_t n)
 {
     if (!n)
         return gos__io_result(GOS_SYS(read, fd, buffer, n));
-    long got = GOS_SYS(recvfrom, fd, buffer, n, MSG_DONTWAIT);
+    gos__fd_look look = gos__fd_look_at(fd);
+    long got = gos__fd_is_drained(&look) ? -EAGAIN : GOS_SYS(recvfrom, fd, buffer, n, MSG_DONTWAIT);
+    gos__fd_got(&look, got, n);
+    if (got == -EAGAIN) {
+        gos__request request = { SYS_recvfrom, { fd, (long)buffer, (long)n, MSG_DONTWAIT }, 3 };
+        got = gos__io_again(&request, GOS_POLL_IN, SO_RCVTIMEO, &look);
+    }
     if (got == -ENOTSOCK) {
         gos__request request = { .number = SYS_read, .arg = { fd, (long)buffer, (long)n } };
         got = gos__io_polled(&request, GOS_POLL_IN, 0);
-    } else if (got == -EAGAIN) {
-        gos__request request = { SYS_recvfrom, { fd, (long)buffer, (long)n, MSG_DONTWAIT }, 3 };
-        got = gos__io_again(&request, GOS_POLL_IN, SO_RCVTIMEO);
     }
     return gos__io_result(got);
 }
@@ -39,7 +42,7 @@ ssize_t gos__io_readv(int fd, const struct iovec *parts, int n)
         got = gos__io_polled(&request, GOS_POLL_IN, 0);
     } else if (got == -EAGAIN) {
         gos__request request = { SYS_recvmsg, { fd, (long)&message, MSG_DONTWAIT }, 2 };
-        got = gos__io_again(&request, GOS_POLL_IN, SO_RCVTIMEO);
+        got = gos__io_again(&request, GOS_POLL_IN, SO_RCVTIMEO, NULL);
     }
     return gos__io_result(got);
 }
@@ -72,7 +75,7 @@ ssize_t gos__io_write(int fd, const void *buffer, size_t n)
         put = n > PIPE_BUF && is_pipe(fd) ? write_pipe(fd, buffer, n) : gos__io_polled(&request, GOS_POLL_OUT, 0);
     } else if (put == -EAGAIN) {
         gos__request request = { SYS_sendto, { fd, (long)buffer, (long)n, MSG_DONTWAIT }, 3 };
-        put = gos__io_again(&request, GOS_POLL_OUT, SO_SNDTIMEO);
+        put = gos__io_again(&request, GOS_POLL_OUT, SO_SNDTIMEO, NULL);
     }
     if (gos__unlikely(put >= 0 && (size_t)put < n))
         put = gos__io_send_rest(fd, buffer, (size_t)put, n, 0);
@@ -113,7 +116,7 @@ ssize_t gos__io_writev(int fd, const struct iovec *parts, int n)
     }
     if (put == -EAGAIN) {
         gos__request request = { SYS_sendmsg, { fd, (long)&message, MSG_DONTWAIT }, 2 };
-        put = gos__io_again(&request, GOS_POLL_OUT, SO_SNDTIMEO);
+        put = gos__io_again(&request, GOS_POLL_OUT, SO_SNDTIMEO, NULL);
     }
     if (put >= 0)
         put = gos__io_send_parts(fd, parts, (size_t)n, (size_t)put, 0);
@@ -122,11 +125,24 @@ ssize_t gos__io_writev(int fd, const struct iovec *parts, int n)
 
 int gos__io_close(int fd)
 {
-    int waits = gos__fd_closing(fd);
+    int waits = gos__io_closing(fd);
     if (waits < 0)
         return (int)gos__io_fail(-waits);
     long result = GOS_SYS(close, fd);
     if (waits)
         gos__fd_closed(fd);
     return (int)gos__io_result(result);
+}
+
+/* All but the runtime's own, which stay. */
+int gos__io_close_range(unsigned first, unsigned last, int flags)
+{
+    if (gos__fork_pending)
+        return (int)gos__io_result(GOS_SYS(close_range, first, last, flags));
+    return (int)gos__io_result(gos__fd_close_range(first, last, flags));
+}
+
+void gos__io_closefrom(int first)
+{
+    gos__io_close_range(first > 0 ? (unsigned)first : 0, ~0u, 0);
 }

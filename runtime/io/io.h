@@ -16,25 +16,39 @@
 #define GOS_IO_IO_H
 
 #include <poll.h>
+#include <signal.h>
 #include <stdint.h>
 #include <sys/select.h>
 #include <sys/socket.h>
+#include <sys/types.h>
 #include <sys/uio.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "arch/syscall.h"
 #include "base/compiler.h"
+#include "base/config.h"
 #include "sched/netpoll.h"
+#include "sched/slot.h"
 
 struct epoll_event;
+struct rusage;
+struct sembuf;
 
 #define GOS_IO_CALLS(CALL)                                                                                             \
     CALL(ssize_t, read, (int fd, void *buffer, size_t n))                                                              \
     CALL(ssize_t, write, (int fd, const void *buffer, size_t n))                                                       \
     CALL(ssize_t, readv, (int fd, const struct iovec *parts, int n))                                                   \
     CALL(ssize_t, writev, (int fd, const struct iovec *parts, int n))                                                  \
+    CALL(int, dup, (int fd))                                                                                           \
+    CALL(int, dup2, (int from, int to))                                                                                \
+    CALL(int, dup3, (int from, int to, int flags))                                                                     \
+    CALL(int, setsockopt, (int fd, int level, int option, const void *value, socklen_t size))                          \
+    CALL(int, ioctl, (int fd, unsigned long request, void *arg))                                                       \
     CALL(int, close, (int fd))                                                                                         \
+    CALL(int, close_range, (unsigned first, unsigned last, int flags))                                                 \
+    CALL(void, closefrom, (int first))                                                                                 \
     CALL(ssize_t, recv, (int fd, void *buffer, size_t n, int flags))                                                   \
     CALL(ssize_t, recvfrom, (int fd, void *buffer, size_t n, int flags, struct sockaddr *from, socklen_t *length))     \
     CALL(ssize_t, recvmsg, (int fd, struct msghdr *message, int flags))                                                \
@@ -51,6 +65,25 @@ struct epoll_event;
                         const sigset_t *mask))                                                                         \
     CALL(int, epoll_wait, (int epoll, struct epoll_event *events, int room, int timeout))                              \
     CALL(int, epoll_pwait, (int epoll, struct epoll_event *events, int room, int timeout, const sigset_t *mask))       \
+    CALL(int, epoll_pwait2, (int epoll, struct epoll_event *events, int room, const struct timespec *timeout,          \
+                             const sigset_t *mask))                                                                    \
+    CALL(pid_t, wait, (int *status))                                                                                   \
+    CALL(pid_t, wait3, (int *status, int options, struct rusage *usage))                                               \
+    CALL(pid_t, wait4, (pid_t pid, int *status, int options, struct rusage *usage))                                    \
+    CALL(pid_t, waitpid, (pid_t pid, int *status, int options))                                                        \
+    CALL(int, waitid, (idtype_t type, id_t id, siginfo_t *info, int options))                                          \
+    CALL(int, sigwait, (const sigset_t *set, int *number))                                                             \
+    CALL(int, sigwaitinfo, (const sigset_t *set, siginfo_t *info))                                                     \
+    CALL(int, sigtimedwait, (const sigset_t *set, siginfo_t *info, const struct timespec *timeout))                    \
+    CALL(int, pause, (void))                                                                                           \
+    CALL(int, sigsuspend, (const sigset_t *mask))                                                                      \
+    CALL(int, flock, (int fd, int operation))                                                                          \
+    CALL(int, lockf, (int fd, int command, off_t size))                                                                \
+    CALL(int, fcntl, (int fd, int command, long arg))                                                                  \
+    CALL(int, msgsnd, (int queue, const void *message, size_t size, int flags))                                        \
+    CALL(ssize_t, msgrcv, (int queue, void *message, size_t size, long type, int flags))                               \
+    CALL(int, semop, (int set, struct sembuf *operations, size_t n))                                                   \
+    CALL(int, semtimedop, (int set, struct sembuf *operations, size_t n, const struct timespec *timeout))              \
     CALL(int, nanosleep, (const struct timespec *time, struct timespec *left))                                         \
     CALL(int, clock_nanosleep, (clockid_t clock, int flags, const struct timespec *time, struct timespec *left))       \
     CALL(int, usleep, (useconds_t us))                                                                                 \
@@ -96,16 +129,43 @@ static inline long gos__io_result(long result)
 /* A buffer smaller than the caller says (_FORTIFY_SOURCE): ends the program. */
 _Noreturn void gos__io_overflow(void);
 
+/* Before a close: gos__fd_closing, but for a child process that has not come to the runtime and may never. */
+static inline int gos__io_closing(int fd)
+{
+    return gos__unlikely(gos__fork_pending) ? 0 : gos__fd_closing(fd);
+}
+
+/* A change of a descriptor, the same way. */
+static inline void gos__io_changed(int fd)
+{
+    if (gos__likely(!gos__fork_pending))
+        gos__fd_changed(fd);
+}
+
+static inline void gos__io_duplicated(int fd)
+{
+    if (gos__likely(!gos__fork_pending))
+        gos__fd_duplicated(fd);
+}
+
+/* What libc adds to the system calls: an owner that cannot be taken for an error, and locks as lockf has them. */
+long gos__io_fcntl_now(int fd, int command, long arg);
+long gos__io_lockf_by(long (*wait_for_lock)(int, int, long), int fd, int command, off_t size);
+
+/* A request that is likely to block its thread, whose worker goes to another thread at once if tasks wait for it. */
+long gos__io_blocking(const gos__request *request);
+
 /* Parks a call that would block. 0: try again; 1: it cannot be waited for, call and block; or -errno, the result of
  * the call, -EAGAIN for O_NONBLOCK and the socket's own time limit (`option`: SO_RCVTIMEO, SO_SNDTIMEO; 0: no socket).
- * *deadline: 0 at first. */
-int gos__io_park(int fd, uint32_t events, int option, int64_t *deadline);
+ * *deadline: 0 at first. look: of before the call, for a socket; or NULL. */
+int gos__io_park(int fd, uint32_t events, int option, int64_t *deadline, const gos__fd_look *look);
 
 /* Parks until one of these is ready or until the deadline. 0: look again; 1: as above; -ETIMEDOUT. */
 int gos__io_park_on(struct pollfd *fds, nfds_t n, int64_t deadline);
 
-/* A request on a socket that has just given -EAGAIN: parks and repeats it until it gives something else. */
-long gos__io_again(gos__request *request, uint32_t events, int option);
+/* A request on a socket that has just given -EAGAIN: parks and repeats it until it gives something else. look: of
+ * before the call; NULL: there was none, and it is made once more after one. */
+long gos__io_again(gos__request *request, uint32_t events, int option, gos__fd_look *look);
 
 /* A request on what may be no socket: parks until poll says that it will not block, then makes it. */
 long gos__io_polled(const gos__request *request, uint32_t events, int option);
@@ -115,6 +175,12 @@ long gos__io_send_rest(int fd, const char *buffer, size_t done, size_t n, int fl
 
 /* The same for a list of buffers. */
 long gos__io_send_parts(int fd, const struct iovec *parts, size_t n, size_t done, int flags);
+
+/* Whether this socket option is the time limit of reads, under either of its two numbers. */
+static inline bool gos__io_sets_limit(int level, int option)
+{
+    return level == SOL_SOCKET && (option == 20 || option == 66);
+}
 
 /* Clock and duration to a time of gos_now; INT64_MAX: never. */
 int64_t gos__io_deadline(int64_t seconds, int64_t ns);

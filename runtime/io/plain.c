@@ -3,9 +3,12 @@
  * cancellation point as in libc. Made here and not by the next definition of the name, since a static program has none
  * that could be reached, and looking one up (dlsym) allocates, which a signal handler's write may not.
  */
+#define _GNU_SOURCE 1 /* F_OFD_SETLKW */
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -67,6 +70,59 @@ int gos__plain_close(int fd)
     return (int)set_errno(result);
 }
 
+int gos__plain_dup(int fd)
+{
+    int made = (int)PLAIN(dup, fd);
+    if (made >= 0)
+        gos__fd_duplicated_c(made);
+    return made;
+}
+
+int gos__plain_dup3(int from, int to, int flags)
+{
+    bool replaces = from != to && gos__syscall(SYS_fcntl, from, F_GETFD, 0, 0, 0, 0) >= 0;
+    int waits = replaces ? gos__fd_closing_c(to) : 0;
+    if (waits < 0)
+        return (int)set_errno(waits);
+    long result = gos__syscall(SYS_dup3, from, to, flags, 0, 0, 0);
+    if (waits)
+        gos__fd_closed_c(to);
+    if (result >= 0)
+        gos__fd_duplicated_c(to);
+    return (int)set_errno(result);
+}
+
+int gos__plain_dup2(int from, int to)
+{
+    return from == to ? (int)PLAIN(dup2, from, to) : gos__plain_dup3(from, to, 0);
+}
+
+int gos__plain_setsockopt(int fd, int level, int option, const void *value, socklen_t size)
+{
+    int result = (int)PLAIN(setsockopt, fd, level, option, value, size);
+    if (gos__io_sets_limit(level, option))
+        gos__fd_changed_c(fd);
+    return result;
+}
+
+int gos__plain_ioctl(int fd, unsigned long request, void *arg)
+{
+    int result = (int)PLAIN(ioctl, fd, request, arg);
+    if (request == FIONBIO)
+        gos__fd_changed_c(fd);
+    return result;
+}
+
+int gos__plain_close_range(unsigned first, unsigned last, int flags)
+{
+    return (int)set_errno(gos__fd_close_range_c(first, last, flags));
+}
+
+void gos__plain_closefrom(int first)
+{
+    gos__plain_close_range(first > 0 ? (unsigned)first : 0, ~0u, 0);
+}
+
 ssize_t gos__plain_recv(int fd, void *buffer, size_t n, int flags)
 {
     return PLAIN(recvfrom, fd, buffer, n, flags);
@@ -99,12 +155,15 @@ ssize_t gos__plain_sendmsg(int fd, const struct msghdr *message, int flags)
 
 int gos__plain_accept(int fd, struct sockaddr *from, socklen_t *length)
 {
-    return (int)PLAIN(accept4, fd, from, length, 0);
+    return gos__plain_accept4(fd, from, length, 0);
 }
 
 int gos__plain_accept4(int fd, struct sockaddr *from, socklen_t *length, int flags)
 {
-    return (int)PLAIN(accept4, fd, from, length, flags);
+    int made = (int)PLAIN(accept4, fd, from, length, flags);
+    if (made >= 0)
+        gos__fd_born_c(made);
+    return made;
 }
 
 int gos__plain_connect(int fd, const struct sockaddr *to, socklen_t length)
@@ -145,6 +204,113 @@ int gos__plain_epoll_wait(int epoll, struct epoll_event *events, int room, int t
 int gos__plain_epoll_pwait(int epoll, struct epoll_event *events, int room, int timeout, const sigset_t *mask)
 {
     return (int)PLAIN(epoll_pwait, epoll, events, room, timeout, mask, KERNEL_SIGSET);
+}
+
+int gos__plain_epoll_pwait2(int epoll, struct epoll_event *events, int room, const struct timespec *timeout,
+                            const sigset_t *mask)
+{
+    return (int)PLAIN(epoll_pwait2, epoll, events, room, timeout, mask, KERNEL_SIGSET);
+}
+
+pid_t gos__plain_wait4(pid_t pid, int *status, int options, struct rusage *usage)
+{
+    return (pid_t)PLAIN(wait4, pid, status, options, usage);
+}
+
+pid_t gos__plain_wait3(int *status, int options, struct rusage *usage)
+{
+    return gos__plain_wait4(-1, status, options, usage);
+}
+
+pid_t gos__plain_waitpid(pid_t pid, int *status, int options)
+{
+    return gos__plain_wait4(pid, status, options, NULL);
+}
+
+pid_t gos__plain_wait(int *status)
+{
+    return gos__plain_wait4(-1, status, 0, NULL);
+}
+
+int gos__plain_waitid(idtype_t type, id_t id, siginfo_t *info, int options)
+{
+    return (int)PLAIN(waitid, type, id, info, options, NULL);
+}
+
+int gos__plain_sigtimedwait(const sigset_t *set, siginfo_t *info, const struct timespec *timeout)
+{
+    return (int)PLAIN(rt_sigtimedwait, set, info, timeout, KERNEL_SIGSET);
+}
+
+int gos__plain_sigwaitinfo(const sigset_t *set, siginfo_t *info)
+{
+    return gos__plain_sigtimedwait(set, info, NULL);
+}
+
+int gos__plain_sigwait(const sigset_t *set, int *number)
+{
+    long got;
+    do
+        got = RAW(rt_sigtimedwait, set, NULL, NULL, KERNEL_SIGSET);
+    while (got == -EINTR);
+    *number = got > 0 ? (int)got : *number;
+    return got < 0 ? (int)-got : 0;
+}
+
+int gos__plain_pause(void)
+{
+    return (int)PLAIN(pause, 0);
+}
+
+int gos__plain_sigsuspend(const sigset_t *mask)
+{
+    return (int)PLAIN(rt_sigsuspend, mask, KERNEL_SIGSET);
+}
+
+int gos__plain_flock(int fd, int operation)
+{
+    return (int)PLAIN(flock, fd, operation);
+}
+
+static long wait_for_lock(int fd, int command, long arg)
+{
+    return RAW(fcntl, fd, command, arg);
+}
+
+int gos__plain_fcntl(int fd, int command, long arg)
+{
+    bool waits = command == F_SETLKW || command == F_OFD_SETLKW;
+    long result = waits ? wait_for_lock(fd, command, arg) : gos__io_fcntl_now(fd, command, arg);
+    if (command == F_SETFL)
+        gos__fd_changed_c(fd);
+    else if (result >= 0 && (command == F_DUPFD || command == F_DUPFD_CLOEXEC))
+        gos__fd_duplicated_c((int)result);
+    return command == F_GETOWN && result < -1 ? (int)result : (int)set_errno(result);
+}
+
+int gos__plain_lockf(int fd, int command, off_t size)
+{
+    return (int)set_errno(gos__io_lockf_by(wait_for_lock, fd, command, size));
+}
+
+int gos__plain_msgsnd(int queue, const void *message, size_t size, int flags)
+{
+    return (int)PLAIN(msgsnd, queue, message, size, flags);
+}
+
+ssize_t gos__plain_msgrcv(int queue, void *message, size_t size, long type, int flags)
+{
+    return PLAIN(msgrcv, queue, message, size, type, flags);
+}
+
+int gos__plain_semop(int set, struct sembuf *operations, size_t n)
+{
+    return (int)PLAIN(semtimedop, set, operations, n, NULL);
+}
+
+int gos__plain_semtimedop(int set, struct sembuf *operations, size_t n, const struct timespec *timeout)
+{
+    return (int)PLAIN(semtimedop, set, operations, n, timeout);
 }
 
 int gos__plain_nanosleep(const struct timespec *time, struct timespec *left)

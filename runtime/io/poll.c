@@ -14,12 +14,20 @@ static int64_t deadline_ms(int timeout)
     return timeout < 0 ? INT64_MAX : gos__io_deadline(timeout / 1000, timeout % 1000 * 1000000l);
 }
 
+static int64_t deadline_of(const struct timespec *timeout)
+{
+    return timeout ? gos__io_deadline(timeout->tv_sec, timeout->tv_nsec) : INT64_MAX;
+}
+
 /* Blocks the thread: for what no task can wait for. */
 static long poll_directly(struct pollfd *fds, nfds_t n, int64_t deadline)
 {
     int64_t ns = deadline - gos_now();
     struct timespec time = { .tv_sec = ns > 0 ? ns / 1000000000 : 0, .tv_nsec = ns > 0 ? ns % 1000000000 : 0 };
-    return GOS_SYS(ppoll, fds, n, deadline == INT64_MAX ? NULL : &time, NULL, 0);
+    gos__request request = {
+        .number = SYS_ppoll, .arg = { (long)fds, (long)n, deadline == INT64_MAX ? 0 : (long)&time }
+    };
+    return gos__io_blocking(&request);
 }
 
 static GOS_NOINLINE long poll_until(struct pollfd *fds, nfds_t n, int64_t deadline)
@@ -59,12 +67,14 @@ int gos__io_ppoll(struct pollfd *fds, nfds_t n, const struct timespec *timeout, 
 {
     if (mask || !is_time(timeout)) {
         struct timespec copy = timeout ? *timeout : (struct timespec){ .tv_sec = 0 };
-        return (int)gos__io_result(GOS_SYS(ppoll, fds, n, timeout ? &copy : NULL, mask, KERNEL_SIGSET));
+        gos__request request = {
+            .number = SYS_ppoll, .arg = { (long)fds, (long)n, timeout ? (long)&copy : 0, (long)mask, KERNEL_SIGSET }
+        };
+        return (int)gos__io_result(gos__io_blocking(&request));
     }
-    int64_t deadline = timeout ? gos__io_deadline(timeout->tv_sec, timeout->tv_nsec) : INT64_MAX;
     long ready = GOS_SYS(poll, fds, n, 0);
     if (!ready && (!timeout || timeout->tv_sec || timeout->tv_nsec))
-        ready = poll_until(fds, n, deadline);
+        ready = poll_until(fds, n, deadline_of(timeout));
     return (int)gos__io_result(ready);
 }
 
@@ -140,16 +150,16 @@ int gos__io_pselect(int n, fd_set *in, fd_set *out, fd_set *special, const struc
     if (mask || n < 0 || n > FD_SETSIZE || !is_time(timeout)) {
         struct timespec copy = timeout ? *timeout : (struct timespec){ .tv_sec = 0 };
         const long masked[2] = { (long)mask, KERNEL_SIGSET };
-        return (int)gos__io_result(GOS_SYS(pselect6, n, in, out, special, timeout ? &copy : NULL, masked));
+        gos__request request = { .number = SYS_pselect6, .arg = { n, (long)in, (long)out, (long)special,
+                                                                  timeout ? (long)&copy : 0, (long)masked } };
+        return (int)gos__io_result(gos__io_blocking(&request));
     }
-    int64_t deadline = timeout ? gos__io_deadline(timeout->tv_sec, timeout->tv_nsec) : INT64_MAX;
-    return (int)gos__io_result(select_until(n, in, out, special, deadline));
+    return (int)gos__io_result(select_until(n, in, out, special, deadline_of(timeout)));
 }
 
-static GOS_NOINLINE long epoll_until(int epoll, struct epoll_event *events, int room, int timeout)
+static GOS_NOINLINE long epoll_until(int epoll, struct epoll_event *events, int room, int64_t deadline)
 {
     struct pollfd fd = { .fd = epoll, .events = POLLIN };
-    int64_t deadline = deadline_ms(timeout);
     for (;;) {
         int result = gos__io_park_on(&fd, 1, deadline);
         if (result == 1) {
@@ -167,13 +177,30 @@ int gos__io_epoll_wait(int epoll, struct epoll_event *events, int room, int time
 {
     long ready = GOS_SYS(epoll_wait, epoll, events, room, 0);
     if (!ready && timeout)
-        ready = epoll_until(epoll, events, room, timeout);
+        ready = epoll_until(epoll, events, room, deadline_ms(timeout));
     return (int)gos__io_result(ready);
 }
 
 int gos__io_epoll_pwait(int epoll, struct epoll_event *events, int room, int timeout, const sigset_t *mask)
 {
-    if (mask)
-        return (int)gos__io_result(GOS_SYS(epoll_pwait, epoll, events, room, timeout, mask, KERNEL_SIGSET));
-    return gos__io_epoll_wait(epoll, events, room, timeout);
+    if (!mask)
+        return gos__io_epoll_wait(epoll, events, room, timeout);
+    gos__request request = {
+        .number = SYS_epoll_pwait, .arg = { epoll, (long)events, room, timeout, (long)mask, KERNEL_SIGSET }
+    };
+    return (int)gos__io_result(gos__io_blocking(&request));
+}
+
+int gos__io_epoll_pwait2(int epoll, struct epoll_event *events, int room, const struct timespec *timeout,
+                         const sigset_t *mask)
+{
+    if (mask || !is_time(timeout)) {
+        gos__request request = { .number = SYS_epoll_pwait2, .arg = { epoll, (long)events, room, (long)timeout,
+                                                                      (long)mask, KERNEL_SIGSET } };
+        return (int)gos__io_result(gos__io_blocking(&request));
+    }
+    long ready = GOS_SYS(epoll_wait, epoll, events, room, 0);
+    if (!ready && (!timeout || timeout->tv_sec || timeout->tv_nsec))
+        ready = epoll_until(epoll, events, room, deadline_of(timeout));
+    return (int)gos__io_result(ready);
 }

@@ -20,7 +20,7 @@ static long receive_rest(int fd, char *buffer, size_t done, size_t n, int flags)
                                  3 };
         long got = gos__io_make(&request);
         if (got == -EAGAIN)
-            got = gos__io_again(&request, GOS_POLL_IN, SO_RCVTIMEO);
+            got = gos__io_again(&request, GOS_POLL_IN, SO_RCVTIMEO, NULL);
         if (got <= 0)
             break;
         done += (size_t)got;
@@ -33,13 +33,17 @@ ssize_t gos__io_recvfrom(int fd, void *buffer, size_t n, int flags, struct socka
     /* These never wait, or wait for more than readiness tells. */
     if (flags & (MSG_OOB | MSG_ERRQUEUE) || (flags & MSG_PEEK && flags & MSG_WAITALL))
         return gos__io_result(GOS_SYS(recvfrom, fd, buffer, n, flags, from, length));
-    long got = GOS_SYS(recvfrom, fd, buffer, n, flags | MSG_DONTWAIT, from, length);
+    gos__fd_look look = gos__fd_look_at(fd);
+    bool drained = !flags && gos__fd_is_drained(&look);
+    long got = drained ? -EAGAIN : GOS_SYS(recvfrom, fd, buffer, n, flags | MSG_DONTWAIT, from, length);
     if (gos__unlikely(flags & MSG_DONTWAIT))
         return gos__io_result(got);
+    if (!flags)
+        gos__fd_got(&look, got, n);
     if (got == -EAGAIN) {
         gos__request request = { SYS_recvfrom, { fd, (long)buffer, (long)n, flags | MSG_DONTWAIT, (long)from,
                                                  (long)length }, 3 };
-        got = gos__io_again(&request, GOS_POLL_IN, SO_RCVTIMEO);
+        got = gos__io_again(&request, GOS_POLL_IN, SO_RCVTIMEO, flags ? NULL : &look);
     }
     if (gos__unlikely(flags & MSG_WAITALL) && got > 0 && (size_t)got < n)
         got = receive_rest(fd, buffer, (size_t)got, n, flags);
@@ -75,7 +79,7 @@ ssize_t gos__io_recvmsg(int fd, struct msghdr *message, int flags)
     long got = GOS_SYS(recvmsg, fd, message, flags | MSG_DONTWAIT);
     if (got == -EAGAIN) {
         gos__request request = { SYS_recvmsg, { fd, (long)message, flags | MSG_DONTWAIT }, 2 };
-        got = gos__io_again(&request, GOS_POLL_IN, SO_RCVTIMEO);
+        got = gos__io_again(&request, GOS_POLL_IN, SO_RCVTIMEO, NULL);
     }
     return gos__io_result(got);
 }
@@ -86,7 +90,7 @@ GOS_NOINLINE long gos__io_send_rest(int fd, const char *buffer, size_t done, siz
         gos__request request = { SYS_sendto, { fd, (long)(buffer + done), (long)(n - done), flags | MSG_DONTWAIT }, 3 };
         long put = gos__io_make(&request);
         if (put == -EAGAIN)
-            put = gos__io_again(&request, GOS_POLL_OUT, SO_SNDTIMEO);
+            put = gos__io_again(&request, GOS_POLL_OUT, SO_SNDTIMEO, NULL);
         if (put <= 0)
             break;
         done += (size_t)put;
@@ -116,7 +120,7 @@ ssize_t gos__io_sendto(int fd, const void *buffer, size_t n, int flags, const st
     if (put == -EAGAIN) {
         gos__request request = { SYS_sendto, { fd, (long)buffer, (long)n, flags | MSG_DONTWAIT, (long)to, (long)size },
                                  3 };
-        put = gos__io_again(&request, GOS_POLL_OUT, SO_SNDTIMEO);
+        put = gos__io_again(&request, GOS_POLL_OUT, SO_SNDTIMEO, NULL);
     }
     if (gos__unlikely(put >= 0 && (size_t)put < n))
         put = gos__io_send_rest(fd, buffer, (size_t)put, n, flags);
@@ -135,7 +139,7 @@ ssize_t gos__io_sendmsg(int fd, const struct msghdr *message, int flags)
         return gos__io_result(put);
     if (put == -EAGAIN) {
         gos__request request = { SYS_sendmsg, { fd, (long)message, flags | MSG_DONTWAIT }, 2 };
-        put = gos__io_again(&request, GOS_POLL_OUT, SO_SNDTIMEO);
+        put = gos__io_again(&request, GOS_POLL_OUT, SO_SNDTIMEO, NULL);
     }
     if (put >= 0)
         put = gos__io_send_parts(fd, message->msg_iov, message->msg_iovlen, (size_t)put, flags);
@@ -145,16 +149,13 @@ ssize_t gos__io_sendmsg(int fd, const struct msghdr *message, int flags)
 int gos__io_accept4(int fd, struct sockaddr *from, socklen_t *length, int flags)
 {
     gos__request request = { .number = SYS_accept4, .arg = { fd, (long)from, (long)length, flags } };
-    return (int)gos__io_result(gos__io_polled(&request, GOS_POLL_IN, SO_RCVTIMEO));
+    long made = gos__io_polled(&request, GOS_POLL_IN, SO_RCVTIMEO);
+    if (made >= 0)
+        gos__fd_born((int)made);
+    return (int)gos__io_result(made);
 }
 
 int gos__io_accept(int fd, struct sockaddr *from, socklen_t *length)
 {
     return gos__io_accept4(fd, from, length, 0);
-}
-
-/* There is no connect that does not wait but with O_NONBLOCK: the thread does, and its worker is handed on. */
-int gos__io_connect(int fd, const struct sockaddr *to, socklen_t length)
-{
-    return (int)gos__io_result(GOS_SYS(connect, fd, to, length));
 }

@@ -34,25 +34,43 @@ static int64_t time_limit(int fd, int option)
     socklen_t size = sizeof limit;
     if (!option || GOS_SYS(getsockopt, fd, SOL_SOCKET, option, &limit, &size) || (!limit.tv_sec && !limit.tv_usec))
         return INT64_MAX;
-    return gos__io_deadline(limit.tv_sec, limit.tv_usec * 1000);
+    return limit.tv_sec < INT64_MAX / 1000000000 - 1 ? limit.tv_sec * 1000000000 + limit.tv_usec * 1000 : INT64_MAX;
 }
 
-GOS_NOINLINE int gos__io_park(int fd, uint32_t events, int option, int64_t *deadline)
+/* What the socket itself says: whether it blocks, and for how long at most. As gos__io_park. */
+static GOS_NOINLINE int ask(int fd, uint32_t events, int option, int64_t *limit)
 {
-    if (!*deadline) {
-        long flags = GOS_SYS(fcntl, fd, F_GETFL);
-        if (flags < 0)
-            return (int)flags;
-        if (flags & O_NONBLOCK)
-            return -EAGAIN;
-        if ((flags & O_ACCMODE) == (events & GOS_POLL_OUT ? O_RDONLY : O_WRONLY))
-            return 1; /* an error, which the call itself gives */
-        *deadline = time_limit(fd, option);
-    }
+    long flags = GOS_SYS(fcntl, fd, F_GETFL);
+    if (flags < 0)
+        return (int)flags;
+    if (flags & O_NONBLOCK)
+        return -EAGAIN;
+    if ((flags & O_ACCMODE) == (events & GOS_POLL_OUT ? O_RDONLY : O_WRONLY))
+        return 1; /* an error, which the call itself gives */
+    *limit = time_limit(fd, option);
+    return 0;
+}
+
+GOS_NOINLINE int gos__io_park(int fd, uint32_t events, int option, int64_t *deadline, const gos__fd_look *look)
+{
     gos__fd_record record = { .fd = fd, .events = events };
-    gos__fd_wait wait = { .deadline = *deadline, .records = &record, .n = 1 };
+    gos__fd_wait wait = { .records = &record, .n = 1, .look = look };
+    bool reads = look && events == GOS_POLL_IN, trusts = reads && gos__fd_trusts(look);
+    if (trusts) {
+        wait.limit = look->slot->limit;
+    } else if (reads || !*deadline) { /* again, when what was trusted turned out to be wrong */
+        int error = ask(fd, events, option, &wait.limit);
+        if (error)
+            return error;
+        wait.found_facts = reads;
+    }
+    if (!*deadline) {
+        *deadline = wait.limit == INT64_MAX ? INT64_MAX : gos__io_deadline(0, wait.limit);
+        wait.is_far = wait.limit >= 2 * GOS_FD_TRUST_NS;
+    }
+    wait.deadline = *deadline;
     int result = gos__fd_park(&wait);
-    if (wait.deadline != INT64_MAX)
+    if (wait.timed)
         gos__fd_done(&wait);
     if (result == -ETIMEDOUT)
         return -EAGAIN;
@@ -75,19 +93,26 @@ GOS_NOINLINE int gos__io_park_on(struct pollfd *fds, nfds_t n, int64_t deadline)
     return !result || result == -EBADF ? 0 : result == -ETIMEDOUT ? result : 1;
 }
 
-GOS_NOINLINE long gos__io_again(gos__request *request, uint32_t events, int option)
+GOS_NOINLINE long gos__io_again(gos__request *request, uint32_t events, int option, gos__fd_look *look)
 {
     int64_t deadline = 0;
-    for (;;) {
-        long result = gos__io_park((int)request->arg[0], events, option, &deadline);
+    int fd = (int)request->arg[0];
+    gos__fd_look now = look ? *look : gos__fd_look_at(fd);
+    long result = look ? -EAGAIN : gos__io_make(request);
+    while (result == -EAGAIN) {
+        result = gos__io_park(fd, events, option, &deadline, &now);
         if (result < 0)
             return result;
         if (result)
             request->arg[request->flags_at] &= ~(long)MSG_DONTWAIT;
+        now = gos__fd_look_at(fd);
         result = gos__io_make(request);
-        if (result != -EAGAIN || !(request->arg[request->flags_at] & MSG_DONTWAIT))
+        if (!(request->arg[request->flags_at] & MSG_DONTWAIT))
             return result;
     }
+    if (look)
+        gos__fd_got(&now, result, (size_t)request->arg[2]);
+    return result;
 }
 
 /* Between poll and the call another reader may be quicker: then the thread blocks, and its worker is handed on. */
@@ -98,7 +123,7 @@ GOS_NOINLINE long gos__io_polled(const gos__request *request, uint32_t events, i
         struct pollfd fd = { .fd = (int)request->arg[0], .events = (short)events };
         if (GOS_SYS(poll, &fd, 1, 0))
             break;
-        int result = gos__io_park(fd.fd, events, option, &deadline);
+        int result = gos__io_park(fd.fd, events, option, &deadline, NULL);
         if (result == -EAGAIN && deadline)
             return result;
         if (result == 1 || result == -EAGAIN) /* O_NONBLOCK: the call says so itself */

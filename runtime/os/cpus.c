@@ -1,7 +1,10 @@
+#define _GNU_SOURCE
 #include "os/os.h"
 
 #include <hwloc.h>
 #include <pthread.h>
+#include <sched.h>
+#include <hwloc/glibc-sched.h> /* after sched.h */
 #include <stdio.h>
 
 #include "base/check.h"
@@ -63,13 +66,34 @@ int gos__cpu_count(void)
     return count > 0 ? count : 1;
 }
 
-void gos__cpu_bind(int index)
+/* NULL: there are fewer. */
+static hwloc_obj_t unit_at(int index)
 {
     load_once();
     int count = usable ? hwloc_get_nbobjs_inside_cpuset_by_type(topology, usable, HWLOC_OBJ_PU) : 0;
-    if (index >= count)
-        return;
-    hwloc_obj_t pu = hwloc_get_obj_inside_cpuset_by_type(topology, usable, HWLOC_OBJ_PU, (unsigned)index);
+    if (index < 0 || index >= count)
+        return NULL;
+    return hwloc_get_obj_inside_cpuset_by_type(topology, usable, HWLOC_OBJ_PU, (unsigned)index);
+}
+
+int gos__thread_create(pthread_t *thread, int index, void *(*fn)(void *), void *arg)
+{
+    hwloc_obj_t pu = unit_at(index);
+    pthread_attr_t attr;
+    if (pu && !pthread_attr_init(&attr)) {
+        cpu_set_t set;
+        int failed = hwloc_cpuset_to_glibc_sched_affinity(topology, pu->cpuset, &set, sizeof set) ||
+                     pthread_attr_setaffinity_np(&attr, sizeof set, &set) || pthread_create(thread, &attr, fn, arg);
+        pthread_attr_destroy(&attr);
+        if (!failed)
+            return 0;
+    }
+    return pthread_create(thread, NULL, fn, arg);
+}
+
+void gos__cpu_bind(int index)
+{
+    hwloc_obj_t pu = unit_at(index);
     /* Binding is an optimisation: a kernel or sandbox that refuses it costs speed, not correctness. */
     if (pu)
         (void)hwloc_set_cpubind(topology, pu->cpuset, HWLOC_CPUBIND_THREAD);

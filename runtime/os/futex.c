@@ -13,6 +13,7 @@
 
 #include "base/atomics.h"
 #include "base/check.h"
+#include "base/config.h"
 
 int64_t gos__clock_ns(void)
 {
@@ -27,6 +28,19 @@ void gos__futex_wait(uint32_t *word, uint32_t expected, int64_t deadline)
     /* WAIT_BITSET takes an absolute CLOCK_MONOTONIC time, so a wait that is repeated does not stretch. */
     syscall(SYS_futex, word, FUTEX_WAIT_BITSET | FUTEX_PRIVATE_FLAG, expected, deadline == INT64_MAX ? NULL : &until,
             NULL, FUTEX_BITSET_MATCH_ANY);
+}
+
+bool gos__futex_wait_until(uint32_t *word, uint32_t expected, clockid_t clock, const struct timespec *until)
+{
+    int operation = FUTEX_WAIT_BITSET | FUTEX_PRIVATE_FLAG | (clock == CLOCK_REALTIME ? FUTEX_CLOCK_REALTIME : 0);
+    long failed = 0;
+    while (gos__load_acquire(word) == expected && !(failed && errno == ETIMEDOUT)) {
+        int type;
+        pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, &type);
+        failed = syscall(SYS_futex, word, operation, expected, until, NULL, FUTEX_BITSET_MATCH_ANY);
+        pthread_setcanceltype(type, NULL);
+    }
+    return gos__load_acquire(word) != expected;
 }
 
 void gos__futex_wake(uint32_t *word, int count)
@@ -54,17 +68,57 @@ int64_t gos__thread_cpu_ns(int32_t tid)
     return clock_gettime(clock, &used) ? 0 : (int64_t)used.tv_sec * 1000000000 + used.tv_nsec;
 }
 
+/* Threads beyond this number have no descriptor kept: there may be ten thousand. */
+enum { KEPT = 64 };
+static uint32_t kept;
+
+/* By number throughout: the interposed calls would look for tasks that wait. */
+int gos__fd_high(int fd)
+{
+    int high = (int)syscall(SYS_fcntl, fd, F_DUPFD_CLOEXEC, GOS_HIGH_FD);
+    if (high < 0)
+        return fd;
+    syscall(SYS_close, fd);
+    return high;
+}
+
+uint64_t gos__signal_mask(void)
+{
+    uint64_t mask = 0;
+    syscall(SYS_rt_sigprocmask, 0, NULL, &mask, sizeof mask);
+    return mask;
+}
+
+long gos__close_range(unsigned first, unsigned last, int flags)
+{
+    return syscall(SYS_close_range, first, last, flags) ? -errno : 0;
+}
+
 /* The file holds "running" or the number of the system call (-1: a fault) and its arguments. */
-bool gos__thread_blocked(int32_t tid)
+bool gos__thread_blocked(int32_t tid, int32_t *fd)
 {
     char path[64], text[8];
-    snprintf(path, sizeof path, "/proc/self/task/%d/syscall", (int)tid);
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
+    if (*fd < 0) {
+        snprintf(path, sizeof path, "/proc/self/task/%d/syscall", (int)tid);
+        int low = open(path, O_RDONLY | O_CLOEXEC);
+        *fd = low < 0 || kept >= KEPT ? low : gos__fd_high(low);
+        kept += *fd >= 0;
+    }
+    if (*fd < 0)
         return false;
-    ssize_t n = read(fd, text, sizeof text);
-    close(fd);
+    ssize_t n = syscall(SYS_pread64, *fd, text, sizeof text, 0);
+    if (kept > KEPT)
+        gos__thread_forget(fd);
     return n > 0 && text[0] != 'r';
+}
+
+void gos__thread_forget(int32_t *fd)
+{
+    if (*fd < 0)
+        return;
+    syscall(SYS_close, *fd);
+    kept--;
+    *fd = -1;
 }
 
 _Noreturn void gos__sleep_for_ever(void)
@@ -78,6 +132,11 @@ static bool membarrier_ready;
 static void membarrier_register(void)
 {
     membarrier_ready = !syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0);
+}
+
+void gos__membarrier_forked(void)
+{
+    membarrier_register();
 }
 
 bool gos__membarrier_works(void)

@@ -7,9 +7,11 @@
 #ifndef GOS_OS_OS_H
 #define GOS_OS_OS_H
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <time.h>
 
 /* ---- virtual memory (vm.c) ---- */
 
@@ -45,6 +47,9 @@ int64_t gos__address_space_left(void);
 /* Sleeps while *word == expected, until woken, at most until `deadline` (gos__clock_ns; INT64_MAX: for ever). May
  * return early. */
 void gos__futex_wait(uint32_t *word, uint32_t expected, int64_t deadline);
+
+/* The same until the word is another (false: the time of that clock is over; NULL: none). A cancellation point. */
+bool gos__futex_wait_until(uint32_t *word, uint32_t expected, clockid_t clock, const struct timespec *until);
 void gos__futex_wake(uint32_t *word, int count);
 
 /* How late the kernel may wake the calling thread from a timed wait, to save power; returns the former value. The
@@ -55,8 +60,18 @@ int64_t gos__timer_slack(int64_t ns);
 int32_t gos__thread_id(void);
 
 /* Whether that thread of this process is blocked in the kernel now, in a system call or on a page fault; false also
- * when /proc does not tell. Takes a descriptor for a moment. */
-bool gos__thread_blocked(int32_t tid);
+ * when /proc does not tell. *fd: a descriptor for it, kept for the next time; -1: none yet, or none to keep. */
+bool gos__thread_blocked(int32_t tid, int32_t *fd);
+void gos__thread_forget(int32_t *fd);
+
+/* The signals that the calling thread blocks, a bit each. */
+uint64_t gos__signal_mask(void);
+
+/* The system call: 0 or -errno. */
+long gos__close_range(unsigned first, unsigned last, int flags);
+
+/* Gives the descriptor a number from GOS_HIGH_FD on, if it can. */
+int gos__fd_high(int fd);
 
 /* Processor time of that thread in nanoseconds, 0 when it is not to be had; without a descriptor. */
 int64_t gos__thread_cpu_ns(int32_t tid);
@@ -70,6 +85,9 @@ int64_t gos__clock_ns(void);
 /* After it returns, every other thread of the process has passed a full memory fence since the call. The partner of
  * a compiler fence on a hot path. */
 void gos__membarrier(void);
+
+/* In a child process, before the first. */
+void gos__membarrier_forked(void);
 
 /* False when the kernel refuses membarrier: hot paths then need a fence of their own. */
 bool gos__membarrier_works(void);
@@ -87,16 +105,28 @@ typedef struct __attribute__((packed)) gos__poll_event {
     uint64_t tag;
 } gos__poll_event;
 
-enum { GOS_POLL_IN = 1, GOS_POLL_OUT = 4, GOS_POLL_ALWAYS = 0x18 /* error, hang-up: reported unasked */ };
+enum {
+    GOS_POLL_IN = 1,
+    GOS_POLL_OUT = 4,
+    GOS_POLL_ALWAYS = 0x18,  /* error, hang-up: reported unasked */
+    GOS_POLL_ENDS = 0x2000,  /* the peer writes no more */
+    GOS_POLL_ONCE = 1 << 30, /* one report, then none until it is armed again */
+};
+#define GOS_POLL_EDGE (1u << 31) /* a report for each thing that happens */
 #define GOS_POLL_BELL UINT64_MAX /* the bell's tag */
 
 int gos__poll_open(gos__poll *poll);
 void gos__poll_close(gos__poll *poll);
 
-/* Asks for one report of any of `events` on fd, with this tag. *was_known: whether an earlier call for the same open
+/* Asks for reports of `events` on fd, with this tag. *was_known: whether an earlier call for the same open
  * file is likely; afterwards, whether there was one. -EPERM: a file that is always ready; -EBADF; -ENOMEM, -ENOSPC. */
 int gos__poll_arm(const gos__poll *poll, int fd, uint32_t events, uint64_t tag, bool *was_known);
 void gos__poll_forget(const gos__poll *poll, int fd);
+
+/* Whether a read of fd does not wait, or fd is no open file. */
+bool gos__fd_is_nonblocking(int fd);
+bool gos__fd_is_tcp(int fd);
+bool gos__fd_is_ready(int fd, uint32_t events);
 
 /* What there is to report, at most `room`; waits for it until `deadline` (0: not at all, INT64_MAX: for ever). Only
  * a call that waits hears the bell and silences it, and is ended by it. May return early. */
@@ -112,12 +142,19 @@ int gos__cpu_count(void);
  * are fewer. */
 void gos__cpu_bind(int index);
 
+/* Starts a thread where gos__cpu_bind(index) would put it; -1: anywhere. The kernel places a new thread by a guess, and
+ * one that it puts behind a busy thread waits there for as long as a tick or two. 0 or an errno. */
+int gos__thread_create(pthread_t *thread, int index, void *(*fn)(void *), void *arg);
+
 /* ---- faults (fault.c) ---- */
 
 /* Calls `explain` (on the signal stack) with the faulting address before a SIGSEGV or SIGBUS takes its course: the
  * former action, which by default ends the process by that signal. */
 void gos__fault_install(void (*explain)(void *address));
 void gos__fault_restore(void);
+
+/* Gives SA_ONSTACK to every handler that lacks it (libc.c sees to those that are installed later). */
+void gos__handlers_to_signal_stacks(void);
 
 /* Makes [base, base + size) the calling thread's signal stack; NULL: none. */
 void gos__signal_stack(void *base, size_t size);

@@ -1,8 +1,12 @@
 /* poll.c: readiness of descriptors: an epoll instance, and an eventfd in it that ends a wait from outside. */
 #include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <poll.h>
 #include <stddef.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -13,6 +17,8 @@
 _Static_assert(sizeof(gos__poll_event) == sizeof(struct epoll_event), "event: size");
 _Static_assert(offsetof(gos__poll_event, tag) == offsetof(struct epoll_event, data), "event: tag");
 _Static_assert(GOS_POLL_IN == (int)EPOLLIN && GOS_POLL_OUT == (int)EPOLLOUT, "event: bits");
+_Static_assert(GOS_POLL_ENDS == (int)EPOLLRDHUP && GOS_POLL_ONCE == (int)EPOLLONESHOT, "event: bits");
+_Static_assert(GOS_POLL_EDGE == (unsigned)EPOLLET, "event: bits");
 _Static_assert(GOS_POLL_ALWAYS == (int)(EPOLLERR | EPOLLHUP), "event: bits that come unasked");
 
 int gos__poll_open(gos__poll *poll)
@@ -25,7 +31,7 @@ int gos__poll_open(gos__poll *poll)
         gos__poll_close(&(gos__poll){ .fd = fd, .bell = bell });
         return -error;
     }
-    *poll = (gos__poll){ .fd = fd, .bell = bell };
+    *poll = (gos__poll){ .fd = gos__fd_high(fd), .bell = gos__fd_high(bell) };
     return 0;
 }
 
@@ -41,7 +47,7 @@ void gos__poll_close(gos__poll *poll)
 
 int gos__poll_arm(const gos__poll *poll, int fd, uint32_t events, uint64_t tag, bool *was_known)
 {
-    struct epoll_event event = { .events = events | EPOLLONESHOT, .data.u64 = tag };
+    struct epoll_event event = { .events = events, .data.u64 = tag };
     bool known = *was_known;
     int failed = epoll_ctl(poll->fd, known ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, &event);
     if (failed && errno == (known ? ENOENT : EEXIST)) {
@@ -56,6 +62,25 @@ void gos__poll_forget(const gos__poll *poll, int fd)
 {
     struct epoll_event unused = { .events = 0 };
     epoll_ctl(poll->fd, EPOLL_CTL_DEL, fd, &unused);
+}
+
+bool gos__fd_is_nonblocking(int fd)
+{
+    long flags = syscall(SYS_fcntl, fd, F_GETFL);
+    return flags < 0 || flags & O_NONBLOCK;
+}
+
+bool gos__fd_is_ready(int fd, uint32_t events)
+{
+    struct pollfd poll = { .fd = fd, .events = (short)events };
+    return syscall(SYS_poll, &poll, 1, 0) > 0;
+}
+
+bool gos__fd_is_tcp(int fd)
+{
+    int protocol = 0;
+    socklen_t size = sizeof protocol;
+    return !getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &size) && protocol == IPPROTO_TCP;
 }
 
 void gos__poll_ring(const gos__poll *poll)

@@ -8,6 +8,9 @@
  * taken only when the worker stayed on one task for this long. Go waits 3 us as well before it steals runnext. */
 #define LONE_TASK_NS 3000
 
+/* Timers that are so late are taken from a busy worker. */
+#define OVERDUE_NS 20000
+
 /* Fruitless looking around before a worker sleeps, since a wake-up through the kernel costs both sides. Not tuned. */
 #define SEARCH_NS 20000
 
@@ -31,7 +34,8 @@ bool gos__worker_lock(gos__worker *victim)
         /* The owner sleeps or was preempted in the runtime: give up rather than wait for it. */
         gos__cas_seq(&thread->locked, GOS_LOCKED, GOS_UNLOCKED);
         gos__spin_unlock(&victim->lock);
-        sched_yield(); /* who wants the spin lock itself gets it, however often we try */
+        if (!gos__self.worker)
+            sched_yield(); /* who wants the spin lock itself gets it, however often we try */
         return false;
     }
     return true;
@@ -80,12 +84,26 @@ static bool worth_stealing(gos__worker *victim, gos__sighting *seen, int64_t now
     return now - seen->since >= LONE_TASK_NS;
 }
 
+/* A worker that stays on one task does not see to its timers. Its own turn comes every 61 switches, so an overdue one
+ * is left to it for a while. */
+static void steal_timers(gos__worker *thief, gos__worker *victim, int64_t now)
+{
+    if (now - gos__load_relaxed(&victim->timers.first) < OVERDUE_NS || !gos__worker_lock(victim))
+        return;
+    /* A select in the midst of its preparations relies on its alarm not going off. */
+    if (!victim->thread || !gos__load_relaxed(&victim->thread->keeps_worker))
+        gos__timers_steal(thief, victim, now);
+    gos__worker_unlock(victim);
+}
+
 static gos__task *steal_somewhere(gos__worker *worker, int64_t now)
 {
-    uint32_t n = gos__rt->made;
+    uint32_t n = gos__load_acquire(&gos__rt->made); /* pairs with the release in change_procs */
     uint32_t at = gos__rng_below(&worker->rng, n);
     for (uint32_t i = 0; i < n; i++, at = at + 1 == n ? 0 : at + 1) {
         gos__worker *victim = gos__rt->workers[at];
+        if (victim != worker)
+            steal_timers(worker, victim, now);
         if (victim == worker || !worth_stealing(victim, &worker->seen[at], now))
             continue;
         gos__task *task = steal(worker, victim);
@@ -96,16 +114,16 @@ static gos__task *steal_somewhere(gos__worker *worker, int64_t now)
 }
 
 /* Looks everywhere for a while. */
-static gos__task *search(gos__worker *worker, int64_t *next_timer)
+static gos__task *search(gos__worker *worker)
 {
     gos__runtime *rt = gos__rt;
     int64_t start = gos__clock_ns(), now = start;
-    for (uint32_t i = 0; i < rt->made; i++)
+    for (uint32_t i = 0; i < gos__load_acquire(&rt->made); i++)
         worker->seen[i].since = 0;
     gos__task *task = NULL;
     gos__add_seq(&rt->searching, 1u);
     do {
-        *next_timer = gos__timers_run(worker);
+        gos__timers_run(worker);
         if (gos__load_relaxed(&gos__netpoll_waits))
             gos__netpoll();
         if (worker->back != worker->front) {
@@ -121,7 +139,7 @@ static gos__task *search(gos__worker *worker, int64_t *next_timer)
         for (int i = 0; i < 20; i++)
             gos__cpu_relax();
         now = gos__clock_ns();
-    } while (now - start < SEARCH_NS && rt->made > 1);
+    } while (now - start < SEARCH_NS && gos__load_relaxed(&rt->made) > 1);
     /* The last searcher that found something lets another one look: there may be more. */
     if (!task)
         gos__add_relaxed(&rt->fruitless, 1u);
@@ -134,9 +152,10 @@ static gos__task *search(gos__worker *worker, int64_t *next_timer)
 static bool work_anywhere(const gos__worker *worker)
 {
     gos__runtime *rt = gos__rt;
-    if (gos__load_relaxed(&rt->shared_n) || gos__load_relaxed(&worker->quit) || gos__load_relaxed(&rt->returning_n))
+    if (gos__load_relaxed(&rt->shared_n) || gos__load_relaxed(&worker->quit) || gos__load_relaxed(&rt->returning_n) ||
+        gos__load_relaxed(&rt->retired))
         return true;
-    for (uint32_t i = 0; i < rt->made; i++)
+    for (uint32_t i = 0; i < gos__load_acquire(&rt->made); i++)
         if (rt->workers[i] != worker && gos__queue_length(rt->workers[i]) > 1)
             return true;
     return false;
@@ -149,9 +168,28 @@ static void clear_idle(gos__worker *worker)
         gos__add_seq(&gos__rt->idle_n, -1u);
 }
 
-/* Sleeps until woken or until `deadline`. The owner is outside the runtime meanwhile, so thieves may look. False: the
- * worker went to another thread, which carries a task, and this one has none, or another, now. */
-static bool doze(gos__worker *worker, int64_t deadline)
+/* The kernel wakes a sleeper late, by about as much as the last times: this much earlier it is asked to, at most. What
+ * is then left is spent looking around. */
+#define WAKE_LATE_MOST_NS 30000
+
+static void sleep_until(gos__netpoll_batch *batch, bool polls, int64_t deadline)
+{
+    int64_t until = deadline == INT64_MAX ? deadline : deadline - gos__self.wake_late;
+    if (polls)
+        gos__netpoll_sleep(batch, until);
+    else
+        gos__futex_wait(&gos__self.futex, 0, until); /* I4 */
+    int64_t late = deadline == INT64_MAX ? -1 : gos__clock_ns() - until;
+    if (late < 0 || gos__load_relaxed(&gos__self.futex))
+        return; /* woken by somebody */
+    if (late > WAKE_LATE_MOST_NS)
+        late = WAKE_LATE_MOST_NS;
+    gos__self.wake_late += (late - gos__self.wake_late) / 4;
+}
+
+/* Sleeps until woken or until the first timer. The owner is outside the runtime meanwhile, so thieves may look. False:
+ * the worker went to another thread, which carries a task, and this one has none, or another, now. */
+static bool doze(gos__worker *worker)
 {
     gos__runtime *rt = gos__rt;
     gos__netpoll_batch batch;
@@ -164,13 +202,11 @@ static bool doze(gos__worker *worker, int64_t deadline)
     gos__add_seq(&rt->idle_n, 1u);
     gos__membarrier(); /* I2 */
     if (!work_anywhere(worker)) { /* I3 */
+        int64_t deadline = worker->timers.first; /* before others may add to them, who then wake us */
         worker->dozing = 1;
         gos__self.task = NULL; /* a thread that carries no task does not ask for a worker */
         gos__store_release(&gos__self.in_runtime, 0u);
-        if (polls)
-            gos__netpoll_sleep(&batch, deadline);
-        else
-            gos__futex_wait(&gos__self.futex, 0, deadline); /* I4 */
+        sleep_until(&batch, polls, deadline);
         gos__wait_unlocked();
         uint32_t locked = gos__load_acquire(&gos__self.locked);
         is_lost = locked == GOS_LOST || locked == GOS_AWAITS || gos__self.worker != worker;
@@ -190,8 +226,9 @@ static bool doze(gos__worker *worker, int64_t deadline)
 gos__task *gos__find(gos__worker *worker)
 {
     for (;;) {
-        int64_t next_timer;
-        gos__task *task = search(worker, &next_timer);
+        if (gos__unlikely(gos__load_relaxed(&gos__rt->retired) != NULL) && !gos__load_relaxed(&worker->quit))
+            gos__inherit(worker);
+        gos__task *task = search(worker);
         if (task)
             return task;
         if (gos__load_relaxed(&worker->quit)) {
@@ -200,7 +237,7 @@ gos__task *gos__find(gos__worker *worker)
         }
         if (gos__unlikely(gos__load_relaxed(&gos__rt->returning_n)) && gos__give_worker(worker))
             return NULL;
-        if (!doze(worker, next_timer))
+        if (!doze(worker))
             return NULL;
     }
 }
@@ -216,6 +253,7 @@ gos__worker *gos__idle_pick(void)
         if (!(gos__and_seq(&rt->idle[word], ~bit) & bit))
             continue; /* somebody else was quicker */
         gos__add_seq(&rt->idle_n, -1u);
+        gos__monitor_wake(rt); /* the sleeper may have woken by itself and found no bit of its own to clear */
         return rt->workers[word * 32 + (uint32_t)__builtin_ctz(bit)];
     }
     return NULL;

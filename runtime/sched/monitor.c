@@ -4,19 +4,31 @@
  */
 #include "base/check.h"
 #include "os/os.h"
+#include "sched/lot.h"
 #include "sched/netpoll.h"
+#include "sched/task.h"
 #include "sched/worker.h"
 
 /* A task may run this long while others wait (Go's slice as well). */
 #define SLICE_NS 10000000
 
+/* A thread that used so much processor time since it was asked to end its slice runs a loop without checked calls, or
+ * long in unchecked code: its worker goes to another thread. */
+#define HEEDLESS_NS 5000000
+
 /* Descriptors are looked at this often even if all workers are busy with single tasks. */
 #define POLL_NS 5000000
 
-/* Looks follow each other at the short interval while some worker with others waiting stays on one task, then ever
- * more slowly up to the long one. */
+/* Looks follow each other at the short interval while some worker with others waiting stays on one task and uses no
+ * processor time, and while others wait in a program of which a task was found blocked lately; else ever more slowly up
+ * to the long one. On a processor that it shares with a worker each look costs two switches of threads. */
 #define SHORT_LOOK_NS 20000
 #define LONG_LOOK_NS 1000000
+#define LATELY_NS 10000000
+
+/* It keeps looking for so long after all workers have gone idle, in case that they are busy again soon: each would
+ * have to wake it. */
+#define IDLE_NS 50000000
 
 /* How long it remembers that searches for work were in vain. */
 #define FORGET_NS 10000000
@@ -28,64 +40,127 @@ void gos__preempt(gos__thread *thread)
     gos__store_release(thread->limit_word, (uintptr_t)GOS_POISON);
 }
 
-static bool others_wait(const gos__runtime *rt, const gos__worker *worker)
+static bool others_wait(const gos__runtime *rt, const gos__worker *worker, int64_t now)
 {
     return gos__queue_length(worker) || gos__load_relaxed(&rt->shared_n) || gos__load_relaxed(&rt->returning_n) ||
-           worker->timers.n || worker->quit;
+           gos__load_relaxed(&worker->timers.first) <= now || gos__load_relaxed(&worker->quit) ||
+           gos__load_relaxed(&rt->retired);
+}
+
+enum conduct { UNKNOWN, RUNS, BLOCKED, HEEDLESS };
+
+/* A program that closes what it does not know leaves this descriptor alone, as it does those of netpoll.c. */
+bool gos__monitor_sees(gos__thread *thread)
+{
+    int32_t before = thread->status_fd;
+    bool is_blocked = gos__thread_blocked(thread->tid, &thread->status_fd);
+    if (before < 0 && thread->status_fd >= 0)
+        gos__fd_own(thread->status_fd, true);
+    return is_blocked;
+}
+
+void gos__monitor_forgets(gos__thread *thread)
+{
+    if (thread->status_fd >= 0)
+        gos__fd_own(thread->status_fd, false);
+    gos__thread_forget(&thread->status_fd);
 }
 
 /*
- * Whether the worker's thread is blocked in the kernel. The answer takes a file descriptor for a moment, which a
- * program may notice, so it is asked for only when the thread has used no processor time since the last look.
+ * What the worker's thread does. Whether it is blocked in the kernel takes a call, and the first time the lowest free
+ * descriptor for a moment, so it is asked for only when the thread has used no processor time since the last look.
  */
-static bool is_blocked(gos__worker *worker)
+static enum conduct conduct_of(gos__worker *worker)
 {
-    bool blocked = false;
+    enum conduct conduct = UNKNOWN;
     gos__spin_lock(&worker->lock); /* so that the thread does not end meanwhile */
     gos__thread *thread = worker->thread;
     if (thread && !gos__load_relaxed(&thread->in_runtime)) {
         int64_t cpu = gos__thread_cpu_ns(thread->tid);
-        blocked = gos__load_relaxed(&thread->blocking) || (cpu == worker->seen_cpu && gos__thread_blocked(thread->tid));
+        if (gos__load_relaxed(&thread->blocking) || (cpu == worker->seen_cpu && gos__monitor_sees(thread)))
+            conduct = BLOCKED;
+        else if (worker->poison_cpu >= 0 && cpu - worker->poison_cpu >= HEEDLESS_NS)
+            conduct = HEEDLESS;
+        else if (cpu > worker->seen_cpu)
+            conduct = RUNS;
         worker->seen_cpu = cpu;
+        if (worker->slice_cpu < 0)
+            worker->slice_cpu = cpu;
     }
     gos__spin_unlock(&worker->lock);
-    return blocked;
+    return conduct;
 }
 
-/* True: this worker stays on one task while others wait. */
-static bool look_at(gos__runtime *rt, gos__worker *worker, int64_t now)
+/* A thread that the kernel did not let run for most of the time has not had its slice. */
+static bool slice_over(const gos__worker *worker, int64_t now)
+{
+    if (now - gos__load_relaxed(&worker->seen_since) < SLICE_NS)
+        return false;
+    return worker->seen_cpu <= 0 || worker->slice_cpu < 0 || worker->seen_cpu - worker->slice_cpu >= SLICE_NS / 2;
+}
+
+/* Asks the running task to yield; again at every look, since the request may meet a stack change. */
+static void end_slice(gos__worker *worker)
+{
+    if (!gos__spin_trylock(&worker->lock))
+        return;
+    if (worker->thread) {
+        gos__store_relaxed(&worker->poison_tick, worker->seen_tick); /* before the poison: gos__preempted */
+        gos__preempt(worker->thread); /* under the lock, so that the thread does not end meanwhile */
+        if (worker->poison_cpu < 0)
+            worker->poison_cpu = worker->seen_cpu;
+    }
+    gos__spin_unlock(&worker->lock);
+}
+
+/* What a look found. */
+typedef struct findings {
+    bool waiting; /* tasks wait behind a running one */
+    bool stuck;   /* and it is the one that ran at the last look, and may be blocked */
+    int64_t due;  /* the first timer of a worker that stays on one task */
+} findings;
+
+static void look_at(gos__runtime *rt, gos__worker *worker, int64_t now, findings *found)
 {
     if (gos__load_acquire(&worker->orphan))
         gos__adopt(worker);
     uint32_t tick = gos__load_relaxed(&worker->tick);
-    if (tick != worker->seen_tick || !worker->seen_since) {
+    int64_t since = gos__load_relaxed(&worker->seen_since);
+    if (tick != worker->seen_tick || !since) {
         worker->seen_tick = tick;
-        worker->seen_since = now;
-        if (others_wait(rt, worker))
-            is_blocked(worker); /* for its processor time */
-        return false;
+        gos__store_relaxed(&worker->seen_since, now);
+        worker->slice_cpu = worker->poison_cpu = -1;
+        if (others_wait(rt, worker, now)) {
+            found->waiting = true;
+            conduct_of(worker); /* for its processor time */
+        }
+        return;
     }
-    if (gos__load_relaxed(&worker->left) || !others_wait(rt, worker))
-        return false;
-    /* Somebody idle may take them, whatever wake-ups were rationed. */
+    if (gos__load_relaxed(&worker->left))
+        return;
+    if (!others_wait(rt, worker, now)) {
+        int64_t due = gos__load_relaxed(&worker->timers.first);
+        found->due = due < found->due ? due : found->due;
+        return;
+    }
+    found->waiting = true;
+    /* Somebody idle may take them, and overdue timers, whatever wake-ups were rationed. */
     if (gos__load_relaxed(&rt->idle_n))
         gos__wake_one(NULL);
-    if (is_blocked(worker)) {
+    enum conduct conduct = conduct_of(worker);
+    found->stuck |= conduct != RUNS;
+    if (conduct == BLOCKED || conduct == HEEDLESS)
         gos__hand_off(worker);
-    } else if (now - worker->seen_since >= SLICE_NS && gos__spin_trylock(&worker->lock)) {
-        if (worker->thread)
-            gos__preempt(worker->thread); /* under the lock, so that the thread does not end meanwhile */
-        gos__spin_unlock(&worker->lock);
-    }
-    return true;
+    else if (slice_over(worker, now))
+        end_slice(worker);
 }
 
-static bool look_at_all(gos__runtime *rt, int64_t now)
+static findings look_at_all(gos__runtime *rt, int64_t now)
 {
-    bool stuck = false;
+    findings found = { .due = INT64_MAX };
     for (uint32_t i = 0; i < rt->made; i++)
-        stuck |= look_at(rt, rt->workers[i], now);
-    return stuck;
+        look_at(rt, rt->workers[i], now, &found);
+    return found;
 }
 
 /* Puts a worker out of use and waits until it is, looking after the others meanwhile. */
@@ -182,32 +257,46 @@ static void sleep_with_workers(gos__runtime *rt)
     gos__exchange_seq(&rt->monitor, 1u);
     /* A worker that left its sleep before it could see the word is seen here. */
     if (gos__load_relaxed(&rt->idle_n) >= rt->procs && !gos__load_relaxed(&rt->procs_requests) &&
-        !gos__load_acquire(&rt->done))
+        !gos__lot_is_left() && !gos__load_acquire(&rt->done))
         gos__futex_wait(&rt->monitor, 1, INT64_MAX);
     gos__store_relaxed(&rt->monitor, 0u);
 }
 
 void gos__monitor(gos__runtime *rt)
 {
-    int64_t interval = SHORT_LOOK_NS, forget_at = 0;
-    uint32_t quiet = 0;
+    int64_t interval = SHORT_LOOK_NS, forget_at = 0, handed_off = 0, handoffs = 0, busy = gos__clock_ns();
     while (!gos__load_acquire(&rt->done)) {
         serve_requests(rt);
+        gos__lot_attend();
+        int64_t now = gos__clock_ns();
+        bool lately = handed_off && now - handed_off < LATELY_NS;
         if (gos__load_relaxed(&rt->idle_n) >= rt->procs) {
-            sleep_with_workers(rt);
-            interval = SHORT_LOOK_NS;
+            if (rt->is_child && !gos__ntasks())
+                return;
+            if (lately || now - busy >= IDLE_NS) {
+                sleep_with_workers(rt);
+                interval = SHORT_LOOK_NS;
+            } else {
+                gos__futex_wait(&rt->done, 0, now + LONG_LOOK_NS);
+            }
             continue;
         }
-        int64_t now = gos__clock_ns();
+        busy = now;
         if (now >= forget_at) {
             gos__store_relaxed(&rt->fruitless, 0u);
             forget_at = now + FORGET_NS;
         }
         if (gos__netpoll_alone())
             look_at_descriptors(rt, now);
-        bool stuck = look_at_all(rt, now);
-        quiet = stuck ? 0 : quiet + 1;
-        interval = quiet < 50 ? SHORT_LOOK_NS : interval * 2 < LONG_LOOK_NS ? interval * 2 : LONG_LOOK_NS;
-        gos__futex_wait(&rt->done, 0, now + interval);
+        findings found = look_at_all(rt, now);
+        if (rt->handoffs != handoffs) {
+            handed_off = now;
+            lately = true;
+        }
+        handoffs = rt->handoffs;
+        interval = found.stuck || (found.waiting && lately) ? SHORT_LOOK_NS
+                 : interval * 2 < LONG_LOOK_NS              ? interval * 2
+                                                            : LONG_LOOK_NS;
+        gos__futex_wait(&rt->done, 0, found.due < now + interval ? found.due : now + interval);
     }
 }

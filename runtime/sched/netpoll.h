@@ -3,7 +3,8 @@
  *
  * Every descriptor number has a slot: a lock, a list of who waits, and a sequence number that is part of the tag of
  * its reports. Registrations are good for one report and renewed at every park, since nobody tells us when libc
- * closes a descriptor by itself (fclose): what the kernel says about the number when it is renewed is the truth.
+ * closes a descriptor by itself (fclose): what the kernel says about the number when it is renewed is the truth. Those
+ * of sockets that one task reads are kept: slot.h.
  * A task that is woken tries its call again, so a needless wake-up does no harm, and every rule here is about not
  * losing one:
  *   - a slot's registration asks for all that its waiters want; under the slot's lock they change together;
@@ -16,7 +17,7 @@
  *     ARMING -> ended       by an event that came so soon: the thread finds it and does not park
  *     WAITING -> ended      by an event, a close or the deadline: who does it makes the task ready
  *
- * Lock order: slot, then deadlines.
+ * Lock order: slot, then deadlines or the list of slot.c.
  */
 #ifndef GOS_SCHED_NETPOLL_H
 #define GOS_SCHED_NETPOLL_H
@@ -25,6 +26,13 @@
 #include "os/os.h"
 
 typedef struct gos__fd_wait gos__fd_wait;
+typedef struct gos__fd_slot gos__fd_slot; /* slot.h */
+
+/* A descriptor as it was seen before a call (slot.h, R1). */
+typedef struct gos__fd_look {
+    gos__fd_slot *slot; /* NULL: nothing is known of it */
+    uint32_t word, facts;
+} gos__fd_look;
 
 /* One descriptor of a wait. */
 typedef struct gos__fd_record {
@@ -44,10 +52,21 @@ struct gos__fd_wait {
     uint32_t n;
     uint32_t state;
     uint32_t at;      /* its place among the deadlines, from 1; 0: none */
+    uint8_t is_listed; /* 1: sched/lot.c has begun it: `task` and `state` are set, and it may have ended already */
+    uint8_t why;       /* then: enum gos__wait */
+    uint32_t round;   /* of the looks at waits that rest on trust; 0: does not, or was looked at */
+    bool timed;       /* gos__fd_done is owed, since somebody may hold this by its deadline */
+    bool is_far;      /* the deadline need not be known before the wait is looked at */
+    bool found_facts; /* the socket blocks and has this time limit */
+    int64_t limit;
+    const gos__fd_look *look; /* of a socket whose registration may be kept; NULL: it may not */
 };
 
 /* How many tasks wait for descriptors. 0: polling is pointless. */
 extern uint32_t gos__netpoll_waits;
+
+/* 1: in a child process whose task has not come to the runtime yet (fork.c). */
+extern uint32_t gos__fork_pending;
 
 /* When gos__netpoll was last called. */
 extern int64_t gos__netpoll_last;
@@ -61,6 +80,38 @@ gos__task *gos__fd_park_c(gos__fd_wait *wait, void *b, void *c, gos__task *self)
 void gos__fd_done(gos__fd_wait *wait);
 void gos__fd_done_c(gos__fd_wait *wait);
 
+/* fd has just been made by a call that we saw: whatever was known of the number is not true any more. */
+void gos__fd_born(int fd);
+void gos__fd_born_c(int fd);
+
+/* The same, and it is an open file that has another number as well. */
+void gos__fd_duplicated(int fd);
+void gos__fd_duplicated_c(int fd);
+
+/* Whether calls on fd block, or for how long, may have changed. */
+void gos__fd_changed(int fd);
+void gos__fd_changed_c(int fd);
+
+/* ---- wait.c ---- */
+
+/* Ends a wait unless somebody else did (false); its task joins *woken if it is parked. Under the lock by which `wait`
+ * was found, so that it is still there. */
+bool gos__fd_end(gos__fd_wait *wait, enum gos__fd_state how, gos__task **woken);
+
+/* has_worker: this thread may use its worker's queue, if it has one; else it keeps the run from ending. */
+void gos__fd_ready_all(gos__task *woken, bool has_worker);
+
+/* What the waiting call gives in this state. */
+int32_t gos__fd_result(uint32_t state);
+
+int gos__deadline_add(gos__fd_wait *wait);
+void gos__deadline_drop(gos__fd_wait *wait);
+int64_t gos__deadline_first(void); /* INT64_MAX: none */
+void gos__deadlines_expire(bool has_worker);
+void gos__deadlines_forget(void);
+
+/* ---- netpoll.c ---- */
+
 /* Room for the records of a wait for n descriptors; NULL: no memory. */
 gos__fd_record *gos__fd_alloc(size_t n);
 gos__fd_record *gos__fd_alloc_c(size_t n);
@@ -71,6 +122,16 @@ void gos__fd_free_c(gos__fd_record *records);
  * is one of the runtime's own, which stay open. */
 int gos__fd_closing(int fd);
 int gos__fd_closing_c(int fd);
+
+/* Beyond every number that anybody waited for. */
+unsigned gos__fd_known_end(void);
+
+/* close_range of all in it but the runtime's own; the waits of those that are closed end. 0 or -errno. */
+long gos__fd_close_range(unsigned first, unsigned last, int flags);
+long gos__fd_close_range_c(unsigned first, unsigned last, int flags);
+
+/* Marks a descriptor as the runtime's own, or no more. */
+void gos__fd_own(int fd, bool is_own);
 void gos__fd_closed(int fd);
 void gos__fd_closed_c(int fd);
 
@@ -79,6 +140,9 @@ void gos__netpoll(void);
 
 /* Whether tasks wait and no thread sleeps as the poller. */
 bool gos__netpoll_alone(void);
+
+/* The poller, if one sleeps, is to be up again in so many nanoseconds. */
+void gos__netpoll_hurry(int64_t ns);
 
 /* Sleeping as the poller. begin takes the role; false: another has it, or nobody waits. end gives it back and delivers
  * what the sleep brought; is_lost: this thread lost its worker meanwhile. */
@@ -92,6 +156,9 @@ void gos__netpoll_end(gos__netpoll_batch *batch, bool is_lost);
 
 /* Ends this thread's sleep if it is the poller. */
 void gos__netpoll_wake(gos__thread *thread);
+
+/* In a child process: forgets the parent's waiters and its share in the parent's descriptors. */
+void gos__netpoll_forked(void);
 
 /* Forgets every waiter: the run is over. */
 void gos__netpoll_close(void);

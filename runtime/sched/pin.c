@@ -1,13 +1,36 @@
 /*
  * pin.c: tasks that stay on their thread.
  *
- * A thread with a pinned task runs nothing else. When that task waits, the thread gives its worker away and sleeps;
- * whoever then finds the task in a queue gives its own worker to that thread (two changes of thread for each wait,
- * as in Go). While a thread has a pinned task its worker's `attention` stays set, which is how gos__next comes here.
+ * A thread with a pinned task runs nothing else. When that task waits and nobody else wants to run there, the thread
+ * keeps its worker and spins for a while:
+ *
+ *     owner, its task parked                        whoever makes the task ready, or finds it in a queue
+ *     P1  turn = GOS_SPINS                          Q1  turn: GOS_SPINS -> the task; done
+ *     P2  until patience ends: turn == a task?      Q2  it was not: into a queue, and from there by way of R1
+ *         then turn = 0, go on with it
+ *     P3  turn: GOS_SPINS -> 0, or go on with it
+ *
+ * Then it gives its worker away and sleeps; whoever then finds the task in a queue gives its own worker to that thread
+ * (two changes of thread for each such wait, as in Go):
+ *
+ *     P4  give the worker away                      R1  take awaits_turn (under threads_lock); not set: Q1 again, and
+ *     P5  awaits_turn = 1, sleep until a worker         else back into the queue
+ *         is granted                                R2  grant the own worker to the owner
+ *
+ * While a thread has a pinned task its worker's `attention` stays set, which is how gos__next comes here.
  */
 #include "base/check.h"
 #include "sched/task.h"
 #include "sched/worker.h"
+
+/* Spinning costs less than giving the worker away and getting one again. */
+#define PATIENCE_NS 20000
+
+static uint32_t slot_of(const gos__task *task)
+{
+    return (uint32_t)((uintptr_t)task / sizeof(gos__task)) * 0x9e3779b1u >> 26;
+}
+_Static_assert(GOS_PIN_SLOTS == 1 << (32 - 26), "as many slots as the hash has values");
 
 static void list(gos__thread *self)
 {
@@ -15,6 +38,11 @@ static void list(gos__thread *self)
     gos__spin_lock(&rt->threads_lock);
     self->pinned_next = rt->pinned;
     rt->pinned = self;
+    uint32_t slot = slot_of(self->pinned_task);
+    if (!rt->pins[slot].task) {
+        gos__store_relaxed(&rt->pins[slot].thread, self);
+        gos__store_release(&rt->pins[slot].task, self->pinned_task);
+    }
     gos__spin_unlock(&rt->threads_lock);
 }
 
@@ -27,6 +55,10 @@ static void unlist(gos__thread *self)
             *at = self->pinned_next;
             break;
         }
+    uint32_t slot = slot_of(self->pinned_task);
+    if (rt->pins[slot].task == self->pinned_task)
+        gos__store_relaxed(&rt->pins[slot].task, NULL);
+    self->pinned_task = NULL; /* gos__pass_to_pinned reads it under the lock */
     gos__spin_unlock(&rt->threads_lock);
 }
 
@@ -48,7 +80,6 @@ void gos__unpin(void)
     gos__require(self->task != NULL, "gos_unpin called outside a task");
     if (!self->task->pinned || --self->task->pinned)
         return;
-    self->pinned_task = NULL;
     unlist(self);
 }
 
@@ -56,16 +87,64 @@ void gos__pin_forget(gos__thread *self)
 {
     if (self->pinned_task)
         unlist(self);
-    self->pinned_task = NULL;
 }
 
 void gos__pinned_ended(void)
 {
     gos__thread *self = &gos__self;
-    self->pinned_task = NULL;
-    self->must_end = 1; /* it may carry what the task did to its thread: credentials, masks, name spaces */
     unlist(self);
+    self->must_end = 1; /* it may carry what the task did to its thread: credentials, masks, name spaces */
     gos__call_attention(self->worker);
+}
+
+static bool deliver(gos__thread *owner, gos__task *task)
+{
+    return owner && gos__load_relaxed(&owner->turn) == GOS_SPINS &&
+           gos__cas_ptr_seq(&owner->turn, GOS_SPINS, (uintptr_t)task); /* Q1; seq: releases what was done before */
+}
+
+/* The slot names a thread that is there: its task is pinned to it, and ready, which is for the caller to say. */
+bool gos__ready_pinned(gos__task *task)
+{
+    gos__runtime *rt = gos__rt;
+    uint32_t slot = slot_of(task);
+    if (gos__load_acquire(&rt->pins[slot].task) != task)
+        return false;
+    gos__thread *owner = gos__load_relaxed(&rt->pins[slot].thread);
+    /* It has parked its task a moment ago, and is about to spin or to give its worker away. */
+    for (int i = 0; i < 100 && owner != &gos__self && !gos__load_relaxed(&owner->turn) &&
+                    !gos__load_relaxed(&owner->awaits_turn) && gos__load_relaxed(&owner->in_runtime); i++)
+        gos__cpu_relax();
+    if (deliver(owner, task))
+        return true;
+    /* In this queue it would have to wait until this thread has given its worker away. */
+    if (owner == &gos__self || (!gos__load_relaxed(&rt->idle_n) && !gos__load_relaxed(&rt->searching)))
+        return false;
+    gos__shared_push(task, task, 1);
+    gos__wake_one(NULL);
+    return true;
+}
+
+/* Spins for a pinned task as long as nobody else wants to run here; NULL: in vain. */
+static gos__task *spin_for_turn(gos__worker *worker, gos__thread *self)
+{
+    gos__runtime *rt = gos__rt;
+    if (gos__load_relaxed(&rt->procs) == 1 || worker->back != worker->front)
+        return NULL;
+    int64_t now = gos__clock_ns(), start = now;
+    uintptr_t turn;
+    gos__exchange_seq(&self->turn, GOS_SPINS); /* P1 */
+    while ((turn = gos__load_acquire(&self->turn)) == GOS_SPINS) { /* P2 */
+        /* What is in the shared queue is for somebody who was woken for it, if he comes. */
+        now = gos__clock_ns();
+        if (gos__load_relaxed(&worker->quit) || gos__load_relaxed(&rt->returning_n) || now - start >= PATIENCE_NS ||
+            (gos__load_relaxed(&rt->shared_n) && now - start >= PATIENCE_NS / 2))
+            break;
+        for (int i = 0; i < 20 && gos__load_relaxed(&self->turn) == GOS_SPINS; i++)
+            gos__cpu_relax();
+    }
+    turn = gos__exchange_seq(&self->turn, (uintptr_t)0); /* P3 */
+    return turn == GOS_SPINS ? NULL : (gos__task *)turn;
 }
 
 /* On a thread with a pinned task, which waits in a list or a queue: comes back with that task when it may run. */
@@ -76,7 +155,9 @@ static gos__task *wait_for_turn(gos__worker *worker, gos__thread *self)
         gos__store_relaxed(&worker->front, worker->front + 1);
         return task; /* nobody else wants to run here */
     }
-    gos__worker_give_away(worker);
+    if (spin_for_turn(worker, self))
+        return task;
+    gos__worker_give_away(worker); /* P4 */
     return gos__pinned_turn();
 }
 
@@ -100,9 +181,8 @@ gos__task *gos__pinned_turn(void)
     if (!task || gos__load_relaxed(&rt->stopping))
         return NULL;
     gos__store_relaxed(&self->futex, 0u);
-    gos__store_release(&self->in_runtime, 0u);
     gos__store_relaxed(&self->locked, (uint32_t)GOS_AWAITS);
-    gos__store_release(&self->awaits_turn, 1u);
+    gos__store_release(&self->awaits_turn, 1u); /* P5 */
     while (gos__load_acquire(&self->locked) == GOS_AWAITS) {
         if (gos__load_relaxed(&rt->stopping) && stop_waiting(self))
             gos__leave_run();
@@ -137,18 +217,21 @@ bool gos__pass_to_pinned(gos__worker *worker, gos__task *task)
     gos__spin_lock(&rt->threads_lock);
     for (owner = rt->pinned; owner && owner->pinned_task != task; owner = owner->pinned_next)
         ;
-    /* It may still be on its way to sleep. */
-    bool ready = owner && gos__load_acquire(&owner->awaits_turn);
+    /* It may still be on its way to sleep, or to spin. */
+    bool ready = owner && gos__load_acquire(&owner->awaits_turn); /* R1 */
     if (ready)
         owner->awaits_turn = 0;
+    bool done = !ready && deliver(owner, task);
     gos__spin_unlock(&rt->threads_lock);
+    if (done)
+        return false;
     if (!ready) {
         gos__push_back(worker, task);
-        gos__cpu_relax();
+        sched_yield(); /* in case the owner waits for this processor */
         return false;
     }
     gos__worker_detach(worker);
-    gos__worker_grant(worker, owner);
+    gos__worker_grant(worker, owner); /* R2 */
     return true;
 }
 

@@ -38,8 +38,9 @@ gos__task *gos__shared_take(gos__worker *worker)
     if (!gos__load_relaxed(&rt->shared_n))
         return NULL;
     gos__spin_lock(&rt->lock);
-    uint32_t share = rt->shared_n / rt->procs + 1;
-    uint32_t room = GOS_QUEUE_SIZE / 2;
+    uint32_t share = rt->shared_n / gos__load_relaxed(&rt->procs) + 1, length = worker->back - worker->front;
+    /* What a full queue has no room for would soon be back here. */
+    uint32_t room = length < GOS_QUEUE_SIZE / 2 ? GOS_QUEUE_SIZE / 2 - length : 1;
     if (share > room)
         share = room;
     if (share > rt->shared_n)

@@ -1,4 +1,18 @@
-/* run.c: the beginning and the end of a run, and of its worker threads. */
+/*
+ * run.c: the beginning and the end of a run, and workers that go out of use (tests/model/retire.pml).
+ *
+ *     who takes a worker out of use: its thread,      an heir: worker 0 at its `attention`, or whoever has no work
+ *     or the monitor, which holds it (T1-T5)          V1  take retired_lock; for each worker in the list:
+ *     U1  has it timers, alarms, or some that         V2    take its worker->lock, which holds it without a thread
+ *         were given back to it? none: U4             V3    its timers and alarms become the own (timer.c, W4)
+ *     U2  into `retired`, under retired_lock          V4    what was given back to it is given back again (W1)
+ *     U3  wake worker 0
+ *     U4  no thread any more, under worker->lock      the monitor, which takes the worker into use again
+ *     U5  left = 1                                    V5  out of `retired`, if it is still there, under retired_lock;
+ *                                                         then a new thread, which ties it under worker->lock
+ *
+ * Locks are taken in the order of a worker->lock at U1, retired_lock, worker->lock of one in the list or of worker 0.
+ */
 #include <errno.h>
 #include <stdlib.h>
 
@@ -6,6 +20,7 @@
 #include "base/check.h"
 #include "base/env.h"
 #include "os/os.h"
+#include "sched/lot.h"
 #include "sched/netpoll.h"
 #include "sched/worker.h"
 
@@ -26,27 +41,71 @@ gos__worker *gos__worker_new(uint32_t index)
     *worker = (gos__worker){
         .tag = gos__add_relaxed(&tags, 1u) + 1, .index = index, .left = 1, .rng = { .state = 0x676f7373u + index }
     };
+    gos__timers_init(&worker->timers);
     return worker;
 }
 
-/* The part of a thread that ends holds nothing of the worker any more. */
-static void hand_on_timers(gos__worker *worker)
+/* U2, U3: the timers wait for an heir. The first worker is never out of use. */
+static void bequeath_timers(gos__worker *worker)
 {
-    for (uint32_t i = 0; gos__timers_any(worker); i = (i + 1) % gos__rt->procs) {
-        gos__worker *heir = gos__rt->workers[i];
-        if (heir == worker || gos__load_relaxed(&heir->left))
-            continue;
-        if (!gos__worker_lock(heir)) {
-            gos__let_others_in(); /* it may be waiting for us */
-            continue;
-        }
+    gos__runtime *rt = gos__rt;
+    gos__worker *heir = rt->workers[0];
+    gos__spin_lock(&rt->retired_lock);
+    worker->next_retired = rt->retired;
+    gos__store_relaxed(&rt->retired, worker);
+    gos__spin_unlock(&rt->retired_lock);
+    gos__call_attention(heir);
+    gos__spin_lock(&heir->lock);
+    if (heir->thread)
+        gos__thread_wake(heir->thread);
+    gos__spin_unlock(&heir->lock);
+}
+
+void gos__inherit(gos__worker *heir)
+{
+    gos__runtime *rt = gos__rt;
+    gos__spin_lock(&rt->retired_lock); /* V1 */
+    while (rt->retired) {
+        gos__worker *worker = rt->retired;
+        gos__store_relaxed(&rt->retired, worker->next_retired);
+        gos__spin_lock(&worker->lock); /* V2: somebody may be stealing its timers */
         gos__timers_hand_on(worker, heir);
-        gos__worker_unlock(heir);
-        gos__spin_lock(&heir->lock);
-        if (heir->thread)
-            gos__thread_wake(heir->thread); /* its sleep may now be too long */
-        gos__spin_unlock(&heir->lock);
+        gos__spin_unlock(&worker->lock);
     }
+    gos__spin_unlock(&rt->retired_lock);
+    heir->periodic_at = heir->tick + 1;
+}
+
+/* V5: a worker that comes into use again keeps what nobody has inherited. */
+static void take_back_bequest(gos__worker *worker)
+{
+    gos__runtime *rt = gos__rt;
+    gos__spin_lock(&rt->retired_lock);
+    for (gos__worker **at = &rt->retired; *at; at = &(*at)->next_retired)
+        if (*at == worker) {
+            gos__store_relaxed(at, worker->next_retired);
+            break;
+        }
+    gos__spin_unlock(&rt->retired_lock);
+}
+
+void gos__worker_clear(gos__worker *worker)
+{
+    while (worker->front != worker->back) {
+        gos__task *task = worker->queue[worker->front & (GOS_QUEUE_SIZE - 1)];
+        gos__store_relaxed(&worker->front, worker->front + 1);
+        gos__shared_push(task, task, 1);
+    }
+    gos__stack_cache_flush(&worker->stacks);
+    if (gos__timers_any(worker)) /* U1 */
+        bequeath_timers(worker);
+}
+
+void gos__worker_left(gos__worker *worker)
+{
+    gos__store_release(&worker->left, 1u); /* U5 */
+    gos__futex_wake(&worker->left, 1);
+    gos__wake_one(NULL);
 }
 
 void gos__retire(gos__worker *worker)
@@ -55,30 +114,24 @@ void gos__retire(gos__worker *worker)
         gos__worker_detach(worker);
         return;
     }
-    while (worker->front != worker->back) {
-        gos__task *task = worker->queue[worker->front++ & (GOS_QUEUE_SIZE - 1)];
-        gos__shared_push(task, task, 1);
-    }
-    hand_on_timers(worker);
     gos__spares_flush(&worker->stacks);
-    gos__stack_cache_flush(&worker->stacks);
-    gos__worker_detach(worker);
-    gos__store_release(&worker->left, 1u);
-    gos__futex_wake(&worker->left, 1);
-    gos__wake_one(NULL);
+    gos__worker_clear(worker);
+    gos__worker_detach(worker); /* U4 */
+    gos__worker_left(worker);
 }
 
 int gos__worker_start(gos__worker *worker)
 {
-    worker->quit = 0;
-    worker->attention = 0;
+    take_back_bequest(worker);
+    gos__store_relaxed(&worker->quit, 0u);
+    gos__store_relaxed(&worker->attention, 0u);
     worker->periodic_at = worker->tick + GOS_SHARED_PERIOD;
-    worker->left = 0;
+    gos__store_relaxed(&worker->left, 0u);
     worker->wake_credit = gos__wake_credit();
-    worker->seen_since = 0;
+    gos__store_relaxed(&worker->seen_since, (int64_t)0);
     int failed = gos__thread_start(worker);
     if (failed)
-        worker->left = 1;
+        gos__store_relaxed(&worker->left, 1u);
     return failed;
 }
 
@@ -172,11 +225,17 @@ static void dismantle(gos__runtime *rt, bool all_left)
     free(rt);
 }
 
+void gos__run_forked(void)
+{
+    active = 0;
+}
+
 int gos__run(int (*fn)(void *), void *arg)
 {
     if (gos__self.worker || gos__exchange_seq(&active, 1u))
         return -EBUSY;
     gos__env_get();
+    gos__fork_prepare();
     int failed = gos__stacks_open();
     gos__runtime *rt = failed ? NULL : runtime_new(fn, arg);
     if (!rt) {
@@ -185,18 +244,22 @@ int gos__run(int (*fn)(void *), void *arg)
     }
     gos__store_release(&gos__rt, rt);
     gos__fault_install(gos__stack_explain_fault);
+    gos__self.in_runtime = 1; /* for what a signal handler may do on this thread: sched/lot.h */
+    gos__handlers_to_signal_stacks();
     failed = launch(rt);
     int64_t slack = gos__timer_slack(1);
     if (!failed)
         gos__monitor(rt);
     gos__timer_slack(slack);
     bool all_left = stop(rt);
+    gos__self.in_runtime = 0;
     gos__fault_restore();
     if (gos__env_get()->stats)
         print_stats(rt);
     int result = failed ? failed : rt->result;
     gos__spin_lock(&gos__rt_lock); /* foreign threads that are inside go first */
     gos__netpoll_close();
+    gos__lot_close();
     for (uint32_t i = 0; i < rt->made; i++)
         gos__timers_close(rt->workers[i]);
     gos__procs_end(rt);

@@ -6,15 +6,21 @@
 
 gos__runtime *gos__rt;
 
-/* Every GOS_SHARED_PERIOD switches: sleepers that are due, descriptors that are ready, then the shared queue, so that
- * none starves behind a busy local queue. */
+/* Every GOS_SHARED_PERIOD switches, and at the end of a slice: sleepers that are due, descriptors that are ready, then
+ * the shared queue, so that none starves behind a busy local queue. Nor must the local queue behind the shared one
+ * where every switch is the end of a slice: they take turns. What was due has just been put in front. */
 static GOS_NOINLINE gos__task *periodic(gos__worker *worker)
 {
+    uint32_t front = worker->front;
     worker->periodic_at = worker->tick + GOS_SHARED_PERIOD;
     worker->wake_credit = gos__wake_credit();
     gos__timers_run(worker);
     if (gos__load_relaxed(&gos__netpoll_waits))
         gos__netpoll();
+    uint32_t since = worker->tick - worker->shared_at;
+    if (since < 2 || (worker->front != front && since < 4 * GOS_SHARED_PERIOD))
+        return NULL;
+    worker->shared_at = worker->tick;
     return gos__shared_take(worker);
 }
 
@@ -33,6 +39,8 @@ GOS_NOINLINE bool gos__attend(gos__worker *worker, gos__task **next)
         *next = gos__pinned_turn(); /* a pinned task comes back on this thread */
         return true;
     }
+    if (gos__unlikely(gos__load_relaxed(&gos__rt->retired) != NULL))
+        gos__inherit(worker);
     return gos__pin_attend(worker, next) || gos__give_worker(worker);
 }
 
@@ -48,10 +56,15 @@ static inline gos__task *pop_front(gos__worker *worker)
 gos__task *gos__next(gos__worker *worker)
 {
     for (;;) {
+        if (gos__unlikely(gos__load_relaxed(&worker->attention))) {
+            gos__task *next; /* by itself: what has an address is kept in memory */
+            if (gos__attend(worker, &next))
+                return next;
+        }
         gos__task *task = NULL;
-        if (gos__unlikely(gos__load_relaxed(&worker->attention)) && gos__attend(worker, &task))
-            return task;
-        if (gos__unlikely(++worker->tick == worker->periodic_at))
+        uint32_t tick = worker->tick + 1;
+        gos__store_relaxed(&worker->tick, tick); /* the monitor and thieves look at it */
+        if (gos__unlikely(tick == worker->periodic_at))
             task = periodic(worker);
         if (!task)
             task = gos__likely(worker->back != worker->front) ? pop_front(worker) : gos__find(worker);
@@ -82,6 +95,8 @@ void gos__ready(gos__task *task, bool hand_over)
         gos__spin_unlock(&gos__rt_lock);
         return;
     }
+    if (gos__unlikely(task->pinned) && gos__ready_pinned(task))
+        return;
     if (hand_over && worker->streak++ < GOS_FRONT_STREAK) {
         gos__push_front(worker, task);
     } else {
@@ -97,9 +112,11 @@ void gos__let_others_in(void)
 {
     gos__store_relaxed(&gos__self.keeps_worker, 1u); /* before in_runtime = 0: gos__hand_off looks after T4 */
     gos__store_release(&gos__self.in_runtime, 0u);
-    /* The door stays open for a while that differs each time: two that wait for each other could else go on in step. */
+    /* The door stays open for a while that differs each time, since two that wait for each other could else go on in
+     * step; and while another thread has this processor, in case it is the one. */
     for (uint64_t pauses = 20 + (gos__ticks() & 255); pauses; pauses--)
         gos__cpu_relax();
+    sched_yield();
     gos__wait_unlocked();
     gos__store_relaxed(&gos__self.keeps_worker, 0u);
 }
@@ -113,10 +130,18 @@ GOS_NOINLINE void gos__wait_unlocked(void)
             uint32_t locked = gos__load_relaxed(&self->locked);
             if (locked == GOS_ABANDONED)
                 gos__sleep_for_ever();
+            if (locked == GOS_FORKED) {
+                gos__fork_revive();
+                break;
+            }
             if (locked == GOS_LOST || locked == GOS_AWAITS) {
-                if (!self->task)
+                /* What follows uses the run, so it is not to be abandoned meanwhile (stop.c, B1-B3). */
+                gos__store_relaxed(&self->in_runtime, 1u);
+                gos__compiler_fence(); /* B2, partner: the membarrier of A2 */
+                if (self->task)
+                    gos__regain();
+                else if (gos__load_acquire(&self->locked) != GOS_ABANDONED)
                     return; /* asleep as an idle worker's thread: see doze */
-                gos__regain();
                 break;
             }
             if (spins < 200)

@@ -4,10 +4,14 @@
 #include <errno.h>
 
 #include "arch/ctx.h"
+#include "arch/san.h"
 #include "base/check.h"
 #include "base/env.h"
 #include "os/os.h"
 #include "sched/worker.h"
+
+/* So many tasks of a function that was preempted are started behind their parents. */
+#define HOG_CREDIT 1000
 
 static enum gos__kind kind_for(gos__worker *worker, void (*fn)(void *))
 {
@@ -25,11 +29,13 @@ static void task_init(gos__task *task, void (*start)(void), void (*fn)(void *), 
     task->region = NULL;
     if (task->kind == GOS_PAGED) {
         task->region = (gos__region *)task - 1;
-        top = (uintptr_t)task->region;
+        top = (uintptr_t)task->region - GOS_SAN_BYTES;
     }
+    gos__san_begin(task);
     gos__ctx *ctx = (gos__ctx *)top - 1;
     ctx->mxcsr = GOS_CTX_MXCSR_DEFAULT;
     ctx->fpucw = GOS_CTX_FPUCW_DEFAULT;
+    ctx->error = 0;
     ctx->rbx = (uint64_t)fn;
     ctx->r12 = (uint64_t)arg;
     ctx->rip = (uint64_t)start;
@@ -44,13 +50,15 @@ gos__task *gos__task_new(gos__worker *worker, void (*start)(void), void (*fn)(vo
     gos__task *task = gos__stack_alloc(&worker->stacks, kind_for(worker, fn));
     if (gos__likely(task != NULL)) {
         task_init(task, start, fn, arg);
-        worker->spawned++;
+        gos__store_relaxed(&worker->spawned, worker->spawned + 1); /* gos_ntasks reads both, from anywhere */
     }
     return task;
 }
 
 /* The new task runs at once and its parent waits in front of the queue: a burst of short tasks then reuses one warm
- * stack, and what a thief takes first is the oldest parent, with the most work behind it. */
+ * stack, and what a thief takes first is the oldest parent, with the most work behind it. Not so where the parent is
+ * pinned, since nothing else runs on its thread; nor where tasks of this function use up their slices, since each would
+ * cost the parent one. */
 gos__task *gos__go(void (*fn)(void *), void *arg, void *unused, gos__task *self)
 {
     (void)unused;
@@ -67,10 +75,17 @@ gos__task *gos__go(void (*fn)(void *), void *arg, void *unused, gos__task *self)
     child->mxcsr = parent->mxcsr;
     child->fpucw = parent->fpucw;
     self->result = 0;
-    /* A pinned parent goes on: nothing else runs on its thread. */
-    gos__task *first = gos__unlikely(self->pinned) ? self : task, *second = first == self ? task : self;
-    second->state = GOS_READY;
-    gos__push_front(worker, second);
+    gos__task *first = task;
+    if (gos__unlikely(self->pinned || fn == worker->hog)) {
+        first = self;
+        task->state = GOS_READY;
+        gos__push_back(worker, task);
+        if (fn == worker->hog && !--worker->hog_credit)
+            worker->hog = NULL; /* it may have changed */
+    } else {
+        self->state = GOS_READY;
+        gos__push_front(worker, self);
+    }
     gos__compiler_fence(); /* S2, partner: the membarrier of I2 */
     if (gos__unlikely(gos__load_relaxed(&gos__rt->idle_n)))
         gos__wake_one(worker);
@@ -120,7 +135,12 @@ gos__task *gos__yield(void *a, void *b, void *c, gos__task *self)
 /* A yield at the end of a slice: few switches may be a long time, so timers and the shared queue have their turn. */
 gos__task *gos__preempted(void *a, void *b, void *c, gos__task *self)
 {
-    gos__self.worker->periodic_at = gos__self.worker->tick + 1;
+    gos__worker *worker = gos__self.worker;
+    if (gos__load_relaxed(&worker->poison_tick) != worker->tick && !gos__load_relaxed(&worker->attention))
+        return self; /* it was meant for the task before */
+    worker->periodic_at = worker->tick + 1;
+    worker->hog = self->entry;
+    worker->hog_credit = HOG_CREDIT;
     return gos__yield(a, b, c, self);
 }
 
@@ -135,7 +155,8 @@ gos__task *gos__exit(void *a, void *b, void *c, gos__task *self)
         gos__allocas_free(self);
     if (gos__unlikely(self->pinned))
         gos__pinned_ended();
-    worker->ended++;
+    gos__san_end(self);
+    gos__store_relaxed(&worker->ended, worker->ended + 1);
     gos__stack_free(&worker->stacks, self);
     return gos__next(worker);
 }
@@ -148,8 +169,8 @@ gos__task *gos__main_returned(intptr_t result, void *b, void *c, gos__task *self
     gos__store_release(&rt->done, 1u);
     gos__futex_wake(&rt->done, 1);
     gos__monitor_wake(rt);
-    gos__self.worker->quit = 1; /* nothing else is to begin on this worker */
-    gos__self.worker->attention = 1;
+    gos__store_relaxed(&gos__self.worker->quit, 1u); /* nothing else is to begin on this worker */
+    gos__store_relaxed(&gos__self.worker->attention, 1u);
     return gos__exit(NULL, b, c, self);
 }
 
@@ -187,7 +208,7 @@ gos__task *gos__procs(intptr_t n, void *b, void *c, gos__task *self)
     (void)b, (void)c;
     gos__runtime *rt = gos__rt;
     if ((int)n <= 0) {
-        self->result = (int32_t)rt->procs;
+        self->result = (int32_t)gos__load_relaxed(&rt->procs);
         return self;
     }
     self->state = GOS_PARKED;
@@ -204,7 +225,9 @@ int gos__procs_foreign(int n)
     gos__runtime *rt = gos__rt;
     uint32_t asked = gos__load_relaxed(&gos__procs_asked);
     const gos__env *env = gos__env_get();
-    int former = rt ? (int)rt->procs : asked ? (int)asked : env->procs ? env->procs : gos__cpu_count();
+    int former = asked ? (int)asked : env->procs ? env->procs : gos__cpu_count();
+    if (rt)
+        former = (int)gos__load_relaxed(&rt->procs);
     if (n > 0)
         gos__store_relaxed(&gos__procs_asked, (uint32_t)clamp_procs(n));
     uint32_t served = 0;

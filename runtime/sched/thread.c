@@ -5,8 +5,23 @@
  *   A worker is run by one thread at a time. Whoever takes it from a thread holds it by the biased lock first
  *   (worker.h, T1-T5) and then writes `locked = GOS_LOST` where a thief would write GOS_UNLOCKED, so that the thread
  *   finds at its next O3 that it lost its worker, however long that takes. It then owns nothing but its spare region
- *   and the task it carries, and asks for a worker: an idle one at once, else it joins `returning` and gets the
- *   worker of the next thread that switches, which becomes a spare.
+ *   and the task it carries, and asks for a worker.
+ *
+ *     the monitor, a thread being blocked             that thread, back at O3
+ *     H1  T1-T4                                       R1  LOST? take an idle worker's bit; none: R4
+ *     H2  it is back, or dozes: T6                    R2  T1-T4; its thread does not doze: wake it, R4
+ *     H3  an heir as in G1; none: a new thread        R3  tie it to this thread; the sleeper: AWAITS, then
+ *     H4  the blocked thread: LOST                        into the spares; this one: UNLOCKED
+ *     H5  G2-G4, release worker->lock                 R4  AWAITS, then into `returning`; attention everywhere
+ *                                                     R5  membarrier, wake one (as I2: an idle worker sees it or
+ *     a thread that gives its worker away                 is seen); sleep until UNLOCKED
+ *     G1  let go of it; an heir: the first of         R6  the run ends: leave, but not while somebody who took
+ *         `returning`, else a spare                       it off the list has yet to grant it a worker
+ *     G2  tie worker and heir, under worker->lock
+ *     G3  the heir: in_runtime = 1, UNLOCKED
+ *     G4  wake it
+ *
+ *   AWAITS comes before the list, since G3 overwrites it without asking.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -19,9 +34,6 @@
 
 /* A spare thread without work for so long ends. */
 #define SPARE_NS 5000000000
-
-/* Patience with a thread that neither is blocked nor comes to a scheduling point, at the end of a run. */
-#define STARVED_NS 1500000000
 
 static uintptr_t *limit_word(void)
 {
@@ -37,13 +49,12 @@ void gos__thread_wake(gos__thread *thread)
     gos__netpoll_wake(thread);
 }
 
-/* Ties worker and thread; the worker is held by the caller. */
-static void tie(gos__worker *worker, gos__thread *thread)
+void gos__thread_tie(gos__worker *worker, gos__thread *thread)
 {
     thread->worker = worker;
     thread->cache = &worker->stacks;
     worker->thread = thread;
-    worker->seen_since = 0;
+    gos__store_relaxed(&worker->seen_since, (int64_t)0);
     if (thread->pinned_task)
         gos__call_attention(worker);
 }
@@ -63,10 +74,10 @@ void gos__worker_detach(gos__worker *worker)
  * worker from it before it has woken. */
 static void grant(gos__worker *worker, gos__thread *thread)
 {
-    tie(worker, thread);
+    gos__thread_tie(worker, thread); /* G2 */
     gos__store_relaxed(&thread->in_runtime, 1u);
-    gos__store_release(&thread->locked, (uint32_t)GOS_UNLOCKED);
-    gos__thread_wake(thread);
+    gos__store_release(&thread->locked, (uint32_t)GOS_UNLOCKED); /* G3 */
+    gos__thread_wake(thread);                                     /* G4 */
 }
 
 static gos__thread *pop(gos__thread **list, uint32_t *count)
@@ -221,11 +232,11 @@ static bool claim_idle(gos__thread *self)
         gos__worker_unlock(worker);
         return false;
     }
-    tie(worker, self);
+    gos__thread_tie(worker, self);
     worker->dozing = 0;
     if (sleeper) {
         sleeper->worker = NULL;
-        gos__store_release(&sleeper->locked, (uint32_t)GOS_AWAITS);
+        gos__store_release(&sleeper->locked, (uint32_t)GOS_AWAITS); /* R3 */
         push_spare(sleeper);
     }
     gos__spin_unlock(&worker->lock);
@@ -233,7 +244,8 @@ static bool claim_idle(gos__thread *self)
     return true;
 }
 
-/* For a thread that lost its worker and carries a task: comes back with a worker, or not at all. */
+/* For a thread that lost its worker and carries a task: comes back with a worker, or abandoned, or not at all. Inside
+ * the runtime all the time (stop.c, B1). */
 void gos__regain(void)
 {
     gos__runtime *rt = gos__rt;
@@ -242,7 +254,7 @@ void gos__regain(void)
     uint32_t locked;
     while ((locked = gos__load_acquire(&self->locked)) == GOS_LOST || locked == GOS_AWAITS) {
         /* In no list any more: somebody may still write to a thread that he took from one. */
-        if (gos__load_relaxed(&rt->stopping) && (locked == GOS_LOST || leave_returning(self)))
+        if (gos__load_relaxed(&rt->stopping) && (locked == GOS_LOST || leave_returning(self))) /* R6 */
             gos__leave_run();
         if (locked == GOS_AWAITS) {
             gos__futex_wait(&self->futex, 0, INT64_MAX);
@@ -250,26 +262,27 @@ void gos__regain(void)
         } else if (claim_idle(self)) {
             gos__store_relaxed(&self->locked, (uint32_t)GOS_UNLOCKED);
         } else {
-            gos__store_relaxed(&self->locked, (uint32_t)GOS_AWAITS);
+            gos__store_relaxed(&self->locked, (uint32_t)GOS_AWAITS); /* R4 */
             append_returning(self);
             for (uint32_t i = 0; i < gos__load_acquire(&rt->made); i++)
                 gos__call_attention(rt->workers[i]);
-            gos__membarrier(); /* as I2: a worker going idle meanwhile sees us, or we see it */
+            gos__membarrier(); /* R5, as I2: a worker going idle meanwhile sees us, or we see it */
             gos__wake_one(NULL);
         }
     }
-    gos__bind(self);
+    if (locked != GOS_ABANDONED)
+        gos__bind(self);
 }
 
 void gos__bind(gos__thread *self)
 {
     uint32_t index = self->worker->index;
-    if (self->bound != index + 1 && !gos__env_get()->nobind && gos__rt->procs > 1)
+    if (self->bound != index + 1 && !gos__env_get()->nobind && gos__load_relaxed(&gos__rt->procs) > 1)
         gos__cpu_bind((int)index);
     self->bound = index + 1;
 }
 
-/* Waits for a worker; false: the run is over or there is nothing to do for long. */
+/* Waits for a worker, inside the runtime (stop.c, B1); false: the run is over or there is nothing to do for long. */
 static bool wait_as_spare(gos__thread *self)
 {
     gos__runtime *rt = gos__rt;
@@ -279,7 +292,6 @@ static bool wait_as_spare(gos__thread *self)
         if (gos__load_relaxed(&rt->stopping) && (locked == GOS_LOST || leave_spares(self)))
             return false;
         if (locked == GOS_LOST) {
-            gos__store_release(&self->in_runtime, 0u);
             gos__store_relaxed(&self->locked, (uint32_t)GOS_AWAITS);
             push_spare(self);
         }
@@ -301,9 +313,11 @@ static void *thread_main(void *arg)
     void *signals = gos__signal_stack_alloc(&size);
     if (signals)
         gos__signal_stack(signals, size);
-    *self = (gos__thread){ .in_runtime = 1, .limit_word = limit_word(), .tid = gos__thread_id() };
+    *self = (gos__thread){ .in_runtime = 1, .limit_word = limit_word(), .error = &errno, .tid = gos__thread_id(),
+                           .status_fd = -1, .bound = record->binds ? record->worker->index + 1 : 0 };
+    self->usual_mask = gos__signal_mask();
     gos__spin_lock(&record->worker->lock);
-    tie(record->worker, self);
+    gos__thread_tie(record->worker, self);
     gos__spin_unlock(&record->worker->lock);
     gos__store_release(&record->thread, self);
 
@@ -319,11 +333,7 @@ static void *thread_main(void *arg)
         if (gos__load_relaxed(&rt->stopping) || self->must_end || !wait_as_spare(self))
             break;
     }
-    /* Still inside, so that the run does not end before this thread is done with it. */
-    gos__store_relaxed(&self->in_runtime, 1u);
-    gos__compiler_fence(); /* partner: the membarrier in abandon */
-    if (gos__load_acquire(&self->locked) == GOS_ABANDONED)
-        gos__sleep_for_ever();
+    gos__assert(self->in_runtime); /* to the end, so that it is waited for, not abandoned: stop.c */
     while (gos__load_acquire(&self->locked) == GOS_AWAITS && !leave_spares(self))
         sched_yield(); /* it is just being given a worker */
     if (self->worker)
@@ -334,7 +344,6 @@ static void *thread_main(void *arg)
         gos__signal_stack_free(signals);
     }
     gos__spares_flush(NULL);
-    gos__store_release(&self->in_runtime, 0u);
     gos__store_release(&record->left, 1u);
     gos__futex_wake(&record->left, 1);
     return NULL;
@@ -350,8 +359,9 @@ int gos__thread_start(gos__worker *worker)
     gos__thread_record *record = malloc(sizeof *record);
     if (!record)
         return -ENOMEM;
-    *record = (gos__thread_record){ .worker = worker, .next = rt->records };
-    int failed = pthread_create(&record->pthread, NULL, thread_main, record);
+    *record = (gos__thread_record){ .worker = worker, .next = rt->records, .binds = !env->nobind && rt->procs > 1 };
+    int index = record->binds ? (int)worker->index : -1;
+    int failed = gos__thread_create(&record->pthread, index, thread_main, record);
     if (failed) {
         free(record);
         return -failed;
@@ -369,6 +379,7 @@ void gos__reap_threads(gos__runtime *rt)
         gos__thread_record *record = *at;
         if (gos__load_acquire(&record->left)) {
             *record->thread->limit_word = 0; /* the C library gives the thread's memory to the next one as it is */
+            gos__monitor_forgets(record->thread);
             pthread_join(record->pthread, NULL);
             *at = record->next;
             free(record);
@@ -379,89 +390,76 @@ void gos__reap_threads(gos__runtime *rt)
     }
 }
 
-/*
- * The worker of a thread that is blocked outside the runtime goes to another thread. On the monitor, which alone
- * creates threads and records.
- */
-bool gos__hand_off(gos__worker *worker)
+/* Once it is outside its call, its next checked prologue shall notice. */
+static void take_from(gos__thread *blocked)
 {
-    gos__runtime *rt = gos__rt;
-    uint32_t tick = worker->tick;
-    if (!gos__worker_lock(worker))
-        return false;
-    gos__thread *blocked = worker->thread;
-    if (!blocked || worker->tick != tick || worker->quit || worker->dozing || blocked->keeps_worker) {
-        gos__worker_unlock(worker);
-        return false;
-    }
+    gos__preempt(blocked);
+    blocked->worker = NULL;
+    gos__store_release(&blocked->locked, (uint32_t)GOS_LOST);
+}
+
+/* To a thread that has one for it; false: there is none. */
+static bool give_to_heir(gos__worker *worker, gos__thread *blocked)
+{
     gos__thread *heir = find_heir(worker);
-    if (heir) {
-        blocked->worker = NULL;
-        gos__store_release(&blocked->locked, (uint32_t)GOS_LOST);
-        grant(worker, heir);
-        gos__spin_unlock(&worker->lock);
-    } else {
-        worker->thread = NULL;
-        gos__spin_unlock(&worker->lock);
-        int failed = gos__thread_start(worker);
-        gos__spin_lock(&worker->lock);
-        if (failed) {
-            static bool said;
-            if (!said)
-                gos__warn("a task blocks its worker: the system refuses another thread (%s)",
-                          failed == -EAGAIN ? "pids or memory limit" : "no memory");
-            said = true;
-            worker->thread = blocked;
-            gos__store_release(&blocked->locked, (uint32_t)GOS_UNLOCKED);
-        } else {
-            blocked->worker = NULL;
-            gos__store_release(&blocked->locked, (uint32_t)GOS_LOST);
-        }
-        gos__spin_unlock(&worker->lock);
-        if (failed)
-            return false;
-    }
-    rt->handoffs++;
+    if (!heir)
+        return false;
+    take_from(blocked);  /* H4 */
+    grant(worker, heir); /* H5 */
+    gos__spin_unlock(&worker->lock);
     return true;
 }
 
-static bool abandon(gos__thread *thread)
+static bool give_to_new(gos__worker *worker, gos__thread *blocked)
 {
-    uint32_t before = gos__exchange_seq(&thread->locked, (uint32_t)GOS_ABANDONED);
-    gos__membarrier();
-    if (!gos__load_acquire(&thread->in_runtime))
-        return true;
-    gos__cas_seq(&thread->locked, GOS_ABANDONED, before); /* it is in the runtime, and about to leave by itself */
-    return false;
+    worker->thread = NULL;
+    gos__spin_unlock(&worker->lock);
+    int failed = gos__thread_start(worker);
+    gos__spin_lock(&worker->lock);
+    if (failed) {
+        static bool said;
+        if (!said)
+            gos__warn("a task blocks its worker: the system refuses another thread (%s)",
+                      failed == -EAGAIN ? "pids or memory limit" : "no memory");
+        said = true;
+        worker->thread = blocked;
+        gos__store_release(&blocked->locked, (uint32_t)GOS_UNLOCKED);
+    } else {
+        take_from(blocked);
+    }
+    gos__spin_unlock(&worker->lock);
+    return !failed;
 }
 
-bool gos__threads_stop(gos__runtime *rt, int64_t deadline)
+/* The worker is to go out of use, and its thread cannot see to it: run.c, U1-U5. */
+static bool retake(gos__worker *worker, gos__thread *blocked)
 {
-    for (;;) {
-        gos__reap_threads(rt);
-        if (!rt->records)
-            return true;
-        int64_t now = gos__clock_ns();
-        /* A thread that could run but did not get to on a busy machine has more patience than one that is blocked. */
-        bool late = now >= deadline, too_late = now - deadline >= STARVED_NS;
-        gos__thread_record *waited_for = NULL;
-        for (gos__thread_record *record = rt->records; record; record = record->next) {
-            gos__thread *thread = gos__load_acquire(&record->thread);
-            if (!thread || gos__load_acquire(&record->left) || record->abandoned)
-                continue;
-            gos__preempt(thread);
-            gos__thread_wake(thread);
-            if (late && (too_late || gos__thread_blocked(thread->tid)) && abandon(thread)) {
-                record->abandoned = true;
-                pthread_detach(record->pthread);
-                rt->abandoned++;
-            } else {
-                waited_for = record;
-            }
-        }
-        if (waited_for)
-            gos__futex_wait(&waited_for->left, 0, gos__clock_ns() + 1000000);
-        else if (rt->abandoned)
-            return false;
+    gos__worker_clear(worker);
+    worker->thread = NULL;
+    take_from(blocked);
+    gos__spin_unlock(&worker->lock);
+    gos__worker_left(worker);
+    return true;
+}
+
+/*
+ * The worker of a thread that stays outside the runtime, blocked or in a loop, goes to another thread, or out of use
+ * if it is to. On the monitor, which alone creates threads and records.
+ */
+bool gos__hand_off(gos__worker *worker)
+{
+    uint32_t tick = gos__load_relaxed(&worker->tick);
+    if (!gos__worker_lock(worker)) /* H1 */
+        return false;
+    gos__thread *blocked = worker->thread;
+    if (!blocked || gos__load_relaxed(&worker->tick) != tick || worker->dozing || blocked->keeps_worker ||
+        gos__load_relaxed(&gos__rt->stopping)) {
+        gos__worker_unlock(worker);
+        return false;
     }
+    bool quits = gos__load_relaxed(&worker->quit), done = quits && retake(worker, blocked);
+    done = quits ? done : give_to_heir(worker, blocked) || give_to_new(worker, blocked);
+    if (done)
+        gos__rt->handoffs++;
+    return done;
 }

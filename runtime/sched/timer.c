@@ -56,6 +56,16 @@ static void sink(gos__timers *timers, uint32_t at, gos__timer timer)
     put(timers, at, timer);
 }
 
+static void note_first(gos__timers *timers)
+{
+    gos__store_relaxed(&timers->first, timers->n ? timers->heap[0].when : INT64_MAX);
+}
+
+void gos__timers_init(gos__timers *timers)
+{
+    *timers = (gos__timers){ .first = INT64_MAX };
+}
+
 static bool add(gos__timers *timers, gos__timer timer)
 {
     if (timers->n == timers->room) {
@@ -67,6 +77,7 @@ static bool add(gos__timers *timers, gos__timer timer)
         timers->room = room;
     }
     rise(timers, timers->n++, timer);
+    note_first(timers);
     return true;
 }
 
@@ -75,12 +86,13 @@ static gos__timer take_out(gos__timers *timers, uint32_t at)
     gos__timer taken = timers->heap[at], last = timers->heap[--timers->n];
     if (taken.target & IS_ALARM)
         ((gos__alarm *)(taken.target - IS_ALARM))->at = 0;
-    if (at == timers->n)
-        return taken;
-    if (at && timers->heap[(at - 1) / 2].when > last.when)
-        rise(timers, at, last);
-    else
-        sink(timers, at, last);
+    if (at < timers->n) {
+        if (at && timers->heap[(at - 1) / 2].when > last.when)
+            rise(timers, at, last);
+        else
+            sink(timers, at, last);
+    }
+    note_first(timers);
     return taken;
 }
 
@@ -95,7 +107,44 @@ bool gos__timer_add(gos__worker *worker, int64_t when, gos__task *task)
     return add(&worker->timers, (gos__timer){ .when = when, .target = (uintptr_t)task });
 }
 
-/* ---- alarms ---- */
+/*
+ * ---- alarms ----
+ *
+ *     who gives an alarm back, on any thread          who makes it another's, holding the owner
+ *     W1  owner = alarm->worker                       W4  alarm->worker = the new owner, whose thread this is, under
+ *     W2  the own? out of the heap, free it               the former owner's timers.lock
+ *     W3  else take the owner's timers.lock; is it
+ *         the owner still? into its `returned`        the owner, sooner or later, or its heir (run.c, V4)
+ *         else W1                                     W5  W1 for each in `returned`: it may be another's by now
+ */
+
+static void enlist(gos__timers *timers, gos__alarm *alarm)
+{
+    alarm->prev = NULL;
+    alarm->next = timers->all;
+    if (alarm->next)
+        alarm->next->prev = alarm;
+    timers->all = alarm;
+}
+
+static void delist(gos__timers *timers, gos__alarm *alarm)
+{
+    if (alarm->prev)
+        alarm->prev->next = alarm->next;
+    else
+        timers->all = alarm->next;
+    if (alarm->next)
+        alarm->next->prev = alarm->prev;
+}
+
+static void change_owner(gos__alarm *alarm, gos__worker *from, gos__worker *to)
+{
+    gos__spin_lock(&from->timers.lock);
+    delist(&from->timers, alarm);
+    enlist(&to->timers, alarm);
+    gos__store_relaxed(&alarm->worker, to); /* W4 */
+    gos__spin_unlock(&from->timers.lock);
+}
 
 gos__alarm *gos__alarm_new(gos__worker *worker, size_t size, void (*fire)(gos__worker *, gos__alarm *))
 {
@@ -111,10 +160,8 @@ gos__alarm *gos__alarm_new(gos__worker *worker, size_t size, void (*fire)(gos__w
     alarm = malloc(is_block ? GOS_ALARM_BLOCK : size);
     if (!alarm)
         return NULL;
-    *alarm = (gos__alarm){ .worker = worker, .next = timers->all, .fire = fire, .is_block = is_block };
-    if (alarm->next)
-        alarm->next->prev = alarm;
-    timers->all = alarm;
+    *alarm = (gos__alarm){ .worker = worker, .fire = fire, .is_block = is_block };
+    enlist(timers, alarm);
     return alarm;
 }
 
@@ -135,27 +182,28 @@ static void drop(gos__worker *worker, gos__alarm *alarm)
         timers->free_n++;
         return;
     }
-    if (alarm->prev)
-        alarm->prev->next = alarm->next;
-    else
-        timers->all = alarm->next;
-    if (alarm->next)
-        alarm->next->prev = alarm->prev;
+    delist(timers, alarm);
     free(alarm);
 }
 
-/* The owner may change under our eyes; who finds in its list what another one owns sends it on. */
 void gos__alarm_return(gos__alarm *alarm)
 {
-    gos__worker *owner = gos__load_relaxed(&alarm->worker);
-    if (gos__likely(owner == gos__self.worker)) {
-        drop(owner, alarm);
-        return;
+    for (;;) {
+        gos__worker *owner = gos__load_relaxed(&alarm->worker); /* W1 */
+        if (gos__likely(owner == gos__self.worker)) {           /* W2 */
+            drop(owner, alarm);
+            return;
+        }
+        gos__spin_lock(&owner->timers.lock);
+        bool is_owner = gos__load_relaxed(&alarm->worker) == owner; /* W3 */
+        if (is_owner) {
+            alarm->link = owner->timers.returned;
+            gos__store_relaxed(&owner->timers.returned, alarm);
+        }
+        gos__spin_unlock(&owner->timers.lock);
+        if (is_owner)
+            return;
     }
-    gos__spin_lock(&owner->timers.lock);
-    alarm->link = owner->timers.returned;
-    gos__store_relaxed(&owner->timers.returned, alarm);
-    gos__spin_unlock(&owner->timers.lock);
 }
 
 static GOS_NOINLINE void take_back(gos__worker *worker)
@@ -167,20 +215,51 @@ static GOS_NOINLINE void take_back(gos__worker *worker)
     gos__spin_unlock(&timers->lock);
     while (alarm) {
         gos__alarm *next = alarm->link;
-        gos__alarm_return(alarm);
+        gos__alarm_return(alarm); /* W5 */
         alarm = next;
     }
 }
 
-int64_t gos__timers_run(gos__worker *worker)
+/*
+ * What has just been put at the back, `n` tasks, goes to the front, behind those that were put there before: behind
+ * tasks that use up their slices a sleeper would be late by a slice for each of them. Not without end, since sleepers
+ * that compute must not keep all others from running: then they stay at the back, and so do those that follow until
+ * they have run, or they would be overtaken.
+ */
+static void to_front(gos__worker *worker, uint32_t n)
+{
+    const uint32_t mask = GOS_QUEUE_SIZE - 1;
+    uint32_t others = worker->back - worker->front - n, ahead = worker->due_end - worker->front;
+    if ((int32_t)ahead < 0)
+        ahead = 0; /* all of them have run */
+    if (ahead > others)
+        ahead = others; /* some were stolen */
+    if (n > GOS_FRONT_STREAK || ahead + n > GOS_FRONT_STREAK || (int32_t)(worker->due_until - worker->tick) > 0) {
+        worker->due_until = worker->tick + (worker->back - worker->front);
+        return;
+    }
+    gos__task *moved[GOS_FRONT_STREAK];
+    for (uint32_t i = 0; i < n; i++)
+        moved[i] = worker->queue[(worker->back - n + i) & mask];
+    uint32_t front = worker->front - n;
+    for (uint32_t i = 0; i < ahead; i++)
+        worker->queue[(front + i) & mask] = worker->queue[(worker->front + i) & mask];
+    for (uint32_t i = 0; i < n; i++)
+        worker->queue[(front + ahead + i) & mask] = moved[i];
+    worker->due_end = front + ahead + n;
+    gos__store_relaxed(&worker->back, worker->back - n);
+    gos__store_relaxed(&worker->front, front);
+}
+
+void gos__timers_run(gos__worker *worker)
 {
     gos__timers *timers = &worker->timers;
     if (gos__unlikely(gos__load_relaxed(&timers->returned) != NULL))
         take_back(worker);
     if (!timers->n)
-        return INT64_MAX;
+        return;
     int64_t now = gos__clock_ns();
-    uint32_t done = 0;
+    uint32_t done = 0, before = worker->back;
     for (; timers->n && timers->heap[0].when <= now; done++) {
         gos__timer timer = take_out(timers, 0);
         if (timer.target & IS_ALARM) {
@@ -192,35 +271,56 @@ int64_t gos__timers_run(gos__worker *worker)
         task->state = GOS_READY;
         gos__push_back(worker, task);
     }
+    if (worker->back != before)
+        to_front(worker, worker->back - before);
     gos__compiler_fence(); /* S2, partner: the membarrier of I2 */
     if (done > 1 && gos__load_relaxed(&gos__rt->idle_n))
         gos__wake_one(worker);
-    return timers->n ? timers->heap[0].when : INT64_MAX;
+}
+
+void gos__timers_steal(gos__worker *thief, gos__worker *victim, int64_t now)
+{
+    gos__timers *timers = &victim->timers;
+    for (int i = 0; i < GOS_FRONT_STREAK && timers->n && timers->heap[0].when <= now; i++) {
+        gos__timer timer = take_out(timers, 0);
+        if (!add(&thief->timers, timer)) {
+            add(timers, timer); /* there is room: it has just been taken out */
+            return;
+        }
+        if (timer.target & IS_ALARM)
+            change_owner((gos__alarm *)(timer.target - IS_ALARM), victim, thief);
+    }
 }
 
 bool gos__timers_any(const gos__worker *worker)
 {
-    return worker->timers.n || worker->timers.all;
+    /* What was given back may be another's by now, which is to be told. */
+    return worker->timers.n || worker->timers.all || gos__load_relaxed(&worker->timers.returned);
 }
 
 void gos__timers_hand_on(gos__worker *worker, gos__worker *heir)
 {
     gos__timers *timers = &worker->timers;
-    take_back(worker);
     while (timers->n) {
         gos__timer timer = timers->heap[--timers->n];
         if (!add(&heir->timers, timer))
             gos__die("fatal error: no memory for %u timers", heir->timers.n);
     }
+    note_first(timers);
+    gos__spin_lock(&timers->lock);
+    gos__alarm *returned = timers->returned;
+    timers->returned = NULL;
     while (timers->all) {
         gos__alarm *alarm = timers->all;
-        timers->all = alarm->next;
-        alarm->prev = NULL;
-        alarm->next = heir->timers.all;
-        if (alarm->next)
-            alarm->next->prev = alarm;
-        heir->timers.all = alarm;
-        gos__store_relaxed(&alarm->worker, heir);
+        delist(timers, alarm);
+        enlist(&heir->timers, alarm);
+        gos__store_relaxed(&alarm->worker, heir); /* W4 */
+    }
+    gos__spin_unlock(&timers->lock);
+    while (returned) {
+        gos__alarm *next = returned->link;
+        gos__alarm_return(returned); /* W5 */
+        returned = next;
     }
     while (timers->free) {
         gos__alarm *alarm = timers->free;
@@ -248,7 +348,7 @@ void gos__timers_close(gos__worker *worker)
         }
     }
     free(timers->heap);
-    *timers = (gos__timers){ .n = 0 };
+    gos__timers_init(timers);
 }
 
 static void fire(gos__worker *worker, gos__alarm *alarm)
@@ -262,7 +362,7 @@ static void fire(gos__worker *worker, gos__alarm *alarm)
         return;
     }
     if (!gos__cas_acquire(&timer->state, ARMED, FIRED)) {
-        worker->spawned--;
+        gos__store_relaxed(&worker->spawned, worker->spawned - 1);
         gos__stack_free(&worker->stacks, task);
         return;
     }
@@ -289,9 +389,10 @@ static gos_timer *arm(gos__worker *worker, int64_t when, void (*fn)(void *), voi
 /* From a foreign thread, under gos__rt_lock: into the heap of a worker that can be held now. False: none can. */
 static bool arm_somewhere(gos__runtime *rt, int64_t when, void (*fn)(void *), void *arg, gos_timer **timer)
 {
-    for (uint32_t i = 0; i < gos__load_relaxed(&rt->procs); i++) {
+    uint32_t made = gos__load_acquire(&rt->made); /* pairs with the release in change_procs */
+    for (uint32_t i = 0; i < gos__load_relaxed(&rt->procs) && i < made; i++) {
         gos__worker *worker = rt->workers[i];
-        if (!worker || !gos__worker_lock(worker))
+        if (!gos__worker_lock(worker))
             continue;
         bool is_live = !gos__load_relaxed(&worker->left) && !gos__load_relaxed(&worker->quit);
         if (is_live)

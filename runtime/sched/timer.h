@@ -40,6 +40,7 @@ typedef struct gos__timer {
 /* Part of a worker; touched by its holder, except for the last two. */
 typedef struct gos__timers {
     gos__timer *heap;
+    int64_t first; /* when the next one is due; read by others as well; see gos__timers_init */
     uint32_t n, room;
     uint32_t free_n;
     gos__alarm *all, *free;
@@ -47,11 +48,16 @@ typedef struct gos__timers {
     gos__alarm *returned;
 } gos__timers;
 
+void gos__timers_init(gos__timers *timers);
+
 /* Readies `task` at `when`; false: no memory. */
 bool gos__timer_add(struct gos__worker *worker, int64_t when, gos__task *task);
 
-/* Does what is due; returns when the next is, or INT64_MAX. */
-int64_t gos__timers_run(struct gos__worker *worker);
+/* Does what is due. */
+void gos__timers_run(struct gos__worker *worker);
+
+/* Takes what is due from `victim`, which is held, for gos__timers_run on the thief, whose thread this is. */
+void gos__timers_steal(struct gos__worker *thief, struct gos__worker *victim, int64_t now);
 
 /* `after` nanoseconds from now; INT64_MAX when that is beyond the end of time. */
 int64_t gos__deadline(int64_t after);
@@ -65,7 +71,8 @@ bool gos__alarm_set(struct gos__worker *worker, gos__alarm *alarm, int64_t when)
 /* Gives an alarm back, set or not, which its `fire` must ignore from now on. Any thread. */
 void gos__alarm_return(gos__alarm *alarm);
 
-/* Has this worker anything that somebody must inherit? Moves it to `heir`; both are held. */
+/* Has this worker anything that somebody must inherit? Moves it to `heir`, on whose thread this runs; the worker has no
+ * thread any more. */
 bool gos__timers_any(const struct gos__worker *worker);
 void gos__timers_hand_on(struct gos__worker *worker, struct gos__worker *heir);
 

@@ -37,6 +37,11 @@
 #include "sched/timer.h"
 #include "stack/stack.h"
 
+/* What gos__thread.turn says of a thread that keeps its worker while it waits for its pinned task. */
+#define GOS_SPINS ((uintptr_t)1)
+
+enum { GOS_PIN_SLOTS = 64 };
+
 /* What a thief remembers of a victim between two looks. */
 typedef struct gos__sighting {
     uint32_t tick;
@@ -49,8 +54,11 @@ typedef struct gos__worker {
     /* Run queue: front is popped. Hand-overs and spawning parents are put in front, the rest at the back; thieves
      * take from the back. */
     uint32_t front, back; /* free-running; back - front tasks */
+    uint32_t due_end;     /* up to here, from the front, stand those that timers put there */
+    uint32_t due_until;   /* the tick by which others have run that timers left at the back */
     uint32_t tick;        /* switches */
     uint32_t periodic_at; /* the tick of the next look at timers and shared queue */
+    uint32_t shared_at;   /* the tick of the last look at the shared queue there */
     uint32_t attention;   /* 1: look at quit and at the returning threads before the next task */
     uint32_t streak;      /* tasks put in front since one went to the back */
     uint32_t wake_credit; /* idle workers that may still be woken for a single waiting task, until the next refill */
@@ -60,6 +68,8 @@ typedef struct gos__worker {
     int64_t steals, stolen_tasks, wakes;
     void (*kind_entry)(void *); /* the last function looked at, and the kind of stack it gets */
     enum gos__kind kind;
+    void (*hog)(void *); /* the function of the last task that was preempted, and for how many spawns that counts */
+    uint32_t hog_credit;
     uint32_t tag;        /* unlike that of any other worker of any run; never 0 */
     int32_t bias_credit; /* sync/chan.c */
     gos__rng rng;
@@ -74,9 +84,13 @@ typedef struct gos__worker {
     uint32_t dozing;     /* 1: its thread sleeps, or is about to, for want of work */
     uint32_t quit;       /* 1: its thread shall end at the next switch */
     uint32_t left;       /* futex: 1 when no thread runs it any more */
+    struct gos__worker *next_retired;
     uint32_t seen_tick;  /* the monitor's last look */
     int64_t seen_since;  /* 0: start anew */
     int64_t seen_cpu;    /* processor time of its thread then */
+    int64_t slice_cpu;   /* the same when the task that runs was first seen; -1: not yet */
+    uint32_t poison_tick; /* the tick whose task was asked to end its slice */
+    int64_t poison_cpu;  /* the same when it was first asked to end its slice; -1: it was not */
 } gos__worker;
 
 /* A thread, as long as it may have to be waited for. Only the monitor touches the list. */
@@ -86,6 +100,7 @@ typedef struct gos__thread_record {
     gos__thread *thread; /* NULL until it runs */
     uint32_t left;       /* futex: 1 when it touches the run no more */
     bool abandoned;
+    bool binds; /* it starts on its worker's processor */
     struct gos__thread_record *next;
 } gos__thread_record;
 
@@ -107,16 +122,24 @@ typedef struct gos__runtime {
     uint32_t shared_n;
     int64_t foreign_spawned;
 
+    gos__spin retired_lock;
+    gos__worker *retired; /* out of use, with timers that nobody has inherited yet */
+
     gos__task *procs_requests; /* tasks that wait for a number of workers, their `result`; under lock */
 
     gos__spin threads_lock;
     gos__thread *returning, *returning_last, *spares, *pinned;
+    struct {
+        gos__task *task;
+        gos__thread *thread;
+    } pins[GOS_PIN_SLOTS]; /* of the threads with pinned tasks most can be found here without the lock */
     gos__thread_record *records;
     uint32_t threads_n, threads_peak;
     int64_t handoffs;
     int64_t abandoned; /* threads that the end of the run did not wait for */
 
     int result;        /* of the main function */
+    uint32_t is_child; /* 1: begun by fork: it ends with its last task */
     uint32_t done;     /* futex: 1 when the main task has returned */
     int (*fn)(void *);
     void *arg;
@@ -124,7 +147,7 @@ typedef struct gos__runtime {
     uint32_t made;     /* workers that exist */
 } gos__runtime;
 
-extern gos__runtime *gos__rt; /* NULL: nothing runs */
+extern gos__runtime *gos__rt GOS_HIDDEN; /* NULL: nothing runs */
 
 /* Held by a foreign thread while it uses gos__rt, so that the run does not end under it. */
 extern gos__spin gos__rt_lock;
@@ -188,6 +211,8 @@ void gos__bind(gos__thread *self);
 /* Joins the threads that have ended. */
 void gos__reap_threads(gos__runtime *rt);
 
+/* ---- stop.c ---- */
+
 /* Ends all threads; false: some are still inside a system call or a loop of the program and are abandoned. */
 bool gos__threads_stop(gos__runtime *rt, int64_t deadline);
 
@@ -197,8 +222,11 @@ bool gos__threads_stop(gos__runtime *rt, int64_t deadline);
 bool gos__pin_attend(gos__worker *worker, gos__task **next);
 
 /* Gives this worker to the thread that `task` is pinned to; true: this thread has none any more; false: that thread
- * is not ready yet and the task is back in the queue. */
+ * has a worker, and the task by now, or is not ready yet and the task is back in the queue. */
 bool gos__pass_to_pinned(gos__worker *worker, gos__task *task);
+
+/* Hands a pinned task that has just become ready to its thread, if that spins for it; false: it goes into a queue. */
+bool gos__ready_pinned(gos__task *task);
 void gos__pinned_ended(void);
 
 /* A thread that ends is in no list of pinned ones any more. */
@@ -229,12 +257,32 @@ void gos__worker_detach(gos__worker *worker);
 /* Gets a worker for this thread, which lost its own and carries a task. */
 void gos__regain(void);
 
+/* Ties worker and thread; the worker is held by the caller. */
+void gos__thread_tie(gos__worker *worker, gos__thread *thread);
+
+/* ---- fork.c ---- */
+
+/* Before the first run. */
+void gos__fork_prepare(void);
+
+/* Begins the run of such a child. */
+void gos__fork_revive(void);
+
 /* ---- run.c ---- */
+
+/* In a child process without tasks: there is no run. */
+void gos__run_forked(void);
 
 int gos__run(int (*fn)(void *), void *arg);
 
-/* Ends this thread's part: its queue, timers and stocks go where others find them. */
+/* A worker that goes out of use: its queue, timers and stocks go where others find them. gos__retire: on its own
+ * thread, which has no worker then; gos__worker_clear: by who holds it, and gos__worker_left when it has no thread. */
 void gos__retire(gos__worker *worker);
+void gos__worker_clear(gos__worker *worker);
+void gos__worker_left(gos__worker *worker);
+
+/* Takes over the timers of the workers that are out of use. */
+void gos__inherit(gos__worker *heir);
 gos__worker *gos__worker_new(uint32_t index);
 int gos__worker_start(gos__worker *worker);
 
@@ -242,6 +290,10 @@ int gos__worker_start(gos__worker *worker);
 
 /* Watches the workers until the main task has returned; on the thread that called gos_run. */
 void gos__monitor(gos__runtime *rt);
+
+/* Whether a thread is blocked in the kernel; and before it ends. On the monitor. */
+bool gos__monitor_sees(gos__thread *thread);
+void gos__monitor_forgets(gos__thread *thread);
 
 /* Answers foreign gos_procs calls that the run did not come to; under gos__rt_lock. */
 void gos__procs_end(gos__runtime *rt);

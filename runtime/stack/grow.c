@@ -1,7 +1,6 @@
 /* grow.c: the slow half of __morestack, on the system stack: extend, borrow, give back, or call it an overflow. */
 #include <cpuid.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/atomics.h"
 #include "base/check.h"
@@ -107,16 +106,6 @@ void gos__regions_drop(gos__task *task)
         pop(task);
 }
 
-static _Noreturn void overflow(const gos__task *task, uintptr_t sp)
-{
-    uintptr_t low = task->region ? task->region->bottom : (uintptr_t)task + GOS_TASK_SIZE - GOS_NURSERY_SIZE;
-    uintptr_t high = task->region ? (uintptr_t)task->region : (uintptr_t)task;
-    gos__warn("task stack exceeds %lld-byte limit", (long long)gos__env_get()->maxstack);
-    gos__warn("sp=%#lx stack=[%#lx, %#lx]", (unsigned long)sp, (unsigned long)low, (unsigned long)high);
-    static const char last[] = "fatal error: stack overflow\n";
-    _exit(write(STDERR_FILENO, last, sizeof last - 1) < 0 ? 3 : 2);
-}
-
 /* Lowers the limit in place, by doubling the depth, until a frame fits; false when it never does. */
 static bool extend(gos__region *region, uintptr_t frame_end)
 {
@@ -152,9 +141,9 @@ static gos__region *borrow(gos__task *task, uintptr_t need, uintptr_t sp)
 {
     bool large = task->region || need > GOS_REGION_SIZE - GOS_GUARD_SIZE - sizeof(gos__region);
     if (large && (uint64_t)need > (uint64_t)gos__env_get()->maxstack)
-        overflow(task, sp);
+        gos__overflow(task, sp);
     if (task->region && task->region->is_large)
-        overflow(task, sp);
+        gos__overflow(task, sp);
     gos__region *region = large ? NULL : spare_take();
     if (!region)
         region = gos__region_alloc(gos__self.cache, large);
@@ -193,7 +182,7 @@ uintptr_t gos__grow(uintptr_t frame, uintptr_t arguments, uintptr_t unchecked, u
         if (arguments)
             room_at += (left_sp + 8) & 63;
         if (room_at - frame < region->limit && !extend(region, room_at - frame))
-            overflow(task, left_sp);
+            gos__overflow(task, left_sp);
         memcpy((void *)room_at, (void *)(left_sp + 8), arguments);
         task->region = region;
     }
@@ -207,7 +196,7 @@ void *gos__preempt_at(uintptr_t left_sp, const void *spill, size_t size)
 {
     if (!is_on(gos__self.task, left_sp))
         return NULL;
-    gos__self.preempt = 0;
+    gos__store_relaxed(&gos__self.preempt, 0u);
     /* Below left_sp, __morestack's own words stay untouched. */
     uintptr_t kept = GOS_MORESTACK_BYTES + 16;
     uintptr_t top = gos__grow(kept + size + GOS_SMALL_FRAME, 0, 0, left_sp);
@@ -229,7 +218,8 @@ void gos__shrink(uintptr_t left_sp)
 
 _Noreturn void gos__canary_broken(const gos__task *task)
 {
-    gos__fatal("fatal error: unchecked code called through a pointer overran the %d-byte stack of a task started with "
-               "%p: compile it with -fsplit-stack, or run with GOS_DEBUG=paged", GOS_NURSERY_SIZE,
+    gos__fatal("fatal error: unchecked code called through a pointer, or a call with very many arguments, overran the "
+               "%d-byte stack of a task started with %p: compile as docs/UNCHECKED.md says, or run with "
+               "GOS_DEBUG=paged", GOS_NURSERY_SIZE,
                (void *)(uintptr_t)task->entry);
 }

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "arch/san.h"
 #include "base/check.h"
 #include "base/env.h"
 #include "base/spin.h"
@@ -75,7 +76,7 @@ int gos__stacks_open(void)
     pool.memory_limit = env->maxmem ? env->maxmem : gos__memory_limit(GOS_MAXMEM_PERCENT);
     /* Under RLIMIT_AS a third of what is left is for the program's own mappings. */
     int64_t room = gos__address_space_left();
-    size_t budget = room == INT64_MAX ? (size_t)1 << 46 : (size_t)room / 3 * 2;
+    size_t budget = room == INT64_MAX ? GOS_SPACE : (size_t)room / 3 * 2;
     for (; budget >= (size_t)COMMIT_STEP * 100; budget /= 2) {
         size_t size = lay_out(0, budget);
         void *base = gos__vm_reserve(size);
@@ -95,9 +96,21 @@ static void release_uncarved(const arena *part)
         gos__vm_release((void *)part->committed, part->end - part->committed);
 }
 
+/* Of the tasks that ended with the run. */
+static void end_left(const gos__task *task, void *unused)
+{
+    (void)unused;
+    if (task->state != GOS_FREE)
+        gos__san_end((gos__task *)task);
+}
+
 void gos__stacks_close(bool abandoned)
 {
     if (!abandoned) {
+        if (GOS_SAN)
+            gos__stacks_walk(end_left, NULL);
+        for (int i = 0; i < 2; i++)
+            gos__san_forget(pool.stacks[i].base, pool.stacks[i].carved);
         gos__vm_release((void *)pool.base, pool.size);
     } else {
         for (int i = 0; i < 2; i++) {
@@ -108,6 +121,20 @@ void gos__stacks_close(bool abandoned)
     }
     pool.base = 0;
     pool.size = 0;
+}
+
+static arena *const arenas[] = { &pool.stacks[0], &pool.stacks[1], &pool.regions[0], &pool.regions[1], &pool.signals };
+
+void gos__stacks_lock(void)
+{
+    for (size_t i = 0; i < sizeof arenas / sizeof *arenas; i++)
+        gos__spin_lock(&arenas[i]->lock);
+}
+
+void gos__stacks_unlock(void)
+{
+    for (size_t i = 0; i < sizeof arenas / sizeof *arenas; i++)
+        gos__spin_unlock(&arenas[i]->lock);
 }
 
 /* Takes `bytes` (a multiple of the stride) off the uncarved part; 0 when the space or `limit`, of resident memory, is
@@ -203,7 +230,8 @@ static gos__task *carve_stacks(arena *part, enum gos__kind kind, int32_t *count)
     return list;
 }
 
-static gos__task *refill(gos__stack_cache *cache, enum gos__kind kind)
+/* Alloc and free as they are nearly always are leaves, without a frame: the rest of each stands by itself. */
+static GOS_NOINLINE gos__task *refill_and_alloc(gos__stack_cache *cache, enum gos__kind kind)
 {
     arena *part = &pool.stacks[kind];
     gos__task *list = cache->full[kind];
@@ -218,19 +246,18 @@ static gos__task *refill(gos__stack_cache *cache, enum gos__kind kind)
             list = carve_stacks(part, kind, &count);
         gos__spin_unlock(&part->lock);
     }
-    cache->loaded[kind] = list;
-    cache->loaded_n[kind] = count;
+    if (!list)
+        return NULL;
+    cache->loaded[kind] = list->next;
+    cache->loaded_n[kind] = count - 1;
     return list;
 }
 
 gos__task *gos__stack_alloc(gos__stack_cache *cache, enum gos__kind kind)
 {
     gos__task *task = cache->loaded[kind];
-    if (gos__unlikely(!task)) {
-        task = refill(cache, kind);
-        if (!task)
-            return NULL;
-    }
+    if (gos__unlikely(!task))
+        return refill_and_alloc(cache, kind);
     cache->loaded[kind] = task->next;
     cache->loaded_n[kind]--;
     return task;
@@ -244,15 +271,22 @@ static void push_magazine(arena *part, gos__task *list)
     gos__spin_unlock(&part->lock);
 }
 
+static GOS_NOINLINE void set_aside_and_free(gos__stack_cache *cache, gos__task *task, enum gos__kind kind)
+{
+    if (cache->full[kind])
+        push_magazine(&pool.stacks[kind], cache->full[kind]);
+    cache->full[kind] = cache->loaded[kind];
+    cache->loaded[kind] = NULL;
+    cache->loaded_n[kind] = 0;
+    gos__stack_free(cache, task);
+}
+
 void gos__stack_free(gos__stack_cache *cache, gos__task *task)
 {
     enum gos__kind kind = task->kind;
     if (gos__unlikely(cache->loaded_n[kind] >= GOS_MAGAZINE)) {
-        if (cache->full[kind])
-            push_magazine(&pool.stacks[kind], cache->full[kind]);
-        cache->full[kind] = cache->loaded[kind];
-        cache->loaded[kind] = NULL;
-        cache->loaded_n[kind] = 0;
+        set_aside_and_free(cache, task, kind);
+        return;
     }
     task->state = GOS_FREE;
     task->next = cache->loaded[kind];

@@ -52,6 +52,8 @@ static bool linker_rewrites(void)
 
 enum gos__kind gos__kind_of(void (*entry)(void *))
 {
+    if (GOS_SAN)
+        return GOS_PAGED;
     static uint32_t rewrites; /* 0: not yet asked, 1: no, 2: yes */
     if (!rewrites)
         rewrites = 1 + linker_rewrites();

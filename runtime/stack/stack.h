@@ -45,6 +45,10 @@ int gos__stacks_open(void);
 /* Gives everything back. With `abandoned` set, threads may still be on stacks: nothing is, then. */
 void gos__stacks_close(bool abandoned);
 
+/* Around a fork, so that the child finds the pool in order. */
+void gos__stacks_lock(void);
+void gos__stacks_unlock(void);
+
 /* A free stack of a kind with a fresh header; NULL at the memory limit. */
 gos__task *gos__stack_alloc(gos__stack_cache *cache, enum gos__kind kind);
 void gos__stack_free(gos__stack_cache *cache, gos__task *task);
@@ -89,6 +93,12 @@ void gos__stacks_walk(void (*see)(const gos__task *task, void *arg), void *arg);
 
 /* Address space handed out so far. */
 int64_t gos__stacks_bytes(void);
+
+/* ---- overflow.c, for grow.c ---- */
+
+/* The frame of a function whose return address is at left_sp would pass the bound: says so, and who called whom, and
+ * ends the program with status 2. In __morestack, on the system stack. */
+_Noreturn void gos__overflow(const gos__task *task, uintptr_t left_sp);
 
 /* ---- pool.c, for grow.c ---- */
 gos__region *gos__region_alloc(gos__stack_cache *cache, bool large);

@@ -50,7 +50,7 @@ gos__task *gos__waitgroup_wait(gos_waitgroup *group, void *b, void *c, gos__task
     if (gos__load_acquire(&group->gos__count) == 0)
         return self;
     gos__spin_lock(&group->gos__spin);
-    int64_t seen = gos__load_relaxed(&group->gos__count);
+    int64_t seen = gos__load_acquire(&group->gos__count);
     do {
         if (!seen) {
             gos__spin_unlock(&group->gos__spin);

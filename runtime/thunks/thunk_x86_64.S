@@ -28,21 +28,7 @@
 
 EXPORT(WRAPPED)
 #if KIND != KIND_leaf
-    movq gos__self@gottpoff(%rip), %r11
-    movq %fs:GOS_THREAD_TASK(%r11), %r11
-    testq %r11, %r11
-    jz 1f
-    movq %r11, %r10
-    subq %rsp, %r10
-    cmpq $GOS_NURSERY_SIZE, %r10
-    jb 2f                       /* on the nursery */
-    movq GOS_TASK_REGION(%r11), %r10
-    testq %r10, %r10
-    jz 1f
-    cmpq GOS_REGION_UNCHECKED_LIMIT(%r10), %rsp
-    jae 1f                      /* room, or a stack further up that is not ours */
-    cmpq GOS_REGION_BOTTOM(%r10), %rsp
-    jae 2f
+    UNCHECKED_ROOM 1f, 2f
 1:  jmp REAL@PLT
 2:  xorl %r10d, %r10d
 #if KIND == KIND_variadic

@@ -182,7 +182,7 @@ static void errors(void)
 static void keeps_its_own(void)
 {
     int kept = 0;
-    for (int fd = 3; fd < 100; fd++) {
+    for (int fd = 3; fd < 1024; fd++) {
         char path[40], target[40] = "";
         snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
         if (readlink(path, target, sizeof target - 1) < 0 || strncmp(target, "anon_inode:[event", 17) != 0)

@@ -1,5 +1,6 @@
-/* On one worker, a task that computes does not keep the others from running, as long as it calls functions. */
+/* On one worker, tasks that compute do not keep the others from running, as long as they call functions. */
 // also: paged
+// not-with: address thread (without stack checks nothing is preempted)
 // env: GOS_PROCS=1
 #include <gossamer.h>
 
@@ -10,7 +11,8 @@
 
 static const int64_t ms = 1000000;
 
-static volatile int stop, count;
+static volatile int stop;
+static volatile unsigned count;
 static gos_waitgroup all;
 
 __attribute__((noinline)) static void step(void)
@@ -33,7 +35,7 @@ __attribute__((noinline)) static double step_with_arguments(double a, double b, 
 __attribute__((noinline)) static void step_in_libc(void)
 {
     char text[40];
-    count += snprintf(text, sizeof text, "%d", count);
+    count += snprintf(text, sizeof text, "%u", count);
 }
 
 /* Everything that is live across a call survives being preempted in it. */
@@ -81,7 +83,7 @@ __attribute__((noinline)) static void compute_deep_in_libc(void)
     char text[2000];
     while (!stop) {
         step_in_libc();
-        count += snprintf(text, sizeof text, "%d", count);
+        count += snprintf(text, sizeof text, "%u", count);
     }
 }
 
@@ -90,6 +92,26 @@ static void computes_deep_in_libc(void *unused)
     (void)unused;
     compute_deep_in_libc();
     gos_waitgroup_done(&all);
+}
+
+/* A sleeper does not queue up behind them, each of which would have a slice before it; nor does their parent. */
+static int among_many(void *unused)
+{
+    (void)unused;
+    enum { HOGS = 500, SLEEPS = 10 };
+    stop = 0;
+    gos_waitgroup_add(&all, HOGS);
+    int64_t start = gos_now();
+    for (int i = 0; i < HOGS; i++)
+        CHECK_EQ(gos_go(computes, NULL), 0);
+    for (int i = 0; i < SLEEPS; i++)
+        gos_sleep(ms);
+    int64_t took = gos_now() - start;
+    stop = 1;
+    gos_waitgroup_wait(&all);
+    fprintf(stderr, "%lld ms\n", (long long)(took / ms));
+    CHECK(took < 3000 * ms); /* about 20 slices of 10 ms, where one round of all takes 5 s */
+    return 0;
 }
 
 static int beside(void *fn)
@@ -116,5 +138,6 @@ int main(void)
     CHECK_EQ(gos_run(beside, (void *)computes_deep), 0);
     CHECK_EQ(gos_run(beside, (void *)computes_in_libc), 0);
     CHECK_EQ(gos_run(beside, (void *)computes_deep_in_libc), 0);
+    CHECK_EQ(gos_run(among_many, NULL), 0);
     return 0;
 }

@@ -331,6 +331,8 @@ static void parks_for_ever(void *arg)
     CHECK(!"woken");
 }
 
+static gos_chan *left_parked;
+
 static int body(void *unused)
 {
     (void)unused;
@@ -343,7 +345,6 @@ static int body(void *unused)
     from_outside();
     for (int i = 0; i < 3; i++)
         stress();
-    static gos_chan *left_parked; /* dead with its run */
     left_parked = gos_chan_new(0, 0);
     for (int i = 0; i < 20; i++)
         CHECK_EQ(gos_go(parks_for_ever, i % 2 ? left_parked : NULL), 0);
@@ -356,6 +357,7 @@ int main(void)
     for (int procs = 1; procs <= 4; procs++) {
         gos_procs(procs);
         CHECK_EQ(gos_run(body, NULL), 5);
+        gos_chan_free(left_parked);
     }
     return 0;
 }

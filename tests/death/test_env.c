@@ -28,6 +28,11 @@ int main(void)
         { "GOS_PROCS=-1", { "gossamer: GOS_PROCS=-1: expected *" } },
         { "GOS_PROCS=2x", { "gossamer: GOS_PROCS=2x: expected *" } },
         { "GOS_MAXSTACK=12", { "gossamer: GOS_MAXSTACK=12: expected *65536 to 1073741824*" } },
+        { "GOS_MAXSTACK=", { "gossamer: GOS_MAXSTACK=: expected *" } },
+        { "GOS_MAXSTACK=-1", { "gossamer: GOS_MAXSTACK=-1: expected *" } },
+        { "GOS_MAXSTACK=lots", { "gossamer: GOS_MAXSTACK=lots: expected *" } },
+        { "GOS_MAXSTACK=1.5m", { "gossamer: GOS_MAXSTACK=1.5m: expected *" } },
+        { "GOS_MAXSTACK=99999999999999999999", { "gossamer: GOS_MAXSTACK=99999999999999999999: expected *" } },
         { "GOS_MAXSTACK=2g", { "gossamer: GOS_MAXSTACK=2g: expected *" } },
         { "GOS_MAXMEM=x", { "gossamer: GOS_MAXMEM=x: expected *" } },
         { "GOS_MAXMEM=99999999999g", { "gossamer: GOS_MAXMEM=99999999999g: expected *" } },
@@ -37,6 +42,8 @@ int main(void)
         { "GOS_DEBUG=", { NULL } },
         { "GOS_PROCS=2", { NULL } },
         { "GOS_MAXSTACK=1m", { NULL } },
+        { "GOS_MAXSTACK=64k", { NULL } },
+        { "GOS_MAXSTACK=1g", { NULL } },
     };
     for (size_t i = 0; i < sizeof nonsense / sizeof *nonsense; i++) {
         char setting[100];

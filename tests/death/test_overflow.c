@@ -20,10 +20,11 @@ __attribute__((noinline)) static long checked(long n)
     return n == -1 ? 0 : checked(n + 1) + frame[0];
 }
 
-static void checked_task(void *unused)
+static __attribute__((noinline)) void checked_task(void *unused)
 {
     (void)unused;
     checked(0);
+    __asm__ volatile("" : : : "memory"); /* no tail call */
 }
 
 static int overflow(void *unused)
@@ -52,6 +53,32 @@ static int frame_too_large(void *unused)
 {
     (void)unused;
     return (int)one_frame(5);
+}
+
+static void largest_limit(void *fn)
+{
+    setenv("GOS_MAXSTACK", "1g", 1);
+    in_a_run(fn);
+}
+
+static int deeper_than_default(void *unused)
+{
+    (void)unused;
+    checked(-640000); /* ends at -1: at least 300 bytes each, 183 MiB */
+    return 0;
+}
+
+__attribute__((noinline)) static long frame_2g(long n)
+{
+    volatile char frame[2000000000];
+    REAL(frame);
+    return frame[n];
+}
+
+static int frame_of_2g(void *unused)
+{
+    (void)unused;
+    return (int)frame_2g(5);
 }
 
 /* As if compiled without -fsplit-stack. */
@@ -109,21 +136,32 @@ static int nursery(void *unused)
 
 int main(void)
 {
+    /* The backtrace: the same return address over and over, then who called first. */
+    static char recurs[] = "*test_overflow(*)\\[0x*\\]";
     static const char *const too_deep[] = { "gossamer: task stack exceeds 67108864-byte limit",
-                                            "gossamer: sp=0x* stack=\\[0x*", "fatal error: stack overflow", NULL };
+                                            "gossamer: sp=0x* stack=\\[0x*", "fatal error: stack overflow",
+                                            "gossamer: backtrace of [12]????? frames*", recurs, recurs,
+                                            "...", "gossamer: [12]????? frames not shown", recurs, "...", NULL };
     static const char *const too_deep_256k[] = { "gossamer: task stack exceeds 262144-byte limit",
                                                  "gossamer: sp=0x* stack=\\[0x*", "fatal error: stack overflow",
-                                                 NULL };
+                                                 "gossamer: backtrace of *", recurs, "...", NULL };
+    static const char *const one_too_large[] = { "gossamer: task stack exceeds 67108864-byte limit",
+                                                 "gossamer: sp=0x* stack=\\[0x*", "fatal error: stack overflow",
+                                                 "gossamer: backtrace of [23] frames*", recurs, recurs, "...", NULL };
+    static const char *const too_deep_1g[] = { "gossamer: task stack exceeds 1073741824-byte limit", "...", NULL };
     static const char *const guard[] = { "gossamer: task stack overrun in unchecked code", "gossamer: fault at 0x*",
                                          "gossamer: fatal error: stack overflow*", NULL };
-    static const char *const canary[] = { "gossamer: fatal error: unchecked code called through a pointer overran*",
+    static const char *const canary[] = { "gossamer: fatal error: unchecked code called through a pointer, or*overran*",
                                           NULL };
+    static const char *const nothing[] = { NULL };
     const char *san = getenv("SAN");
     if (san && *san)
         SKIP("sanitizers build without stack checks");
     expect_death("recursion", in_a_run, (void *)overflow, 0, 2, too_deep);
     expect_death("recursion to 256k", small_limit, (void *)overflow, 0, 2, too_deep_256k);
-    expect_death("one frame", in_a_run, (void *)frame_too_large, 0, 2, too_deep);
+    expect_death("one frame", in_a_run, (void *)frame_too_large, 0, 2, one_too_large);
+    expect_death("one frame of 2 GiB", largest_limit, (void *)frame_of_2g, 0, 2, too_deep_1g);
+    expect_death("200 MiB", largest_limit, (void *)deeper_than_default, 0, 0, nothing);
     expect_death("unchecked", in_a_run, (void *)overrun, 0, 2, guard);
     expect_death("unchecked, paged", paged_overrun, NULL, 0, 2, guard);
     expect_death("nursery", in_a_run, (void *)nursery, SIGABRT, 0, canary);

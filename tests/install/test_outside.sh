@@ -10,7 +10,8 @@ trap 'rm -rf "$work"' EXIT
 fail() { echo "$1"; exit 1; }
 installed() { (cd "$1" && find . -type f | sort | tr '\n' ' '); }
 
-all='./include/gossamer.h ./lib/gossamer.static ./lib/gossamer.wrap ./lib/libgossamer.a ./lib/pkgconfig/gossamer.pc '
+all='./include/gossamer.h ./include/gossamer/errno.h ./lib/gossamer.static '
+all="$all"'./lib/gossamer.wrap ./lib/libgossamer.a ./lib/pkgconfig/gossamer.pc '
 $make B="$BUILD" install PREFIX="$work/first"
 [ "$(installed "$work/first")" = "$all" ] || fail "installed: $(installed "$work/first")"
 $make B="$BUILD" install PREFIX=/usr DESTDIR="$work/stage"

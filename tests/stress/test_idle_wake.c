@@ -94,6 +94,7 @@ int main(void)
     for (int workers = 1; workers <= 4; workers += 3) {
         gos_procs(workers);
         CHECK_EQ(gos_run(run, NULL), 0);
+        gos_chan_free(chan);
     }
     return 0;
 }

@@ -28,7 +28,7 @@ refuses 'all CC=no-such-compiler' "no-such-compiler"
 refuses 'bench CHECKS=1' 'release build'
 
 $make help >"$work/out" 2>&1 || fail "make help failed"
-for word in setup all check bench plots report install uninstall clean help check-layers \
+for word in setup all check bench plots report install uninstall clean help check-layers check-model \
     PROFILE SAN CHECKS CC V PREFIX RESULTS ONLY; do
     grep -q "^  $word " "$work/out" || fail "make help does not list $word"
 done

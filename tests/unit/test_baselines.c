@@ -243,17 +243,24 @@ static void send_words(void *arg)
 {
     pipe_test *t = arg;
     for (uint64_t i = 1; i <= WORDS; i++) {
-        c->chan_send(t->chan, i);
+        c->chan_send(t->chan, &i);
         atomic_fetch_add(&t->sent, 1);
     }
     c->latch_done(t->done);
+}
+
+static uint64_t received(void *chan)
+{
+    uint64_t word = 0;
+    c->chan_recv(chan, &word);
+    return word;
 }
 
 static void receive_words(void *arg)
 {
     pipe_test *t = arg;
     for (int i = 0; i < WORDS; i++)
-        atomic_fetch_add(&t->sum, c->chan_recv(t->chan));
+        atomic_fetch_add(&t->sum, received(t->chan));
     c->latch_done(t->done);
 }
 
@@ -269,7 +276,7 @@ static void receive_in_order(void *arg)
             for (int k = 0; k < 20; k++)
                 c->yield();
         CHECK(atomic_load(&t->sent) <= (long)(t->capacity + i - 1));
-        CHECK_EQ(c->chan_recv(t->chan), i);
+        CHECK_EQ(received(t->chan), i);
     }
     c->latch_wait(t->done);
     c->latch_free(t->done);

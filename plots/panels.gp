@@ -1,5 +1,5 @@
-# spawn.tsv: blocks of contender within variant: units, ns per unit (median, low, high), samples, contender, variant.
-# Two panels of equal size share the y axis; the names stand at the right of both.
+# `data`: blocks of contender within variant: x, y (median, low, high), samples, contender, variant.
+# Panels of equal size share the y axis; the names stand at the right of all.
 set logscale xy
 set grid xtics
 style(i) = word(styles, i + 1) + 0
@@ -13,7 +13,7 @@ do for [panel=0:panels-1] {
     first = word(firsts, panel+1) + 0
     styles = word(groups, panel+1)
     last = words(styles) - 1
-    plot for [i=0:last] 'spawn.tsv' index first+i using 1:2:3:4 with yerrorbars lt style(i) dt 1 pt 0 lw 1.2, \
-         for [i=0:last] 'spawn.tsv' index first+i using 1:2 with linespoints lt style(i)
+    plot for [i=0:last] data index first+i using 1:2:3:4 with yerrorbars lt style(i) dt 1 pt 0 lw 1.2, \
+         for [i=0:last] data index first+i using 1:2 with linespoints lt style(i)
 }
 unset multiplot

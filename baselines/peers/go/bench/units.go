@@ -1,0 +1,290 @@
+package main
+
+import (
+	"bytes"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+)
+
+const (
+	sampleNs = 20_000_000 // a timed sample
+	warmUpNs = 5_000_000  // as gosbench
+	pilotOps = 1000
+)
+
+var begin = time.Now()
+
+// For intervals: the runtime's clock, without a system call.
+func stamp() int64 { return int64(time.Since(begin)) }
+
+// ---- memory ----------------------------------------------------------------------------------------------------
+
+type usage struct{ rss, pte, pss, threads, mappings float64 }
+
+var procBuffer [1 << 20]byte
+
+// Reads a file of /proc without help of the runtime, so that reading changes as little as can be.
+func procText(path string) []byte {
+	fd, err := syscall.Open(path, syscall.O_RDONLY|syscall.O_CLOEXEC, 0)
+	if err != nil {
+		return nil
+	}
+	defer syscall.Close(fd)
+	total := 0
+	for total < len(procBuffer) {
+		n, err := syscall.Read(fd, procBuffer[total:])
+		if n <= 0 || err != nil {
+			break
+		}
+		total += n
+	}
+	return procBuffer[:total]
+}
+
+func procNumber(text []byte, key string) float64 {
+	at := bytes.Index(text, []byte(key))
+	if at < 0 {
+		return 0
+	}
+	value := 0.0
+	for _, c := range text[at+len(key):] {
+		if c >= '0' && c <= '9' {
+			value = value*10 + float64(c-'0')
+		} else if value > 0 || c == '\n' {
+			break
+		}
+	}
+	return value
+}
+
+func usageNow() usage {
+	var u usage
+	text := procText("/proc/self/status")
+	u.rss, u.pte = procNumber(text, "VmRSS:")*1024, procNumber(text, "VmPTE:")*1024
+	u.threads = procNumber(text, "Threads:")
+	u.pss = procNumber(procText("/proc/self/smaps_rollup"), "Pss:") * 1024
+	u.mappings = float64(bytes.Count(procText("/proc/self/maps"), []byte{'\n'}))
+	return u
+}
+
+func more(after, before float64) float64 {
+	if after > before {
+		return after - before
+	}
+	return 0
+}
+
+func caseMemory(o *options) bool {
+	s := newSheet(o, "")
+	var arrived, finished sync.WaitGroup
+	var ran int64
+	gate := make(chan struct{})
+	usageNow()
+	before := usageNow()
+	arrived.Add(o.n)
+	finished.Add(o.n)
+	for i := 0; i < o.n; i++ {
+		go func() {
+			atomic.AddInt64(&ran, 1)
+			arrived.Done()
+			<-gate
+			finished.Done()
+		}()
+	}
+	arrived.Wait()
+	parked := usageNow()
+	close(gate)
+	finished.Wait()
+	retained := usageNow()
+	s.Asked, s.Made = o.n, int(ran)
+	s.row(0, "rss_bytes", more(parked.rss, before.rss))
+	s.row(0, "pte_bytes", more(parked.pte, before.pte))
+	s.row(0, "pss_bytes", more(parked.pss, before.pss))
+	s.row(0, "kernel_stack_bytes", more(parked.threads, before.threads)*16384)
+	s.row(0, "mappings", more(parked.mappings, before.mappings))
+	s.row(0, "retained_rss_bytes", more(retained.rss, before.rss))
+	return true
+}
+
+// ---- spawn -----------------------------------------------------------------------------------------------------
+
+func marking(mark *byte, finished *sync.WaitGroup) {
+	*mark++
+	finished.Done()
+}
+
+// Nanoseconds for one round.
+func spawnRound(marks []byte) int64 {
+	var finished sync.WaitGroup
+	for i := range marks {
+		marks[i] = 0
+	}
+	finished.Add(len(marks))
+	from := stamp()
+	for i := range marks {
+		go marking(&marks[i], &finished)
+	}
+	finished.Wait()
+	return stamp() - from
+}
+
+func caseSpawn(o *options) bool {
+	if o.threads == 1 {
+		pinToOneCPU()
+	}
+	marks := make([]byte, o.n)
+	for rep := -1; rep < o.reps; rep++ {
+		s := newSheet(o, "warm")
+		s.Asked = o.n
+		if rep < 0 {
+			s.Variant = "cold"
+		}
+		for warm := stamp() + warmUpNs; rep >= 0 && stamp() < warm; s.Asked += o.n {
+			spawnRound(marks)
+		}
+		ns := spawnRound(marks)
+		ran := 0
+		for _, mark := range marks {
+			ran += int(mark)
+		}
+		if ran != o.n {
+			return s.without("failed", "ns_per_op", "%d of %d units did their work", ran, o.n)
+		}
+		s.Made, s.Ops = s.Asked, o.n
+		s.row(max(rep, 0), "ns_per_op", float64(ns)/float64(o.n))
+	}
+	return true
+}
+
+// ---- two goroutines ------------------------------------------------------------------------------------------
+
+// Runs pair(n), which gives nanoseconds and operations, as often as asked, with n for about sampleNs.
+func timedPairs(o *options, variant string, pair func(n int) (int64, int)) bool {
+	if o.threads == 1 {
+		pinToOneCPU()
+	}
+	n := o.n
+	if n == 0 {
+		ns, _ := pair(pilotOps)
+		n = max(pilotOps, int(float64(sampleNs)*pilotOps/float64(ns+1)))
+	}
+	for rep := 0; rep < o.reps; rep++ {
+		ns, ops := pair(n)
+		s := newSheet(o, variant)
+		s.N, s.Asked, s.Made, s.Ops = 2*n, 2, 2, ops
+		if ops == 0 {
+			return s.without("failed", "ns_per_op", "the units counted no operation")
+		}
+		s.row(rep, "ns_per_op", float64(ns)/float64(ops))
+	}
+	return true
+}
+
+func yieldPair(n int) (int64, int) {
+	var started, ended, passed int64
+	var last, from, to int64
+	var finished sync.WaitGroup
+	finished.Add(2)
+	side := func(me int64) {
+		for warm := stamp() + warmUpNs; stamp() < warm; {
+			for i := 0; i < 64; i++ {
+				runtime.Gosched()
+			}
+		}
+		atomic.AddInt64(&started, 1)
+		for atomic.LoadInt64(&started) < 2 {
+			runtime.Gosched()
+		}
+		atomic.CompareAndSwapInt64(&from, 0, stamp())
+		mine := int64(0)
+		for i := 0; i < n; i++ {
+			if last != me { // one thread: no atomics needed
+				last = me
+				mine++
+			}
+			runtime.Gosched()
+		}
+		atomic.AddInt64(&passed, mine)
+		if atomic.AddInt64(&ended, 1) == 1 {
+			to = stamp()
+		}
+		finished.Done()
+	}
+	go side(1)
+	go side(2)
+	finished.Wait()
+	return to - from, int(passed)
+}
+
+func caseYield(o *options) bool { return timedPairs(o, "", yieldPair) }
+
+const gameOver = ^uint64(0)
+
+func pong(there, back chan uint64) int {
+	words := 0
+	for {
+		word := <-there
+		if word == gameOver {
+			return words
+		}
+		back <- word + 1
+		words++
+	}
+}
+
+func ping(there, back chan uint64, words int) (errors int) {
+	for i := 0; i < words; i++ {
+		there <- uint64(i)
+		if <-back != uint64(i)+1 {
+			errors++
+		}
+	}
+	return errors
+}
+
+// apart: each side locked to a thread that is bound to its own CPU.
+func handover(n int, apart bool) (int64, int) {
+	there, back := make(chan uint64), make(chan uint64)
+	words := make(chan int)
+	cpus := allowedCPUs()
+	go func() {
+		if apart {
+			runtime.LockOSThread() // not unlocked: the thread ends with the goroutine
+			bindThread(0, cpus[0])
+		}
+		words <- pong(there, back)
+	}()
+	result := make(chan [2]int64)
+	go func() {
+		if apart {
+			runtime.LockOSThread()
+			bindThread(0, cpus[len(cpus)-1])
+		}
+		warmed, errors := 0, 0
+		for warm := stamp() + warmUpNs; stamp() < warm; warmed += 64 {
+			errors += ping(there, back, 64)
+		}
+		from := stamp()
+		errors += ping(there, back, n)
+		ns := stamp() - from
+		there <- gameOver
+		ops := n + <-words - warmed
+		if errors > 0 {
+			ops = 0
+		}
+		result <- [2]int64{ns, int64(ops)}
+	}()
+	done := <-result
+	return done[0], int(done[1])
+}
+
+func caseHandover(o *options) bool {
+	variant := o.variant
+	if variant == "" {
+		variant = map[bool]string{true: "same", false: "across"}[o.threads == 1]
+	}
+	return timedPairs(o, variant, func(n int) (int64, int) { return handover(n, variant == "pinned") })
+}

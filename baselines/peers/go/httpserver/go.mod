@@ -1,0 +1,3 @@
+module gossamer/httpserver
+
+go 1.18

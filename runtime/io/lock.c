@@ -1,0 +1,277 @@
+/* lock.c: mutexes and rwlocks of the C library, by tasks. Rules: lock.h. */
+#define _GNU_SOURCE 1 /* pthread_mutex_clocklock */
+#include <errno.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "include/gossamer.h"
+#include "io/lock.h"
+#include "io/wait.h"
+
+enum { SPINS = 20 };
+
+/* ---- waiting in the lot ---- */
+
+int64_t gos__io_deadline_on(clockid_t clock, const struct timespec *until)
+{
+    if (until->tv_nsec < 0 || until->tv_nsec >= 1000000000 || (clock != CLOCK_REALTIME && clock != CLOCK_MONOTONIC))
+        return -EINVAL;
+    struct timespec now = { .tv_sec = 0 };
+    GOS_SYS(clock_gettime, clock, &now);
+    if (until->tv_sec < now.tv_sec)
+        return 1;
+    int64_t deadline = gos__io_deadline(until->tv_sec - now.tv_sec, until->tv_nsec - now.tv_nsec);
+    return deadline > 0 ? deadline : 1;
+}
+
+GOS_NOINLINE int gos__io_lot_wait(const void *key, int why, int64_t deadline, int (*try)(void *), void *object)
+{
+    gos__lot_wait wait;
+    for (int again = 0;; again = 1) {
+        gos__lot_enlist(&wait, key, again, why);
+        int result = try(object);
+        if (result != EBUSY) {
+            if (gos__lot_leave(&wait) && gos__load_relaxed(&gos__lot_n))
+                gos__lot_wake_from(key, 0);
+            return result;
+        }
+        wait.wait.deadline = deadline;
+        int parked = gos__fd_park(&wait.wait);
+        gos__lot_leave(&wait);
+        if (parked == -ETIMEDOUT)
+            return ETIMEDOUT;
+        if (parked)
+            return -1;
+        result = try(object);
+        if (result != EBUSY)
+            return result;
+    }
+}
+
+/* ---- who knows its owner ---- */
+
+/* While pinned: the thread is this task's alone. A task that holds several is pinned once. */
+static GOS_NOINLINE int hold_if(int result)
+{
+    if ((result && result != EOWNERDEAD) || gos__self.owned++)
+        gos_unpin();
+    return result;
+}
+
+static GOS_NOINLINE void let_go(void)
+{
+    if (gos__self.owned && !--gos__self.owned)
+        gos_unpin();
+}
+
+/* ---- mutexes ---- */
+
+static int try_mutex(void *mutex)
+{
+    return gos__real_pthread_mutex_trylock(mutex);
+}
+
+/* Pinned before it is tried: between the two the task could change threads. Who waits is not pinned. */
+static int try_owned(void *mutex)
+{
+    gos_pin();
+    return hold_if(gos__real_pthread_mutex_trylock(mutex));
+}
+
+/* The C library's own wait; clock -1: without a limit. */
+static GOS_NOINLINE int block_on_mutex(pthread_mutex_t *mutex, clockid_t clock, const struct timespec *until)
+{
+    bool knows_owner = gos__mutex_knows_owner(mutex->__data.__kind);
+    if (knows_owner)
+        gos_pin();
+    gos_block_begin();
+    int result = clock == -1 ? gos__real_pthread_mutex_lock(mutex)
+                             : gos__real_pthread_mutex_clocklock(mutex, clock, until);
+    gos_block_end();
+    return knows_owner ? hold_if(result) : result;
+}
+
+static GOS_NOINLINE int wait_for_mutex(pthread_mutex_t *mutex, clockid_t clock, const struct timespec *until)
+{
+    int kind = mutex->__data.__kind;
+    int64_t deadline = clock == -1 ? INT64_MAX : gos__io_deadline_on(clock, until);
+    if (deadline < 0)
+        return EINVAL;
+    /* Its own already (then it is pinned): the C library knows what to say. */
+    bool knows_owner = gos__mutex_knows_owner(kind);
+    bool is_own = knows_owner && mutex->__data.__owner == gos__self.tid;
+    if (is_own || gos__mutex_is_foreign(kind))
+        return block_on_mutex(mutex, clock, until);
+    for (int i = 0; i < SPINS && !knows_owner; i++) {
+        gos__cpu_relax();
+        if (!gos__load_relaxed(&mutex->__data.__lock) && !gos__real_pthread_mutex_trylock(mutex))
+            return 0;
+    }
+    int result = gos__io_lot_wait(mutex, GOS_WAIT_MUTEX, deadline, knows_owner ? try_owned : try_mutex, mutex);
+    return result == -1 ? block_on_mutex(mutex, clock, until) : result;
+}
+
+static GOS_NOINLINE int lock_owned(pthread_mutex_t *mutex, clockid_t clock, const struct timespec *until)
+{
+    int result = try_owned(mutex);
+    return result != EBUSY ? result : wait_for_mutex(mutex, clock, until);
+}
+
+static inline int lock(pthread_mutex_t *mutex, clockid_t clock, const struct timespec *until)
+{
+    if (gos__unlikely(gos__mutex_knows_owner(mutex->__data.__kind)))
+        return lock_owned(mutex, clock, until);
+    int result = gos__real_pthread_mutex_trylock(mutex);
+    return gos__likely(result != EBUSY) ? result : wait_for_mutex(mutex, clock, until);
+}
+
+int gos__io_pthread_mutex_lock(pthread_mutex_t *mutex)
+{
+    return lock(mutex, -1, NULL);
+}
+
+int gos__io_pthread_mutex_trylock(pthread_mutex_t *mutex)
+{
+    if (gos__unlikely(gos__mutex_knows_owner(mutex->__data.__kind)))
+        return try_owned(mutex);
+    return gos__real_pthread_mutex_trylock(mutex);
+}
+
+int gos__io_pthread_mutex_timedlock(pthread_mutex_t *mutex, const struct timespec *until)
+{
+    return lock(mutex, CLOCK_REALTIME, until);
+}
+
+int gos__io_pthread_mutex_clocklock(pthread_mutex_t *mutex, clockid_t clock, const struct timespec *until)
+{
+    return lock(mutex, clock, until);
+}
+
+/* Nothing of the mutex is touched after it is free: it may be gone. */
+int gos__io_pthread_mutex_unlock(pthread_mutex_t *mutex)
+{
+    bool knows_owner = gos__mutex_knows_owner(mutex->__data.__kind);
+    int result = gos__real_pthread_mutex_unlock(mutex);
+    if (gos__unlikely(gos__load_relaxed(&gos__lot_n)))
+        gos__lot_wake_from(mutex, 0);
+    if (gos__unlikely(knows_owner) && !result)
+        let_go();
+    return result;
+}
+
+/* ---- rwlocks ---- */
+
+static int try_read(void *lock)
+{
+    return gos__real_pthread_rwlock_tryrdlock(lock);
+}
+
+static int try_write(void *lock)
+{
+    gos_pin();
+    return hold_if(gos__real_pthread_rwlock_trywrlock(lock));
+}
+
+static GOS_NOINLINE int block_to_read(pthread_rwlock_t *lock, clockid_t clock, const struct timespec *until)
+{
+    gos_block_begin();
+    int result = clock == -1 ? gos__real_pthread_rwlock_rdlock(lock)
+                             : gos__real_pthread_rwlock_clockrdlock(lock, clock, until);
+    gos_block_end();
+    return result;
+}
+
+static GOS_NOINLINE int block_to_write(pthread_rwlock_t *lock, clockid_t clock, const struct timespec *until)
+{
+    gos_pin();
+    gos_block_begin();
+    int result = clock == -1 ? gos__real_pthread_rwlock_wrlock(lock)
+                             : gos__real_pthread_rwlock_clockwrlock(lock, clock, until);
+    gos_block_end();
+    return hold_if(result);
+}
+
+/* One release wakes one waiter, so a reader that got in lets the next one look. */
+static GOS_NOINLINE int wait_to_read(pthread_rwlock_t *lock, clockid_t clock, const struct timespec *until)
+{
+    int64_t deadline = clock == -1 ? INT64_MAX : gos__io_deadline_on(clock, until);
+    if (deadline < 0)
+        return EINVAL;
+    if (lock->__data.__shared)
+        return block_to_read(lock, clock, until);
+    int result = gos__io_lot_wait(lock, GOS_WAIT_RWMUTEX, deadline, try_read, lock);
+    if (result == -1)
+        return block_to_read(lock, clock, until);
+    if (gos__load_relaxed(&gos__lot_n))
+        gos__lot_wake_from(lock, 0);
+    return result;
+}
+
+static inline int read_lock(pthread_rwlock_t *lock, clockid_t clock, const struct timespec *until)
+{
+    int result = gos__real_pthread_rwlock_tryrdlock(lock);
+    return gos__likely(result != EBUSY) ? result : wait_to_read(lock, clock, until);
+}
+
+static GOS_NOINLINE int wait_to_write(pthread_rwlock_t *lock, clockid_t clock, const struct timespec *until)
+{
+    int64_t deadline = clock == -1 ? INT64_MAX : gos__io_deadline_on(clock, until);
+    if (deadline < 0)
+        return EINVAL;
+    if (lock->__data.__shared || lock->__data.__cur_writer == gos__self.tid)
+        return block_to_write(lock, clock, until);
+    int result = gos__io_lot_wait(lock, GOS_WAIT_RWMUTEX, deadline, try_write, lock);
+    return result == -1 ? block_to_write(lock, clock, until) : result;
+}
+
+static int write_lock(pthread_rwlock_t *lock, clockid_t clock, const struct timespec *until)
+{
+    int result = try_write(lock);
+    return result != EBUSY ? result : wait_to_write(lock, clock, until);
+}
+
+int gos__io_pthread_rwlock_rdlock(pthread_rwlock_t *lock)
+{
+    return read_lock(lock, -1, NULL);
+}
+
+int gos__io_pthread_rwlock_timedrdlock(pthread_rwlock_t *lock, const struct timespec *until)
+{
+    return read_lock(lock, CLOCK_REALTIME, until);
+}
+
+int gos__io_pthread_rwlock_clockrdlock(pthread_rwlock_t *lock, clockid_t clock, const struct timespec *until)
+{
+    return read_lock(lock, clock, until);
+}
+
+int gos__io_pthread_rwlock_wrlock(pthread_rwlock_t *lock)
+{
+    return write_lock(lock, -1, NULL);
+}
+
+int gos__io_pthread_rwlock_trywrlock(pthread_rwlock_t *lock)
+{
+    return try_write(lock);
+}
+
+int gos__io_pthread_rwlock_timedwrlock(pthread_rwlock_t *lock, const struct timespec *until)
+{
+    return write_lock(lock, CLOCK_REALTIME, until);
+}
+
+int gos__io_pthread_rwlock_clockwrlock(pthread_rwlock_t *lock, clockid_t clock, const struct timespec *until)
+{
+    return write_lock(lock, clock, until);
+}
+
+int gos__io_pthread_rwlock_unlock(pthread_rwlock_t *lock)
+{
+    bool was_writer = lock->__data.__cur_writer == gos__self.tid;
+    int result = gos__real_pthread_rwlock_unlock(lock);
+    if (gos__unlikely(gos__load_relaxed(&gos__lot_n)))
+        gos__lot_wake_from(lock, 0);
+    if (was_writer && !result)
+        let_go();
+    return result;
+}

@@ -1,0 +1,59 @@
+/*
+ * lot.h: waiting for what is none of ours: tasks that wait until something happens to an object of the C library, known
+ * by its address (a pthread_mutex_t, a sem_t ...). The object holds the truth; here is only who looks at it again.
+ *
+ *     waiter                                     who changes the object
+ *     W1  enlist under the object's address      C1  change it (a locked instruction: a full fence on x86)
+ *     W2  try; done? leave                       C2  nobody enlisted anywhere? done
+ *     W3  park, unless woken since W1            C3  wake one who is enlisted for it, or all
+ *     W4  leave, try, from W1 again
+ *
+ * Either W2 sees C1 or C2 sees W1, which is a locked instruction too. Who was woken and did not need it wakes the next
+ * one. A waiter is woken once: by C3 or by its deadline.
+ *
+ * Who may not take the runtime's locks (a signal handler above the runtime's own code, which sem_post may be called in)
+ * leaves a word for the monitor, which wakes everybody: each looks again.
+ */
+#ifndef GOS_SCHED_LOT_H
+#define GOS_SCHED_LOT_H
+
+#include "sched/netpoll.h"
+
+typedef struct gos__lot_wait gos__lot_wait;
+
+/* Lies in a frame of who waits. */
+struct gos__lot_wait {
+    gos__fd_wait wait; /* without records */
+    const void *key;
+    gos__lot_wait *next, *prev;
+    uint32_t queued;
+    uint32_t futex;    /* 1: woken; of a thread that runs no task */
+};
+
+/* How many are enlisted. */
+extern uint32_t gos__lot_n;
+
+/* first: before those who wait for the same, since it was woken once already. why: enum gos__wait. */
+void gos__lot_enlist(gos__lot_wait *wait, const void *key, int first, int why);
+void gos__lot_enlist_c(gos__lot_wait *wait, const void *key, int first, int why);
+
+/* 1: it was woken, or its deadline came; 0: it was still enlisted. */
+int gos__lot_leave(gos__lot_wait *wait);
+int gos__lot_leave_c(gos__lot_wait *wait);
+
+/* Wakes one, or all, who wait for this. From a task; from elsewhere. */
+void gos__lot_wake_from(const void *key, int all);
+void gos__lot_wake_task(const void *key, int all);
+void gos__lot_wake_plain(const void *key, int all);
+
+/* Whether somebody left that word; on the monitor: wakes all then. */
+bool gos__lot_is_left(void);
+void gos__lot_attend(void);
+
+/* The run is over: its tasks wait for nothing any more. Under gos__rt_lock. */
+void gos__lot_close(void);
+
+/* In a child process: nobody waits. */
+void gos__lot_forked(void);
+
+#endif

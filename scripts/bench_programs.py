@@ -1,0 +1,121 @@
+"""The case `programs`: real programs in the builds of benches/programs/README.md, timed side by side and counted."""
+import glob
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+
+CASES = ('programs',)
+BUILDS = ('plain', 'checks', 'wrapped', 'tasks')
+# Program -> rounds of a sample: some 5 ms.
+PROGRAMS = {'sqlite': 13, 'lua': 28, 'quickjs': 10, 'expat': 24, 'stb': 7}
+PROFILES = {'quick': {'launches': 3, 'blocks': 3, 'counted': ('sqlite',)},
+            'default': {'launches': 9, 'blocks': 6, 'counted': tuple(PROGRAMS)},
+            'full': {'launches': 15, 'blocks': 20, 'counted': tuple(PROGRAMS)}}
+COUNTED_ROUNDS = (1, 4)
+MISSING = 'its source is not here (make setup-programs), or clang, which cannot build it with checks, built the others'
+
+
+def plan(add, profile, cases):
+    p = PROFILES[profile]
+    for program in PROGRAMS if 'programs' in cases else ():
+        add(p['launches'], 'programs', reps=p['blocks'], variant=program)
+        if program in p['counted']:
+            add(1, 'programs', reps=1, variant=program, series='instructions')
+
+
+def guess(job):
+    return 8 if job.series else 0.3 + job.reps * 0.05
+
+
+def path(gosbench, program, build):
+    return os.path.join(os.path.dirname(gosbench), 'programs', f'{program}-{build}')
+
+
+def row(launch, job, build, metric, rep=0):
+    return {'case': 'programs', 'contender': build, 'variant': job.variant, 'n': PROGRAMS[job.variant], 'threads': 1,
+            'launch': launch, 'rep': rep, 'metric': metric, 'value': None, 'units_asked': 0, 'units_made': 0,
+            'status': 'ok', 'why': ''}
+
+
+def run(suite, launch, job):
+    metric = 'instructions_per_round' if job.series else 'ns_per_op'
+    rows = [row(launch, job, build, metric) for build in BUILDS]
+    if not all(os.access(path(suite.args.gosbench, job.variant, build), os.X_OK) for build in BUILDS):
+        return [dict(one, status='not-run', why=MISSING) for one in rows]
+    if job.series and shutil.which('valgrind') is None:
+        return [dict(one, status='not-run', why='valgrind is not installed: apt-get install valgrind') for one in rows]
+    try:
+        return count(suite, rows) if job.series else timed(suite, launch, job)
+    except (OSError, ValueError, subprocess.SubprocessError) as error:
+        return [dict(one, status='failed', why=str(error)[:300]) for one in rows]
+
+
+class Server:
+    """One process of a build, which does rounds when it is told to."""
+
+    def __init__(self, command, env, cpu):
+        self.child = subprocess.Popen([command, '--serve'], env=env, text=True, stdin=subprocess.PIPE,
+                                      stdout=subprocess.PIPE, preexec_fn=lambda: os.sched_setaffinity(0, {cpu}))
+
+    def ask(self, rounds):
+        self.child.stdin.write(f'{rounds}\n')
+        self.child.stdin.flush()
+        words = self.child.stdout.readline().split()
+        if len(words) != 2:
+            raise ValueError('the program ended in the midst of a sample')
+        return int(words[0]), words[1]
+
+    def end(self):
+        self.child.stdin.close()
+        self.child.stdout.close()
+        try:
+            self.child.wait(10)
+        except subprocess.TimeoutExpired:
+            self.child.kill()
+            self.child.wait()
+
+
+def timed(suite, launch, job):
+    """All builds on one CPU, one at a time, each block in an order that is drawn and then back again."""
+    cpu = suite.random.choice(sorted(os.sched_getaffinity(0)))
+    rounds, rows, sums = PROGRAMS[job.variant], [], set()
+    env = dict(suite.env, GOSBENCH_PADDING='x' * suite.random.randrange(4096))
+    servers = {build: Server(path(suite.args.gosbench, job.variant, build), env, cpu) for build in BUILDS}
+    try:
+        for build in BUILDS:
+            servers[build].ask(rounds)
+        for rep in range(job.reps):
+            order = suite.random.sample(BUILDS, len(BUILDS))
+            ns = dict.fromkeys(BUILDS, 0)
+            for build in order + order[::-1]:
+                took, result = servers[build].ask(rounds)
+                ns[build] += took
+                sums.add(result)
+            rows += [dict(row(launch, job, build, 'ns_per_op', rep), value=ns[build] / (2 * rounds), ops=2 * rounds)
+                     for build in BUILDS]
+    finally:
+        for server in servers.values():
+            server.end()
+    if len(sums) != 1:
+        return [dict(one, status='failed', value=None, why=f'checksums differ: {sorted(sums)}') for one in rows]
+    return rows
+
+
+def count(suite, rows):
+    """Instructions a round, as the slope between two numbers of rounds, of the thread that does them."""
+    for one in rows:
+        totals = []
+        for rounds in COUNTED_ROUNDS:
+            with tempfile.TemporaryDirectory() as folder:
+                out = os.path.join(folder, 'out')
+                command = ['valgrind', '--tool=callgrind', '--separate-threads=yes', f'--callgrind-out-file={out}',
+                           path(suite.args.gosbench, one['variant'], one['contender']), '--once', str(rounds)]
+                code, _, err = suite.start(command, 120, {'PATH': os.environ.get('PATH', ''), 'LC_ALL': 'C'})
+                if code != 0:
+                    raise ValueError(f'callgrind: exit code {code}; {err.strip().splitlines()[-1:]}')
+                texts = [open(name, encoding='utf-8').read() for name in glob.glob(out + '*')]
+                totals.append(max(int(total) for text in texts for total in re.findall(r'^totals: (\d+)', text, re.M)))
+        one['value'] = (totals[1] - totals[0]) / (COUNTED_ROUNDS[1] - COUNTED_ROUNDS[0])
+    return rows
