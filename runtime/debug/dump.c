@@ -3,7 +3,9 @@
 #include <dlfcn.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "base/check.h"
 #include "debug/inspect.h"
 #include "sched/worker.h"
 
@@ -73,6 +75,14 @@ static void print_group(int fd, const group *at)
             at->pinned ? ", pinned" : "");
 }
 
+static void print(int fd, const picture *all)
+{
+    for (int i = 0; i < all->used; i++)
+        print_group(fd, &all->groups[i]);
+    if (all->others)
+        dprintf(fd, "and %ld tasks in more than %d other groups\n", all->others, GROUPS);
+}
+
 void gos__dump(int fd)
 {
     picture all;
@@ -85,8 +95,18 @@ void gos__dump(int fd)
     if (is_foreign)
         gos__spin_unlock(&gos__rt_lock);
     dprintf(fd, "gossamer: %ld tasks\n", all.tasks);
-    for (int i = 0; i < all.used; i++)
-        print_group(fd, &all.groups[i]);
-    if (all.others)
-        dprintf(fd, "and %ld tasks in more than %d other groups\n", all.others, GROUPS);
+    print(fd, &all);
+}
+
+_Noreturn void gos__report_deadlock(void)
+{
+    picture all;
+    memset(&all, 0, sizeof all);
+    gos__stacks_walk(see, &all);
+    if (!all.tasks)
+        gos__die("fatal error: no task is left, and main ended by gos_exit - deadlock!");
+    gos__warn("fatal error: all tasks are asleep - deadlock!");
+    gos__warn("%ld tasks", all.tasks);
+    print(STDERR_FILENO, &all);
+    _exit(2);
 }

@@ -251,20 +251,22 @@ static void look_at_descriptors(gos__runtime *rt, int64_t now)
         gos__netpoll();
 }
 
-/* Asleep until a worker leaves its own sleep. */
-static void sleep_with_workers(gos__runtime *rt)
+/* Asleep until a worker leaves its own sleep, or until it is time to look for a deadlock again. */
+static void sleep_with_workers(gos__runtime *rt, gos__stillness *still)
 {
+    int64_t until = gos__deadlock_look(rt, still, gos__clock_ns());
     gos__exchange_seq(&rt->monitor, 1u);
     /* A worker that left its sleep before it could see the word is seen here. */
     if (gos__load_relaxed(&rt->idle_n) >= rt->procs && !gos__load_relaxed(&rt->procs_requests) &&
         !gos__lot_is_left() && !gos__load_acquire(&rt->done))
-        gos__futex_wait(&rt->monitor, 1, INT64_MAX);
+        gos__futex_wait(&rt->monitor, 1, until);
     gos__store_relaxed(&rt->monitor, 0u);
 }
 
 void gos__monitor(gos__runtime *rt)
 {
     int64_t interval = SHORT_LOOK_NS, forget_at = 0, handed_off = 0, handoffs = 0, busy = gos__clock_ns();
+    gos__stillness still = { .looks = 0 };
     while (!gos__load_acquire(&rt->done)) {
         serve_requests(rt);
         gos__lot_attend();
@@ -274,7 +276,7 @@ void gos__monitor(gos__runtime *rt)
             if (rt->is_child && !gos__ntasks())
                 return;
             if (lately || now - busy >= IDLE_NS) {
-                sleep_with_workers(rt);
+                sleep_with_workers(rt, &still);
                 interval = SHORT_LOOK_NS;
             } else {
                 gos__futex_wait(&rt->done, 0, now + LONG_LOOK_NS);

@@ -295,6 +295,21 @@ void gos__monitor(gos__runtime *rt);
 bool gos__monitor_sees(gos__thread *thread);
 void gos__monitor_forgets(gos__thread *thread);
 
+/* ---- deadlock.c ---- */
+
+/* What the monitor remembers of a time in which nothing happened. */
+typedef struct gos__stillness {
+    uint64_t switches;
+    int looks;
+} gos__stillness;
+
+/* For the monitor, when all workers are idle: when it shall look again, INT64_MAX: when one of them is not. Ends the
+ * program if no task can ever run again. */
+int64_t gos__deadlock_look(gos__runtime *rt, gos__stillness *still, int64_t now);
+
+/* Says so, with every task (debug/dump.c). */
+_Noreturn void gos__report_deadlock(void);
+
 /* Answers foreign gos_procs calls that the run did not come to; under gos__rt_lock. */
 void gos__procs_end(gos__runtime *rt);
 
