@@ -2,9 +2,9 @@
  * deadlock.c: whether any task can ever run again.
  *
  * A false report kills a program that was well, so all that might still make a task ready forbids one: a task that runs
- * or is inside a call, a timer, a descriptor, a wait for an object of the C library (a handler may post a
- * semaphore), a thread of the program's own (it may send, or start a task). What is left are tasks that wait in channels
- * and locks of this library for each other. And all of it must stay so for a while, in which no worker switches.
+ * or is inside a call, a timer, a descriptor, a wait for an object of the C library (a handler may post a semaphore), a
+ * thread of the program's own (it may send, or start a task). What is left are tasks that wait in channels and locks of
+ * this library for each other. And all of it must stay so for a while, in which no worker switches.
  */
 #include <sys/stat.h>
 
