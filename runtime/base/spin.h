@@ -1,11 +1,10 @@
 /*
  * spin.h: a lock for critical sections of some tens of nanoseconds, held only by runtime code on system stacks and
- * never across a switch. A holder that the kernel preempts is waited for with sched_yield.
+ * never across a switch; and by a task across fork, whose handlers run on its stack. A holder that the kernel preempts
+ * is waited for with sched_yield.
  */
 #ifndef GOS_BASE_SPIN_H
 #define GOS_BASE_SPIN_H
-
-#include <sched.h>
 
 #include "base/atomics.h"
 #include "base/compiler.h"
@@ -23,7 +22,7 @@ static GOS_NOINLINE __attribute__((unused)) void gos__spin_wait(gos__spin *lock)
         if (spins < 100)
             gos__cpu_relax();
         else
-            sched_yield();
+            gos__give_way();
     }
 }
 
