@@ -10,18 +10,20 @@
  *     the monitor, a thread being blocked             that thread, back at O3
  *     H1  T1-T4                                       R1  LOST? take an idle worker's bit; none: R4
  *     H2  it is back, or dozes: T6                    R2  T1-T4; its thread does not doze: wake it, R4
- *     H3  an heir as in G1; none: a new thread        R3  tie it to this thread; the sleeper: AWAITS, then
- *     H4  the blocked thread: LOST                        into the spares; this one: UNLOCKED
- *     H5  G2-G4, release worker->lock                 R4  AWAITS, then into `returning`; attention everywhere
- *                                                     R5  membarrier, wake one (as I2: an idle worker sees it or
- *     a thread that gives its worker away                 is seen); sleep until UNLOCKED
- *     G1  let go of it; an heir: the first of         R6  the run ends: leave, but not while somebody who took
- *         `returning`, else a spare                       it off the list has yet to grant it a worker
+ *     H3  an heir as in G1; none: T6, start a         R3  tie it to this thread; the sleeper: AWAITS, then
+ *         spare, and look again                           into the spares; this one: UNLOCKED
+ *     H4  the blocked thread: LOST                    R4  AWAITS, then into `returning`; attention everywhere
+ *     H5  G2-G4, release worker->lock                 R5  membarrier, wake one (as I2: an idle worker sees it or
+ *                                                         is seen); sleep until UNLOCKED
+ *     a thread that gives its worker away             R6  the run ends: leave, but not while somebody who took
+ *     G1  let go of it; an heir: the first of             it off the list has yet to grant it a worker
+ *         `returning`, else a spare
  *     G2  tie worker and heir, under worker->lock
  *     G3  the heir: in_runtime = 1, UNLOCKED
  *     G4  wake it
  *
- *   AWAITS comes before the list, since G3 overwrites it without asking.
+ *   AWAITS comes before the list, since G3 overwrites it without asking. At H3 nothing is held or taken while the C
+ *   library makes a thread: that takes locks of its own and of the program's malloc, whose holder may be this thread.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -303,6 +305,16 @@ static bool wait_as_spare(gos__thread *self)
     return true;
 }
 
+/* H3: one that was started so that there is an heir. */
+static void begin_as_spare(gos__thread *self)
+{
+    gos__runtime *rt = gos__rt;
+    push_spare(self);
+    gos__store_release(&rt->starting, 0u);
+    gos__futex_wake(&rt->done, 1); /* the monitor looks */
+    gos__monitor_wake(rt);
+}
+
 static void *thread_main(void *arg)
 {
     gos__thread_record *record = arg;
@@ -314,12 +326,18 @@ static void *thread_main(void *arg)
     if (signals)
         gos__signal_stack(signals, size);
     *self = (gos__thread){ .in_runtime = 1, .limit_word = limit_word(), .error = &errno, .tid = gos__thread_id(),
-                           .status_fd = -1, .bound = record->binds ? record->worker->index + 1 : 0 };
+                           .status_fd = -1, .bound = record->binds ? record->worker->index + 1 : 0,
+                           .locked = record->worker ? GOS_UNLOCKED : GOS_AWAITS };
     self->usual_mask = gos__signal_mask();
-    gos__spin_lock(&record->worker->lock);
-    gos__thread_tie(record->worker, self);
-    gos__spin_unlock(&record->worker->lock);
+    gos__worker *worker = record->worker;
+    if (worker) {
+        gos__spin_lock(&worker->lock);
+        gos__thread_tie(worker, self);
+        gos__spin_unlock(&worker->lock);
+    }
     gos__store_release(&record->thread, self);
+    if (!worker)
+        begin_as_spare(self);
 
     for (;;) {
         gos__wait_unlocked();
@@ -359,7 +377,9 @@ int gos__thread_start(gos__worker *worker)
     gos__thread_record *record = malloc(sizeof *record);
     if (!record)
         return -ENOMEM;
-    *record = (gos__thread_record){ .worker = worker, .next = rt->records, .binds = !env->nobind && rt->procs > 1 };
+    *record = (gos__thread_record){
+        .worker = worker, .next = rt->records, .binds = worker && !env->nobind && rt->procs > 1
+    };
     int index = record->binds ? (int)worker->index : -1;
     int failed = gos__thread_create(&record->pthread, index, thread_main, record);
     if (failed) {
@@ -410,25 +430,21 @@ static bool give_to_heir(gos__worker *worker, gos__thread *blocked)
     return true;
 }
 
-static bool give_to_new(gos__worker *worker, gos__thread *blocked)
+/* H3. */
+static void start_spare(gos__runtime *rt)
 {
-    worker->thread = NULL;
-    gos__spin_unlock(&worker->lock);
-    int failed = gos__thread_start(worker);
-    gos__spin_lock(&worker->lock);
-    if (failed) {
-        static bool said;
-        if (!said)
-            gos__warn("a task blocks its worker: the system refuses another thread (%s)",
-                      failed == -EAGAIN ? "pids or memory limit" : "no memory");
-        said = true;
-        worker->thread = blocked;
-        gos__store_release(&blocked->locked, (uint32_t)GOS_UNLOCKED);
-    } else {
-        take_from(blocked);
-    }
-    gos__spin_unlock(&worker->lock);
-    return !failed;
+    if (gos__load_acquire(&rt->starting)) /* it will be one in a moment */
+        return;
+    gos__store_relaxed(&rt->starting, 1u);
+    int failed = gos__thread_start(NULL);
+    if (!failed)
+        return;
+    gos__store_relaxed(&rt->starting, 0u);
+    static bool said;
+    if (!said)
+        gos__warn("a task blocks its worker: the system refuses another thread (%s)",
+                  failed == -EAGAIN ? "pids or memory limit" : "no memory");
+    said = true;
 }
 
 /* The worker is to go out of use, and its thread cannot see to it: run.c, U1-U5. */
@@ -458,8 +474,12 @@ bool gos__hand_off(gos__worker *worker)
         return false;
     }
     bool quits = gos__load_relaxed(&worker->quit), done = quits && retake(worker, blocked);
-    done = quits ? done : give_to_heir(worker, blocked) || give_to_new(worker, blocked);
-    if (done)
+    done = quits ? done : give_to_heir(worker, blocked);
+    if (done) {
         gos__rt->handoffs++;
+    } else {
+        gos__worker_unlock(worker);
+        start_spare(gos__rt);
+    }
     return done;
 }

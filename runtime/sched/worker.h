@@ -96,7 +96,7 @@ typedef struct gos__worker {
 /* A thread, as long as it may have to be waited for. Only the monitor touches the list. */
 typedef struct gos__thread_record {
     pthread_t pthread;
-    gos__worker *worker; /* its first */
+    gos__worker *worker; /* its first; NULL: it begins as a spare */
     gos__thread *thread; /* NULL until it runs */
     uint32_t left;       /* futex: 1 when it touches the run no more */
     bool abandoned;
@@ -135,6 +135,7 @@ typedef struct gos__runtime {
     } pins[GOS_PIN_SLOTS]; /* of the threads with pinned tasks most can be found here without the lock */
     gos__thread_record *records;
     uint32_t threads_n, threads_peak;
+    uint32_t starting;   /* 1: a thread that will be a spare and is not yet */
     int64_t handoffs;
     int64_t abandoned; /* threads that the end of the run did not wait for */
 
@@ -203,7 +204,7 @@ void gos__foreign_reset(void);
 
 /* ---- thread.c ---- */
 
-/* Starts a thread that runs the worker; 0 or -errno. On the monitor. */
+/* Starts a thread that runs the worker, or a spare (NULL); 0 or -errno. On the monitor. */
 int gos__thread_start(gos__worker *worker);
 void gos__thread_wake(gos__thread *thread);
 void gos__bind(gos__thread *self);
@@ -245,7 +246,7 @@ void gos__worker_grant(gos__worker *worker, gos__thread *thread);
 void gos__adopt(gos__worker *worker);
 
 /* Gives this worker to another thread, since its own is blocked outside the runtime; false: it is not, or no thread
- * is to be had. */
+ * is to be had yet. */
 bool gos__hand_off(gos__worker *worker);
 
 /* Gives this thread's worker to one that waits for a worker; true: this thread has none any more. */

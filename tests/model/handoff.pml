@@ -28,7 +28,7 @@ chan returning = [THREADS] of { byte };
 chan spares = [THREADS] of { byte };
 byte queued = TASKS, ended, threads = WORKERS;
 byte yields = YIELDS; /* that are still to be made */
-bool stopping;
+bool stopping, starting;
 
 #define WORK (queued || stopping || len(returning))
 
@@ -138,7 +138,7 @@ inline wake_one(w)
     fi
 }
 
-inline start_thread(w)
+inline start_thread(w) /* w NONE: it begins as a spare */
 {
     atomic { first_worker[threads] = w; started[threads] = true; threads++ }
 }
@@ -163,6 +163,10 @@ proctype thread(byte t)
     :: else
     fi;
     atomic { in_runtime[t] = true; w = first_worker[t] }
+    if
+    :: w == NONE -> locked[t] = awaits; spares!t; starting = false; goto no_worker
+    :: else
+    fi;
     atomic { !spin_taken[w] -> tie(w, t) }
 main_loop:
     after = in_main; goto wait_unlocked;
@@ -404,7 +408,6 @@ proctype monitor()
                 :: else -> orphan[w] = true
                 fi
             :: handoffs < HANDOFFS && thread_of[w] != NONE && has_task[thread_of[w]] && !in_runtime[thread_of[w]] ->
-                handoffs++;
                 lock_worker(w, got); /* H1 */
                 if
                 :: !got -> goto looked
@@ -418,6 +421,7 @@ proctype monitor()
                 find_heir(w, heir); /* H3 */
                 if
                 :: heir != NONE ->
+                    handoffs++;
                     worker_of[blocked] = NONE;
 #if MUTANT != 3
                     locked[blocked] = lost; /* H4 */
@@ -425,11 +429,12 @@ proctype monitor()
                     locked[blocked] = unlocked;
 #endif
                     atomic { grant(w, heir); spin_taken[w] = false } /* H5 */
-                :: heir == NONE && threads < THREADS ->
-                    atomic { thread_of[w] = NONE; spin_taken[w] = false };
-                    start_thread(w);
-                    atomic { !spin_taken[w] -> worker_of[blocked] = NONE; locked[blocked] = lost }
-                :: else -> unlock_worker(w) /* no thread is to be had */
+                :: heir == NONE ->
+                    unlock_worker(w);
+                    if
+                    :: threads < THREADS && !starting -> starting = true; start_thread(NONE)
+                    :: else /* it is on its way, or none is to be had */
+                    fi
                 fi
             :: else
             fi;
