@@ -1,6 +1,7 @@
 # make targets
 #   setup         install what is missing (Debian, Ubuntu); may be followed by others: make setup bench
 #   setup-programs  fetch the sources of real programs that the suite measures (pinned, by npm and cargo)
+#   setup-peers   install the libraries that bench compares with where it finds them (Debian, Ubuntu)
 #   programs      build these, each as the suite compares it
 #   all           the default: library, benches, tests and examples, without network
 #   check         build, then run all tests, examples, layer and style checks
@@ -57,8 +58,8 @@ endif
 
 # ---- bad input ends here, before anything is touched
 
-TARGETS := all bench check check-layers check-model clean help install plots programs report setup setup-programs \
-           nightly uninstall
+TARGETS := all bench check check-layers check-model clean help install plots programs report setup setup-peers \
+           setup-programs nightly uninstall
 BUILDS  := all bench check install programs
 GOALS   := $(or $(MAKECMDGOALS),all)
 
@@ -163,6 +164,20 @@ GOBENCH   := $(if $(GO),$(B)/gobench)
 # The crossing loop over gcc's own runtime for split stacks, where libgcc has one.
 LIBGCC    := $(shell $(CC) -print-libgcc-file-name 2>/dev/null)
 SPLIT     := $(if $(SAN),,$(if $(shell grep -sal __morestack_non_split $(LIBGCC)),$(B)/libgcc-split))
+# Libraries as contenders: gosbench with another registry, where the library is installed.
+PEERS     := boost/fiber boost/fcontext pth/pth st/st tbb/tbb
+NEEDS_boost/fiber    := boost/fiber/all.hpp
+NEEDS_boost/fcontext := boost/context/detail/fcontext.hpp
+NEEDS_pth/pth        := pth.h
+NEEDS_st/st          := st.h
+NEEDS_tbb/tbb        := oneapi/tbb/task_group.h
+LINKS_boost/fiber    := -lboost_fiber -lboost_context
+LINKS_boost/fcontext := -lboost_context
+LINKS_pth/pth        := -lpth
+LINKS_st/st          := -lst
+LINKS_tbb/tbb        := -ltbb
+PEERS     := $(if $(SAN),,$(foreach p,$(PEERS),$(if $(wildcard /usr/include/$(NEEDS_$p)),$p)))
+PEER_PROG := $(foreach p,$(PEERS),$(B)/peer-$(notdir $p))
 # The servers, where a parser library is installed; without one `make bench` says so in its rows.
 PARSER    := $(if $(wildcard /usr/include/http_parser.h),-lhttp_parser,$(if $(wildcard /usr/include/llhttp.h),-lllhttp))
 SERVERS   := $(if $(SAN),,$(addprefix $(B)/benches/server/,loadgen $(if $(GO),server-go) \
@@ -174,10 +189,10 @@ say   = $(if $(Q),@printf '  %-5s %s\n' $1 $2)
 keep  = @mkdir -p $(@D); text='$(subst ','\'',$1)'; \
 	[ "$$text" = "$$(cat $@ 2>/dev/null)" ] || printf '%s\n' "$$text" >$@
 
-.PHONY: all bench check check-layers check-model clean help install nightly plots report setup uninstall FORCE
+.PHONY: all bench check check-layers check-model clean help install nightly plots report setup setup-peers uninstall FORCE
 FORCE:
 
-all: $(LIB) $(BASELINES) $(GOSBENCH) $(GOBENCH) $(SPLIT) $(SERVERS) $(PROGS)
+all: $(LIB) $(BASELINES) $(GOSBENCH) $(GOBENCH) $(SPLIT) $(SERVERS) $(PEER_PROG) $(PROGS)
 
 $(B)/flags: FORCE
 	$(call keep,$(CC) $(CXX) $(C_FLAGS) $(CC_FLAGS) $(LIB_FLAGS) $(TASK_FLAGS) $(LINK) $(CFLAGS) $(LDFLAGS))
@@ -240,6 +255,13 @@ $(LIB) $(BASELINES): $(B)/sources
 $(B)/gosbench: $(BENCH_OBJ) $(LIB) $(WRAP) $(BASELINES) $(B)/sources
 	$(call say,LINK,$@)
 	$(Q)$(CXX) $(LINK) $(CFLAGS) $(LDFLAGS) $(BENCH_OBJ) $(LIBS) -lbenchmark -o $@
+define peer
+$(B)/peer-$(notdir $1): $(B)/$(patsubst %,%.o,$(wildcard baselines/peers/$1.c*)) \
+    $(filter-out %/contenders.c.o %/workload_gossamer.c.o,$(BENCH_OBJ)) $(LIB) $(BASELINES)
+	$$(call say,LINK,$$@)
+	$$(Q)$$(CXX) $$(CFLAGS) $$(LDFLAGS) $$(filter %.o,$$^) $$(LIBS) $(LINKS_$1) -lbenchmark -o $$@
+endef
+$(foreach p,$(PEERS),$(eval $(call peer,$p)))
 $(patsubst %.c,$(B)/%,$(filter %.c,$(PROG_SRC))): $(B)/%: $(B)/%.c.o $(LIB) $(BASELINES) $(WRAP)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LINK) $(CFLAGS) $(LDFLAGS) $< $(LIBS) -lm -o $@
@@ -283,6 +305,8 @@ export CC CXX CFLAGS LDFLAGS SAN CHECKS SEED PYTHON
 
 setup:
 	@scripts/setup
+setup-peers:
+	@scripts/setup peers
 check: all
 	@MAKE='$(MAKE)' $(PYTHON) tests/run.py --build $(B) --only '$(ONLY)'
 check-layers:

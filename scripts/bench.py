@@ -21,6 +21,7 @@ import time
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import bench_blocking  # noqa: E402  (beside this file)
 import bench_env  # noqa: E402
+import bench_peers  # noqa: E402
 import bench_programs  # noqa: E402
 import bench_server  # noqa: E402
 import bench_stacks  # noqa: E402
@@ -38,7 +39,8 @@ PEERS = {'gobench': {'contenders': ('go', 'go-nogc'),
                                *bench_blocking.CASES),
                      'install': 'Go is not installed: apt-get install golang-go, then make'},
          'libgcc-split': {'contenders': ('libgcc',), 'cases': ('check',),
-                          'install': 'this libgcc has no __morestack: use one for x86-64 Linux, then make'}}
+                          'install': 'this libgcc has no __morestack: use one for x86-64 Linux, then make'},
+         **bench_peers.PEERS}
 PEER_OF = {name: program for program, peer in PEERS.items() for name in peer['contenders']}
 # Contenders whose unit is a thread of the kernel.
 SLOW_SPAWN = ('pthread', 'pthread-min')
@@ -168,8 +170,8 @@ def plan(profile, cases, contenders, cpus, most_units=0):
 
     p = PROFILES[profile]
     for name, most in contenders.items():
-        if name in ('go-nogc', 'epoll'):
-            continue    # in the cases of bench_blocking.py and bench_server.py alone
+        if name in ('go-nogc', 'epoll', *bench_peers.NAMES):
+            continue    # planned elsewhere, for fewer cases
         threads = sorted({1, cpus if most == 0 else min(cpus, most)})
         if 'memory' in cases:
             for n in p['memory'] + (p.get('memory_million', []) if name in MILLION else []):
@@ -202,6 +204,7 @@ def plan(profile, cases, contenders, cpus, most_units=0):
         add(p['launches'], 'check', 'libgcc', reps=p['check_reps'] // 3, variant='crossing')
     bench_stacks.plan(add, profile, cases, contenders, cpus)
     bench_blocking.plan(add, profile, cases, contenders, cpus)
+    bench_peers.plan(add, profile, cases, contenders, cpus)
     bench_server.plan(rounds, Job, profile, cases, contenders)
     return rounds
 

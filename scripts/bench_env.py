@@ -11,6 +11,8 @@ import subprocess
 import sys
 import time
 
+import bench_peers
+
 
 def host_name():
     return re.sub(r'[^A-Za-z0-9.-]', '-', socket.gethostname()) or 'host'
@@ -94,13 +96,24 @@ def distribution():
     return found.group(1) if found else None
 
 
+def peers():
+    """{package: version} of the libraries that are compared, as Debian's package tool knows them."""
+    names = sorted({word for peer in bench_peers.PEERS.values() for word in re.findall(r'lib\S+-dev', peer['install'])})
+    if shutil.which('dpkg-query') is None:
+        return {}
+    # It fails when one is missing, and names the others all the same.
+    done = subprocess.run(['dpkg-query', '-W', '-f', '${Package} ${Version}\n', *names],
+                          capture_output=True, text=True, check=False)
+    return dict(line.split(' ', 1) for line in done.stdout.splitlines() if ' ' in line.strip())
+
+
 def tools(folder):
     hwloc = re.search(r'name="hwlocVersion" value="([^"]*)"', text_of(os.path.join(folder, 'topology.xml')) or '')
     return {
         'glibc': ' '.join(platform.libc_ver()), 'gcc': first_line('gcc', '--version'),
         'clang': first_line('clang', '--version'), 'lld': first_line('ld.lld', '--version'),
         'valgrind': first_line('valgrind', '--version'), 'hwloc': hwloc.group(1) if hwloc else None,
-        'python': platform.python_version(),
+        'python': platform.python_version(), 'go': first_line('go', 'version'), 'peers': peers(),
     }
 
 

@@ -1,0 +1,48 @@
+"""What bench.py runs for the libraries of other people: baselines/peers."""
+
+UNITS = ('memory', 'spawn', 'yield', 'handover')
+# Programs beside gosbench in the build folder: their contenders, cases, and how to install what they need.
+PEERS = {
+    'peer-fcontext': {'contenders': ('fcontext',), 'cases': (*UNITS, 'scale'),
+                      'install': 'Boost.Context is not installed: apt-get install libboost-context-dev, then make'},
+    'peer-fiber': {'contenders': ('boost-fiber', 'boost-fiber-pool'), 'cases': (*UNITS, 'scale'),
+                   'install': 'Boost.Fiber is not installed: apt-get install libboost-fiber-dev, then make'},
+    'peer-st': {'contenders': ('st',), 'cases': (*UNITS, 'scale'),
+                'install': 'State Threads is not installed: apt-get install libst-dev, then make'},
+    'peer-pth': {'contenders': ('pth',), 'cases': UNITS,
+                 'install': 'GNU Pth is not installed: apt-get install libpth-dev, then make'},
+    'peer-tbb': {'contenders': ('tbb',), 'cases': ('spawn',),
+                 'install': 'oneTBB is not installed: apt-get install libtbb-dev, then make'},
+}
+NAMES = tuple(name for peer in PEERS.values() for name in peer['contenders'])
+ONE_THREAD = ('fcontext', 'boost-fiber-pool', 'st', 'pth')
+
+PROFILES = {
+    'quick': {'memory': (1000, 10000), 'spawn': (1000,), 'launches': 1, 'programs': ()},
+    'default': {'memory': (1000, 10000), 'spawn': (1000, 10000), 'launches': 3, 'programs': ('skynet', 'skynet-chan')},
+    'full': {'memory': (1000, 10000, 100000), 'spawn': (1000, 10000, 100000), 'launches': 9,
+             'programs': ('skynet', 'skynet-chan', 'ring', 'fan', 'tree')},
+}
+# Among many others whatever GNU Pth does takes it tens of microseconds, or more.
+LARGEST = {'pth': 1000}
+
+
+def plan(add, profile, cases, contenders, cpus):
+    """Adds the jobs: add(launches, case, contender, ...). Those of cases that a peer lacks are not added."""
+    p = PROFILES[profile]
+    for name in (name for name in NAMES if name in contenders):
+        threads = (1,) if name in ONE_THREAD or cpus == 1 else (1, 2)
+        for n in p['memory'] if 'memory' in cases else ():
+            if n <= LARGEST.get(name, n):
+                add(p['launches'], 'memory', name, n=n, threads=threads[-1], reps=1)
+        for n in p['spawn'] if 'spawn' in cases else ():
+            for t in threads if n <= LARGEST.get(name, n) else ():
+                add(p['launches'], 'spawn', name, n=n, threads=t, reps=3)
+        if 'yield' in cases:
+            add(p['launches'], 'yield', name, reps=3)
+        for t in threads if 'handover' in cases else ():
+            add(p['launches'], 'handover', name, threads=t, reps=3)
+        for program in p['programs'] if 'scale' in cases else ():
+            # Their stacks for a million units fill the memory that there is: a tenth of them.
+            add(1, 'scale', name, n=0 if program in ('ring', 'fan', 'tree') else 100000, threads=threads[-1], reps=1,
+                variant=program)
