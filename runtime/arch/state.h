@@ -83,6 +83,8 @@ enum gos__state {
     GOS_RUNNING,  /* the thread whose `task` it is */
     GOS_READY,    /* in exactly one run queue; its registers are saved */
     GOS_PARKED,   /* in a wait list, or about to be under that list's lock; whoever takes it out makes it ready */
+    GOS_PARKED_SEEN,    /* the same, and so it was when the monitor last looked (sched/claim.h) */
+    GOS_PARKED_SETTLED, /* and the monitor has done with it what there was to be done */
 };
 
 /* Why a task is parked, for dumps. */
@@ -98,6 +100,10 @@ enum gos__lock {
     GOS_FORKED,    /* it is the only thread of a new process, which has no run yet */
     GOS_ABANDONED, /* the run is over and did without this thread: never again */
 };
+
+/* Parts of gos__task.pinned: how often gos_pin was called, which is the task's own business; and what the monitor and
+ * who readies the task settle between them. */
+enum { GOS_PIN_DEPTH = 63, GOS_WANTED = 64, GOS_CLAIMED = 128 };
 
 /* Kinds of stack a task starts on. */
 enum gos__kind { GOS_NURSERY, GOS_PAGED };
@@ -121,7 +127,7 @@ struct gos__task {
     uint8_t state;         /* enum gos__state */
     uint8_t why;           /* enum gos__wait */
     uint8_t kind;          /* enum gos__kind */
-    uint8_t pinned;        /* depth of gos_pin */
+    uint8_t pinned;        /* depth of gos_pin, and claims of the monitor: GOS_PIN_DEPTH, sched/claim.h */
     void (*entry)(void *); /* the function it was started with */
 };
 
@@ -207,6 +213,11 @@ _Noreturn void gos__leave_run(void);
 /* Where a new task's saved context continues: rbx holds the function, r12 its argument. */
 void gos__task_start(void);
 void gos__main_start(void);
+
+static inline int gos__is_parked(uint8_t state)
+{
+    return state >= GOS_PARKED;
+}
 
 static inline void gos__set_limit_word(uintptr_t limit)
 {

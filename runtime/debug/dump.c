@@ -42,9 +42,12 @@ static void see(const gos__task *task, void *arg)
 {
     picture *all = arg;
     group now = { .entry = task->entry, .state = task->state, .kind = task->kind, .one = task, .count = 1,
-                  .deep = task->region && task->kind == GOS_NURSERY, .pinned = task->pinned };
+                  .deep = task->region && task->kind == GOS_NURSERY,
+                  .pinned = task->pinned & GOS_PIN_DEPTH };
     if (now.state == GOS_FREE)
         return;
+    if (gos__is_parked(now.state))
+        now.state = GOS_PARKED;
     now.why = now.state == GOS_PARKED ? task->why : 0;
     all->tasks++;
     for (int i = 0; i < all->used; i++) {

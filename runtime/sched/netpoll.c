@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/check.h"
+#include "sched/claim.h"
 #include "sched/slot.h"
 #include "sched/task.h"
 #include "sched/worker.h"
@@ -191,7 +192,7 @@ gos__task *gos__fd_park_c(gos__fd_wait *wait, void *b, void *c, gos__task *self)
     wait->task = self;
     wait->at = 0;
     self->why = wait->is_listed ? wait->why : GOS_WAIT_FD;
-    self->state = GOS_PARKED;
+    gos__store_relaxed(&self->state, (uint8_t)GOS_PARKED);
     if (!wait->is_listed)
         gos__store_release(&wait->state, (uint32_t)GOS_FD_ARMING);
     gos__add_seq(&gos__netpoll_waits, 1u); /* seq: before the look of a worker that goes idle, as S2 */
@@ -208,7 +209,8 @@ gos__task *gos__fd_park_c(gos__fd_wait *wait, void *b, void *c, gos__task *self)
     wait->n = armed;
     gos__fd_done_c(wait);
     wait->n = n;
-    self->state = GOS_RUNNING;
+    gos__store_relaxed(&self->state, (uint8_t)GOS_RUNNING); /* R1 of claim.h */
+    gos__claim_await(self);
     self->result = error == -EALREADY ? 0 : error ? error : gos__fd_result(wait->state);
     if (error == -EAGAIN) { /* somebody is just closing this number: then it is another file, or none */
         self->result = 0;

@@ -66,8 +66,11 @@ void gos__pin(void)
 {
     gos__thread *self = &gos__self;
     gos__require(self->task != NULL, "gos_pin called outside a task");
-    gos__require(self->task->pinned < UINT8_MAX, "gos_pin: nested more than %d times", UINT8_MAX);
-    if (self->task->pinned++)
+    /* A running task cannot be claimed: the plain store wipes out what a claimer put there in vain (sched/claim.h). */
+    uint8_t depth = gos__load_relaxed(&self->task->pinned) & GOS_PIN_DEPTH;
+    gos__require(depth < GOS_PIN_DEPTH, "gos_pin: nested more than %d times", GOS_PIN_DEPTH);
+    gos__store_relaxed(&self->task->pinned, (uint8_t)(depth + 1));
+    if (depth)
         return;
     self->pinned_task = self->task;
     list(self);
@@ -78,9 +81,11 @@ void gos__unpin(void)
 {
     gos__thread *self = &gos__self;
     gos__require(self->task != NULL, "gos_unpin called outside a task");
-    if (!self->task->pinned || --self->task->pinned)
-        return;
-    unlist(self);
+    uint8_t depth = gos__load_relaxed(&self->task->pinned) & GOS_PIN_DEPTH;
+    if (depth)
+        gos__store_relaxed(&self->task->pinned, (uint8_t)(depth - 1));
+    if (depth == 1)
+        unlist(self);
 }
 
 void gos__pin_forget(gos__thread *self)

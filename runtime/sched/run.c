@@ -164,7 +164,7 @@ static int launch(gos__runtime *rt)
             gos__task *task = gos__task_new(rt->workers[0], gos__main_start, main, rt->arg);
             if (!task)
                 return -ENOMEM;
-            task->state = GOS_READY;
+            gos__store_relaxed(&task->state, (uint8_t)GOS_READY);
             gos__push_back(rt->workers[0], task);
         }
         gos__store_release(&rt->made, i + 1);

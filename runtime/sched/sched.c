@@ -1,6 +1,7 @@
 /* sched.c: parking, readying and choosing: what runs at every switch. */
 #include "base/check.h"
 #include "os/os.h"
+#include "sched/claim.h"
 #include "sched/netpoll.h"
 #include "sched/worker.h"
 
@@ -53,6 +54,15 @@ static inline gos__task *pop_front(gos__worker *worker)
     return task;
 }
 
+/* R3 and R4 of claim.h: true: the monitor is at its stack, and makes it ready again. */
+static GOS_NOINLINE bool is_claimed(gos__task *task)
+{
+    while (gos__load_acquire(&task->pinned) & GOS_CLAIMED)
+        if (gos__claim_leave(task))
+            return true;
+    return false;
+}
+
 gos__task *gos__next(gos__worker *worker)
 {
     for (;;) {
@@ -68,7 +78,12 @@ gos__task *gos__next(gos__worker *worker)
             task = periodic(worker);
         if (!task)
             task = gos__likely(worker->back != worker->front) ? pop_front(worker) : gos__find(worker);
-        if (gos__likely(!task || !task->pinned || task == gos__self.pinned_task))
+        gos__compiler_fence(); /* R2 (claim.h), partner: the membarrier of C2 */
+        if (gos__likely(!task || !gos__load_acquire(&task->pinned) || task == gos__self.pinned_task)) /* R3 */
+            return task;
+        if (is_claimed(task))
+            continue;
+        if (!gos__load_relaxed(&task->pinned))
             return task;
         if (gos__pass_to_pinned(worker, task))
             return NULL;
@@ -83,9 +98,9 @@ gos__task *gos__park(gos__task *self)
 
 void gos__ready(gos__task *task, bool hand_over)
 {
-    gos__assert(task->state == GOS_PARKED);
+    gos__assert(gos__is_parked(task->state));
     gos__worker *worker = gos__self.worker;
-    task->state = GOS_READY;
+    gos__store_relaxed(&task->state, (uint8_t)GOS_READY);
     if (gos__unlikely(!worker)) {
         gos__spin_lock(&gos__rt_lock); /* the run does not end under a foreign thread */
         if (gos__rt && !gos__load_relaxed(&gos__rt->stopping)) {
@@ -95,7 +110,7 @@ void gos__ready(gos__task *task, bool hand_over)
         gos__spin_unlock(&gos__rt_lock);
         return;
     }
-    if (gos__unlikely(task->pinned) && gos__ready_pinned(task))
+    if (gos__unlikely(gos__load_relaxed(&task->pinned)) && gos__ready_pinned(task))
         return;
     if (hand_over && worker->streak++ < GOS_FRONT_STREAK) {
         gos__push_front(worker, task);

@@ -42,7 +42,7 @@ static void task_init(gos__task *task, void (*start)(void), void (*fn)(void *), 
     task->sp = ctx;
     task->entry = fn;
     task->waiter.task = task;
-    task->pinned = 0;
+    gos__store_relaxed(&task->pinned, (uint8_t)0);
 }
 
 gos__task *gos__task_new(gos__worker *worker, void (*start)(void), void (*fn)(void *), void *arg)
@@ -76,20 +76,20 @@ gos__task *gos__go(void (*fn)(void *), void *arg, void *unused, gos__task *self)
     child->fpucw = parent->fpucw;
     self->result = 0;
     gos__task *first = task;
-    if (gos__unlikely(self->pinned || fn == worker->hog)) {
+    if (gos__unlikely((gos__load_relaxed(&self->pinned) & GOS_PIN_DEPTH) || fn == worker->hog)) {
         first = self;
-        task->state = GOS_READY;
+        gos__store_relaxed(&task->state, (uint8_t)GOS_READY);
         gos__push_back(worker, task);
         if (fn == worker->hog && !--worker->hog_credit)
             worker->hog = NULL; /* it may have changed */
     } else {
-        self->state = GOS_READY;
+        gos__store_relaxed(&self->state, (uint8_t)GOS_READY);
         gos__push_front(worker, self);
     }
     gos__compiler_fence(); /* S2, partner: the membarrier of I2 */
     if (gos__unlikely(gos__load_relaxed(&gos__rt->idle_n)))
         gos__wake_one(worker);
-    first->state = GOS_RUNNING;
+    gos__store_relaxed(&first->state, (uint8_t)GOS_RUNNING);
     return first;
 }
 
@@ -113,7 +113,7 @@ int gos__go_foreign(void (*fn)(void *), void *arg)
         if (task) {
             task_init(task, gos__task_start, fn, arg);
             gos__store_relaxed(&rt->foreign_spawned, rt->foreign_spawned + 1);
-            task->state = GOS_READY;
+            gos__store_relaxed(&task->state, (uint8_t)GOS_READY);
             gos__shared_push(task, task, 1);
             gos__wake_one(NULL);
         }
@@ -127,7 +127,7 @@ gos__task *gos__yield(void *a, void *b, void *c, gos__task *self)
     (void)a, (void)b, (void)c;
     gos__stack_verify(self);
     gos__worker *worker = gos__self.worker;
-    self->state = GOS_READY;
+    gos__store_relaxed(&self->state, (uint8_t)GOS_READY);
     gos__push_back(worker, self);
     return gos__next(worker);
 }
@@ -153,7 +153,7 @@ gos__task *gos__exit(void *a, void *b, void *c, gos__task *self)
         gos__regions_drop(self);
     if (gos__unlikely(*gos__allocas(self) != NULL))
         gos__allocas_free(self);
-    if (gos__unlikely(self->pinned))
+    if (gos__unlikely(gos__load_relaxed(&self->pinned) & GOS_PIN_DEPTH))
         gos__pinned_ended();
     gos__san_end(self);
     gos__store_relaxed(&worker->ended, worker->ended + 1);
@@ -180,7 +180,7 @@ gos__task *gos__sleep(int64_t ns, void *b, void *c, gos__task *self)
         return gos__yield(NULL, b, c, self);
     int64_t now = gos__clock_ns();
     int64_t when = ns < INT64_MAX - now ? now + ns : INT64_MAX;
-    self->state = GOS_PARKED;
+    gos__store_relaxed(&self->state, (uint8_t)GOS_PARKED);
     self->why = GOS_WAIT_SLEEP;
     gos__require(gos__timer_add(gos__self.worker, when, self), "gos_sleep: no memory for a timer");
     return gos__park(self);
@@ -211,7 +211,7 @@ gos__task *gos__procs(intptr_t n, void *b, void *c, gos__task *self)
         self->result = (int32_t)gos__load_relaxed(&rt->procs);
         return self;
     }
-    self->state = GOS_PARKED;
+    gos__store_relaxed(&self->state, (uint8_t)GOS_PARKED);
     self->why = GOS_WAIT_NONE;
     self->waiter.elem = NULL;
     gos__store_relaxed(&gos__procs_asked, (uint32_t)clamp_procs((int)n));

@@ -268,7 +268,7 @@ void gos__timers_run(gos__worker *worker)
             continue;
         }
         gos__task *task = (gos__task *)timer.target;
-        task->state = GOS_READY;
+        gos__store_relaxed(&task->state, (uint8_t)GOS_READY);
         gos__push_back(worker, task);
     }
     if (worker->back != before)
@@ -366,7 +366,7 @@ static void fire(gos__worker *worker, gos__alarm *alarm)
         gos__stack_free(&worker->stacks, task);
         return;
     }
-    task->state = GOS_READY;
+    gos__store_relaxed(&task->state, (uint8_t)GOS_READY);
     gos__push_back(worker, task);
 }
 

@@ -137,7 +137,7 @@ void gos__fd_ready_all(gos__task *woken, bool has_worker)
         if (has_worker) {
             gos__ready(woken, false);
         } else {
-            woken->state = GOS_READY;
+            gos__store_relaxed(&woken->state, (uint8_t)GOS_READY);
             gos__shared_push(woken, woken, 1);
             gos__wake_one(NULL);
         }

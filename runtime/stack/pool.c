@@ -288,7 +288,7 @@ void gos__stack_free(gos__stack_cache *cache, gos__task *task)
         set_aside_and_free(cache, task, kind);
         return;
     }
-    task->state = GOS_FREE;
+    gos__store_relaxed(&task->state, (uint8_t)GOS_FREE);
     task->next = cache->loaded[kind];
     cache->loaded[kind] = task;
     cache->loaded_n[kind]++;

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 
 #include "arch/state.h"
+#include "base/atomics.h"
 #include "base/compiler.h"
 #include "include/gossamer.h"
 
@@ -57,7 +58,7 @@ static inline gos__waiter *gos__list_take_all(gos__list *list)
 static inline void gos__list_wait(gos__list *list, gos__task *self, enum gos__wait why)
 {
     self->why = (uint8_t)why;
-    self->state = GOS_PARKED;
+    gos__store_relaxed(&self->state, (uint8_t)GOS_PARKED);
     gos__list_append(list, &self->waiter);
 }
 

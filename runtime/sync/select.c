@@ -99,7 +99,7 @@ static void time_out(gos__worker *worker, gos__alarm *alarm)
     take_out(select, MAX_CASES);
     gos__alarm_return(alarm);
     task->result = -ETIMEDOUT;
-    task->state = GOS_READY;
+    gos__store_relaxed(&task->state, (uint8_t)GOS_READY);
     gos__push_back(worker, task);
 }
 
@@ -213,7 +213,7 @@ static int poll_or_enqueue(select_block *select, gos__waiter **met)
             return order[i];
         }
     }
-    select->task->state = GOS_PARKED;
+    gos__store_relaxed(&select->task->state, (uint8_t)GOS_PARKED);
     select->task->why = GOS_WAIT_SELECT;
     for (uint32_t i = 0; i < select->ordered; i++) {
         gos_case *it = &select->cases[order[i]];
