@@ -165,7 +165,9 @@ GOBENCH   := $(if $(GO),$(B)/gobench)
 LIBGCC    := $(shell $(CC) -print-libgcc-file-name 2>/dev/null)
 SPLIT     := $(if $(SAN),,$(if $(shell grep -sal __morestack_non_split $(LIBGCC)),$(B)/libgcc-split))
 # Libraries as contenders: gosbench with another registry, where the library is installed.
-PEERS     := boost/fiber boost/fcontext pth/pth st/st tbb/tbb
+# clang 14 does not take libstdc++'s coroutines.
+PEERS     := boost/fiber boost/fcontext $(if $(findstring clang,$(CXX)),,cxx20/cxx20) pth/pth st/st tbb/tbb
+NEEDS_cxx20/cxx20    := stdio.h
 NEEDS_boost/fiber    := boost/fiber/all.hpp
 NEEDS_boost/fcontext := boost/context/detail/fcontext.hpp
 NEEDS_pth/pth        := pth.h
@@ -176,6 +178,9 @@ LINKS_boost/fcontext := -lboost_context
 LINKS_pth/pth        := -lpth
 LINKS_st/st          := -lst
 LINKS_tbb/tbb        := -ltbb
+# Its units are its own.
+WITHOUT_cxx20/cxx20  := %/benches/workload.c.o
+$(B)/baselines/peers/cxx20/%: KIND += -std=gnu++20
 PEERS     := $(if $(SAN),,$(foreach p,$(PEERS),$(if $(wildcard /usr/include/$(NEEDS_$p)),$p)))
 PEER_PROG := $(foreach p,$(PEERS),$(B)/peer-$(notdir $p))
 # The servers, where a parser library is installed; without one `make bench` says so in its rows.
@@ -257,7 +262,7 @@ $(B)/gosbench: $(BENCH_OBJ) $(LIB) $(WRAP) $(BASELINES) $(B)/sources
 	$(Q)$(CXX) $(LINK) $(CFLAGS) $(LDFLAGS) $(BENCH_OBJ) $(LIBS) -lbenchmark -o $@
 define peer
 $(B)/peer-$(notdir $1): $(B)/$(patsubst %,%.o,$(wildcard baselines/peers/$1.c*)) \
-    $(filter-out %/contenders.c.o %/workload_gossamer.c.o,$(BENCH_OBJ)) $(LIB) $(BASELINES)
+    $(filter-out %/contenders.c.o %/workload_gossamer.c.o $(WITHOUT_$1),$(BENCH_OBJ)) $(LIB) $(BASELINES)
 	$$(call say,LINK,$$@)
 	$$(Q)$$(CXX) $$(CFLAGS) $$(LDFLAGS) $$(filter %.o,$$^) $$(LIBS) $(LINKS_$1) -lbenchmark -o $$@
 endef

@@ -5,6 +5,7 @@ usage: .ci/layers.py [--self-test]
 
     base <- os <- arch <- thunks, stack <- sched <- sync <- io <- debug  runtime; any may include the public header
     base, os, arch <- baselines                                 contenders share the switch, never the scheduler
+    benches/workload.h <- baselines/peers                       for one that cannot run the suite's own units
     public header, baselines/{contender,baselines}.h <- benches and arch/ctx.h, for the raw switch as a bound
     public header <- examples                                   the public header itself includes libc's only
     everything <- tests
@@ -49,7 +50,9 @@ def judge_runtime(source, target):
     return f"{layer} may include only {', '.join(ORDER[:ORDER.index(layer) + 1])} and the public header"
 
 
-def judge_baselines(_, target):
+def judge_baselines(source, target):
+    if source.startswith("baselines/peers/") and target == "benches/workload.h":
+        return None
     if target.startswith("baselines/") or runtime_layer(target) in ("base", "os", "arch"):
         return None
     return "baselines may include only themselves, base, os and arch"

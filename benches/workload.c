@@ -4,8 +4,6 @@
  */
 #include "workload.h"
 
-#include "check_calls.h"
-
 enum { WARM_UP_WORDS = 64, WARM_UP_YIELDS = 64 };
 
 static const uint64_t GAME_OVER = UINT64_MAX;   /* the last word of a hand-over */
@@ -233,39 +231,3 @@ void handover_main(void *arg)
     w->who->chan_free(w->there);
     w->who->chan_free(w->back);
 }
-
-/* ---- blocks of calls ----------------------------------------------------------------------------------------- */
-
-void block_run(void *arg)
-{
-    block *b = arg;
-    for (int i = 0; i < BLOCK_EPOCHS; i++) {
-        int64_t begin = stamp();
-        b->ops[i] = b->arm[b->order[i]](b->rounds);
-        b->ns[i] = stamp() - begin;
-    }
-}
-
-static void *block_done;   /* latch */
-
-static void block_unit(void *arg)
-{
-    block *b = arg;
-    b->who->yield();   /* nobody shall wait for the processor meanwhile: the first unit goes to its latch */
-    int64_t warm = stamp() + WARM_UP_NS;
-    do block_run(b);
-    while (stamp() < warm);
-    block_run(b);
-    b->who->latch_done(block_done);
-}
-
-void block_on_unit(void *arg)
-{
-    block *b = arg;
-    block_done = b->who->latch_new(1);
-    b->error = -b->who->spawn(block_unit, b);
-    if (b->error == 0) b->who->latch_wait(block_done);
-    b->who->latch_free(block_done);
-}
-
-uint64_t crossing_on_large_stack(uint64_t rounds) { return crossing_plain(rounds); }

@@ -35,11 +35,12 @@ CONTENDERS = {
     "fcontext": (13, "Boost.Context switch"),
     "boost-fiber": (14, "Boost.Fiber"),
     "boost-fiber-pool": (15, "Boost.Fiber, pooled"),
+    "cxx20": (19, "C++20 coroutines"),
     "st": (16, "State Threads"),
     "pth": (17, "GNU Pth"),
     "tbb": (18, "oneTBB"),
 }
-FIRST_SPARE_STYLE, STYLES = 19, 24
+FIRST_SPARE_STYLE, STYLES = 20, 24
 
 MEMORY_PARTS = ("rss_bytes", "pte_bytes", "kernel_stack_bytes")
 FIELDS = {"case": str, "contender": str, "variant": str, "n": int, "threads": int, "launch": int, "rep": int,

@@ -7,6 +7,8 @@ PEERS = {
                       'install': 'Boost.Context is not installed: apt-get install libboost-context-dev, then make'},
     'peer-fiber': {'contenders': ('boost-fiber', 'boost-fiber-pool'), 'cases': (*UNITS, 'scale'),
                    'install': 'Boost.Fiber is not installed: apt-get install libboost-fiber-dev, then make'},
+    'peer-cxx20': {'contenders': ('cxx20',), 'cases': UNITS,
+                   'install': 'this compiler has no C++20: use gcc 11 or later'},
     'peer-st': {'contenders': ('st',), 'cases': (*UNITS, 'scale'),
                 'install': 'State Threads is not installed: apt-get install libst-dev, then make'},
     'peer-pth': {'contenders': ('pth',), 'cases': UNITS,
@@ -15,7 +17,7 @@ PEERS = {
                  'install': 'oneTBB is not installed: apt-get install libtbb-dev, then make'},
 }
 NAMES = tuple(name for peer in PEERS.values() for name in peer['contenders'])
-ONE_THREAD = ('fcontext', 'boost-fiber-pool', 'st', 'pth')
+ONE_THREAD = ('fcontext', 'boost-fiber-pool', 'cxx20', 'st', 'pth')
 
 PROFILES = {
     'quick': {'memory': (1000, 10000), 'spawn': (1000,), 'launches': 1, 'programs': ()},
