@@ -125,6 +125,7 @@ CHECKED := -fsplit-stack \
            $(if $(findstring clang,$(CC)),-mllvm -no-x86-call-frame-opt,-maccumulate-outgoing-args)
 TASK_FLAGS := $(if $(PAGED),,$(CHECKED)) -ftls-model=initial-exec -fno-plt -fcf-protection=none \
               -isystem runtime/include/gossamer
+IO_FLAGS    := -fno-jump-tables # so that .ci/budget.py can follow every jump
 PLAIN_FLAGS := $(filter-out $(CHECKED) -isystem runtime/include/gossamer,$(TASK_FLAGS)) # the same without us
 LINK  = -fuse-ld=lld -Wl,-z,now -pthread $(SANITIZE) $(if $(PAGED),,-Wl,@$(WRAP))
 LIBS := -L$(B) -lbaselines -lgossamer -lhwloc
@@ -143,6 +144,8 @@ PLAIN_SRC := $(if $(PROG_SRC),$(shell grep -ls '^// build: plain' $(PROG_SRC)))
 TASK_SRC  := $(filter-out $(PLAIN_SRC),$(PROG_SRC)) $(wildcard benches/workload*.c)
 
 LIB       := $(B)/libgossamer.a
+# Made when it is proved that runtime entries keep to the end of a nursery; paged stacks have none.
+BUDGET    := $(if $(PAGED),,$(B)/budget)
 # One object for each function of libc that has a door of its own, so that programs take only what they call.
 thunks     = $(shell sed -n 's/^$1 //p' runtime/thunks/functions.list)
 THUNK_OBJ := $(foreach kind,leaf plain variadic,$(patsubst %,$(B)/runtime/thunks/$(kind)/%.o,$(call thunks,$(kind))))
@@ -197,15 +200,15 @@ keep  = @mkdir -p $(@D); text='$(subst ','\'',$1)'; \
 .PHONY: all bench check check-layers check-model clean help install nightly plots report setup setup-peers uninstall FORCE
 FORCE:
 
-all: $(LIB) $(BASELINES) $(GOSBENCH) $(GOBENCH) $(SPLIT) $(SERVERS) $(PEER_PROG) $(PROGS)
+all: $(LIB) $(BUDGET) $(BASELINES) $(GOSBENCH) $(GOBENCH) $(SPLIT) $(SERVERS) $(PEER_PROG) $(PROGS)
 
 $(B)/flags: FORCE
-	$(call keep,$(CC) $(CXX) $(C_FLAGS) $(CC_FLAGS) $(LIB_FLAGS) $(TASK_FLAGS) $(LINK) $(CFLAGS) $(LDFLAGS))
+	$(call keep,$(CC) $(CXX) $(C_FLAGS) $(CC_FLAGS) $(LIB_FLAGS) $(TASK_FLAGS) $(IO_FLAGS) $(LINK) $(CFLAGS) $(LDFLAGS))
 $(B)/sources: FORCE
 	$(call keep,$(LIB_SRC) $(BASE_SRC) $(BENCH_SRC) $(CHECK_SRC))
 
 $(LIB_OBJ): KIND := $(LIB_FLAGS)
-$(IO_SRC:%=$(B)/%.o): KIND := $(LIB_FLAGS) $(TASK_FLAGS)
+$(IO_SRC:%=$(B)/%.o): KIND := $(LIB_FLAGS) $(TASK_FLAGS) $(IO_FLAGS)
 $(TASK_SRC:%=$(B)/%.o): KIND := $(TASK_FLAGS)
 $(B)/runtime/arch/san.c.o: KIND += -fno-sanitize=all
 
@@ -257,6 +260,10 @@ $(BASELINES): $(BASE_OBJ)
 $(LIB) $(BASELINES): $(B)/sources
 	$(call say,AR,$@)
 	$(Q)rm -f $@ && ar rcs $@ $(filter %.o,$^)
+$(B)/budget: $(LIB) .ci/budget.py runtime/thunks/functions.list
+	$(call say,PROVE,$<)
+	$(Q)CC='$(CC)' $(PYTHON) .ci/budget.py $<
+	@touch $@
 $(B)/gosbench: $(BENCH_OBJ) $(LIB) $(WRAP) $(BASELINES) $(B)/sources
 	$(call say,LINK,$@)
 	$(Q)$(CXX) $(LINK) $(CFLAGS) $(LDFLAGS) $(BENCH_OBJ) $(LIBS) -lbenchmark -o $@

@@ -28,6 +28,14 @@
 #ifdef __ASSEMBLER__
 #include "arch/state.h"
 
+/* For .ci/budget.py: code that begins here runs only where unchecked code has room. */
+.macro IN_ROOM
+7770:
+    .pushsection .gos.room, "", @progbits
+    .quad 7770b
+    .popsection
+.endm
+
 /* Before unchecked code is entered: is there room for it where the caller is? Spoils r10 and r11. */
 .macro UNCHECKED_ROOM yes, no
     movq gos__self@gottpoff(%rip), %r11

@@ -15,11 +15,13 @@ gos__real_at_\name:
     .quad 0
 FUNC(gos__real_\name)
     UNCHECKED_ROOM 1f, 2f
-1:  jmpq *gos__real_at_\name(%rip)
+1:  IN_ROOM
+    jmpq *gos__real_at_\name(%rip)
 2:  xorl %r10d, %r10d
     xorl %r11d, %r11d
     callq __morestack_non_split
     retq
+    IN_ROOM
     jmpq *gos__real_at_\name(%rip)
 END(gos__real_\name)
 .endm

@@ -9,9 +9,9 @@
  *     nursery (768)                    deep region (64 KiB)              paged stack (64 KiB)
  *     +--------------------+ high      +--------------------+            +--------------------+
  *     | struct gos__task   | 64        | struct gos__region | 64         | struct gos__task   |
- *     | checked frames     | 320       | stack              |            | struct gos__region |
+ *     | checked frames     | 304       | stack              |            | struct gos__region |
  *     +- - - limit - - - - +           +- - - limit - - - - +            | stack              |
- *     | small frame, entry | 384       |  (lowered in steps)|            |                    |
+ *     | small frame, entry | 400       |  (lowered in steps)|            |                    |
  *     | allocas, canary    | of it 16  | guard page         |            | guard page         |
  *     +--------------------+ low       +--------------------+            +--------------------+
  *

@@ -29,7 +29,8 @@
 EXPORT(WRAPPED)
 #if KIND != KIND_leaf
     UNCHECKED_ROOM 1f, 2f
-1:  jmp REAL@PLT
+1:  IN_ROOM
+    jmp REAL@PLT
 2:  xorl %r10d, %r10d
 #if KIND == KIND_variadic
     movl $GOS_THUNK_ARGUMENTS, %r11d
@@ -38,6 +39,7 @@ EXPORT(WRAPPED)
 #endif
     callq __morestack_non_split
     retq
+    IN_ROOM
 #endif
     jmp REAL@PLT
 END(WRAPPED)
