@@ -1,7 +1,7 @@
 # make targets
 #   setup         install what is missing (Debian, Ubuntu); may be followed by others: make setup bench
 #   setup-programs  fetch the sources of real programs that the suite measures (pinned, by npm and cargo)
-#   setup-peers   install the libraries that bench compares with where it finds them (Debian, Ubuntu)
+#   setup-peers   install the libraries that bench compares with where it finds them (Debian, Ubuntu; Tokio by cargo)
 #   programs      build these, each as the suite compares it
 #   all           the default: library, benches, tests and examples, without network
 #   check         build, then run all tests, examples, layer and style checks
@@ -186,6 +186,8 @@ WITHOUT_cxx20/cxx20  := %/benches/workload.c.o
 $(B)/baselines/peers/cxx20/%: KIND += -std=gnu++20
 PEERS     := $(if $(SAN),,$(foreach p,$(PEERS),$(if $(wildcard /usr/include/$(NEEDS_$p)),$p)))
 PEER_PROG := $(foreach p,$(PEERS),$(B)/peer-$(notdir $p))
+# Tokio, where its crates have been fetched.
+TOKIO     := $(if $(SAN),,$(if $(shell command -v cargo),$(if $(wildcard build/peers/tokio.fetched),$(B)/tokiobench)))
 # The servers, where a parser library is installed; without one `make bench` says so in its rows.
 PARSER    := $(if $(wildcard /usr/include/http_parser.h),-lhttp_parser,$(if $(wildcard /usr/include/llhttp.h),-lllhttp))
 SERVERS   := $(if $(SAN),,$(addprefix $(B)/benches/server/,loadgen $(if $(GO),server-go) \
@@ -200,7 +202,7 @@ keep  = @mkdir -p $(@D); text='$(subst ','\'',$1)'; \
 .PHONY: all bench check check-layers check-model clean help install nightly plots report setup setup-peers uninstall FORCE
 FORCE:
 
-all: $(LIB) $(BUDGET) $(BASELINES) $(GOSBENCH) $(GOBENCH) $(SPLIT) $(SERVERS) $(PEER_PROG) $(PROGS)
+all: $(LIB) $(BUDGET) $(BASELINES) $(GOSBENCH) $(GOBENCH) $(TOKIO) $(SPLIT) $(SERVERS) $(PEER_PROG) $(PROGS)
 
 $(B)/flags: FORCE
 	$(call keep,$(CC) $(CXX) $(C_FLAGS) $(CC_FLAGS) $(LIB_FLAGS) $(TASK_FLAGS) $(IO_FLAGS) $(LINK) $(CFLAGS) $(LDFLAGS))
@@ -308,6 +310,12 @@ $(B)/gobench $(B)/$(SERVER)/server-go:
 	$(Q)cd $(dir $<) && GOCACHE=$(abspath $(B))/go-cache GOPROXY=off GOFLAGS= GOTOOLCHAIN=local \
 	    CGO_ENABLED=0 $(GO) build -o $(abspath $@) .
 
+$(B)/tokiobench: baselines/peers/tokio/Cargo.lock $(wildcard baselines/peers/tokio/src/*)
+	$(call say,CARGO,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)cd $(<D) && CARGO_TARGET_DIR=$(abspath $(B))/cargo cargo build --quiet --release --locked --offline
+	$(Q)cp $(B)/cargo/release/$(@F) $@
+
 -include benches/programs/programs.mk
 
 # ---- targets that run something
@@ -319,6 +327,9 @@ setup:
 	@scripts/setup
 setup-peers:
 	@scripts/setup peers
+	@if ! command -v cargo >/dev/null; then echo 'setup-peers: no cargo here: Tokio is left out'; \
+	elif (cd baselines/peers/tokio && cargo fetch --quiet --locked); then mkdir -p build/peers && : >build/peers/tokio.fetched; \
+	else echo 'setup-peers: the crates for Tokio cannot be fetched (above): it is left out' >&2; fi
 check: all
 	@MAKE='$(MAKE)' $(PYTHON) tests/run.py --build $(B) --only '$(ONLY)'
 check-layers:

@@ -13,6 +13,8 @@ PEERS = {
                 'install': 'State Threads is not installed: apt-get install libst-dev, then make'},
     'peer-pth': {'contenders': ('pth',), 'cases': UNITS,
                  'install': 'GNU Pth is not installed: apt-get install libpth-dev, then make'},
+    'tokiobench': {'contenders': ('tokio',), 'cases': (*UNITS, 'scale'),
+                   'install': 'Tokio is not here: install cargo, then make setup-peers all'},
     'peer-tbb': {'contenders': ('tbb',), 'cases': ('spawn',),
                  'install': 'oneTBB is not installed: apt-get install libtbb-dev, then make'},
 }
@@ -45,6 +47,9 @@ def plan(add, profile, cases, contenders, cpus):
         for t in threads if 'handover' in cases else ():
             add(p['launches'], 'handover', name, threads=t, reps=3)
         for program in p['programs'] if 'scale' in cases else ():
-            # Their stacks for a million units fill the memory that there is: a tenth of them.
-            add(1, 'scale', name, n=0 if program in ('ring', 'fan', 'tree') else 100000, threads=threads[-1], reps=1,
+            # Stacks for a million units fill the memory that there is: a tenth of them.
+            many = 0 if name == 'tokio' or program not in ('skynet', 'skynet-chan') else 100000
+            if name == 'tokio' and program not in ('skynet', 'skynet-chan'):
+                continue
+            add(1, 'scale', name, n=many, threads=threads[-1], reps=1,
                 variant=program)

@@ -52,7 +52,7 @@ class Peers(unittest.TestCase):
         for name in bench_peers.NAMES:
             row = bench.not_installed_row(bench.Job("spawn", name, n=10), 0)
             self.assertEqual(row["status"], "not-run")
-            self.assertRegex(row["why"], "apt-get install lib|use gcc")
+            self.assertRegex(row["why"], "apt-get install lib|use gcc|make setup-peers")
 
     def test_figures_and_tables_know_their_names(self):
         self.assertLessEqual(set(bench_peers.NAMES), set(rows.CONTENDERS))
