@@ -5,6 +5,7 @@
 #include <linux/futex.h>
 #include <linux/membarrier.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -87,6 +88,18 @@ uint64_t gos__signal_mask(void)
     uint64_t mask = 0;
     syscall(SYS_rt_sigprocmask, 0, NULL, &mask, sizeof mask);
     return mask;
+}
+
+uint64_t gos__signals_block(void)
+{
+    uint64_t all = ~(uint64_t)0, mask = 0;
+    syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, &mask, sizeof mask);
+    return mask;
+}
+
+void gos__signals_restore(uint64_t mask)
+{
+    syscall(SYS_rt_sigprocmask, SIG_SETMASK, &mask, NULL, sizeof mask);
 }
 
 long gos__close_range(unsigned first, unsigned last, int flags)

@@ -31,6 +31,39 @@ int gos__vm_guard(void *page);
 
 size_t gos__vm_page_size(void);
 
+/* ---- pages that are put back when they are touched (userfault.c) ---- */
+
+typedef struct gos__userfault {
+    int fd;   /* -1: not open */
+    int bell; /* an eventfd */
+} gos__userfault;
+
+/* 0; -EPERM: not allowed to make system calls wait as well; -ENOSYS, -EOPNOTSUPP: not in this kernel (Linux 6.8). */
+int gos__userfault_open(gos__userfault *faults);
+void gos__userfault_close(gos__userfault *faults);
+
+/* From now on who touches a page of these that is not there waits until it is put there; so does a system call. In a
+ * child process nothing is watched any more. 0 or -errno. */
+int gos__userfault_watch(const gos__userfault *faults, void *start, size_t size);
+
+/* Waits for somebody who waits, for the bell (true, and from then on always), or until `deadline`. */
+bool gos__userfault_wait(const gos__userfault *faults, int64_t deadline);
+void gos__userfault_ring(const gos__userfault *faults);
+
+/* The pages that somebody waits for, at most `room`; each wait once. Does not wait. */
+int gos__userfault_read(const gos__userfault *faults, uintptr_t *pages, int room);
+
+/* Puts watched pages there, each with its contents at once, and wakes who waits for them. -EEXIST: one was there, and
+ * nothing was done from there on; -ENOMEM. */
+int gos__userfault_put(const gos__userfault *faults, void *to, const void *from, size_t size);
+int gos__userfault_put_zeros(const gos__userfault *faults, void *page);
+void gos__userfault_wake(const gos__userfault *faults, void *page);
+
+/* Moves pages to where watched ones are missing: to everybody else each is in one place or in the other, and what a
+ * thread writes to it meanwhile is not lost. Gives the bytes moved; when that is not all, *why is -EBUSY (the next page
+ * is in use by the kernel or shared with a child process), -ENOENT (not there), -EAGAIN, -ENOMEM ... */
+size_t gos__userfault_move(const gos__userfault *faults, void *to, void *from, size_t size, int *why);
+
 /* ---- limits (limits.c) ---- */
 
 /* Bytes that all of this process may come to use: a share of the smaller of RAM and cgroup limit. */
@@ -66,6 +99,10 @@ void gos__thread_forget(int32_t *fd);
 
 /* The signals that the calling thread blocks, a bit each. */
 uint64_t gos__signal_mask(void);
+
+/* Blocks them all and returns that; and sets it again. */
+uint64_t gos__signals_block(void);
+void gos__signals_restore(uint64_t mask);
 
 /* The system call: 0 or -errno. */
 long gos__close_range(unsigned first, unsigned last, int flags);
