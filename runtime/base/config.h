@@ -63,6 +63,10 @@
 /* Of the smaller of RAM and cgroup limit, the share beyond which no new task is started (GOS_MAXMEM overrides). */
 #define GOS_MAXMEM_PERCENT 90
 
+/* Parked for so many milliseconds, a task counts as cold (GOS_DEBUG=cold). */
+#define GOS_COLD_MS 10000
+#define GOS_COLD_MS_MAX 86400000
+
 /* A worker's run queue; when it is full, half of it goes to the shared queue. */
 #define GOS_QUEUE_SIZE 256
 

@@ -53,16 +53,32 @@ static bool *debug_flag(gos__env *env, const char *word, size_t len)
     return NULL;
 }
 
+/* cold or cold=ms. */
+static bool parse_cold(gos__env *env, const char *word, size_t len)
+{
+    char text[24] = "";
+    if (len < 4 || strncmp(word, "cold", 4) || (len > 4 && word[4] != '=') || len - 4 > sizeof text)
+        return false;
+    if (len > 4)
+        memcpy(text, word + 5, len - 5);
+    int64_t ms = len > 4 ? gos__parse_size(text) : GOS_COLD_MS;
+    if (ms < 1 || ms > GOS_COLD_MS_MAX)
+        gos__die("GOS_DEBUG: cold=%.20s: expected a number of milliseconds from 1 to %d", text, GOS_COLD_MS_MAX);
+    env->cold_ms = ms;
+    return true;
+}
+
 static void parse_debug(gos__env *env)
 {
     const char *word = getenv("GOS_DEBUG");
     while (word && *word) {
         size_t len = strcspn(word, ",");
         bool *flag = debug_flag(env, word, len);
-        if (!flag)
-            gos__die("GOS_DEBUG: unknown word \"%.*s\": expected a comma list of paged, nobind, stats",
+        if (!flag && !parse_cold(env, word, len))
+            gos__die("GOS_DEBUG: unknown word \"%.*s\": expected a comma list of paged, nobind, stats, cold=ms",
                      len < 40 ? (int)len : 40, word);
-        *flag = true;
+        if (flag)
+            *flag = true;
         word += len + (word[len] == ',');
     }
 }

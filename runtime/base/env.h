@@ -12,6 +12,7 @@ typedef struct gos__env {
     int64_t maxmem;   /* GOS_MAXMEM, bytes, 0: not given */
     bool paged;       /* GOS_DEBUG=paged: every task on a paged stack */
     bool nobind;      /* GOS_DEBUG=nobind: workers are not bound to CPUs */
+    int64_t cold_ms;  /* GOS_DEBUG=cold=ms: tasks parked for so long are packed; 0: not */
     bool stats;       /* GOS_DEBUG=stats: counters on standard error when gos_run ends */
 } gos__env;
 

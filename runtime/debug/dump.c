@@ -41,7 +41,7 @@ static const char *doing(uint8_t state, uint8_t why)
 static void see(const gos__task *task, void *arg)
 {
     picture *all = arg;
-    group now = { .entry = task->entry, .state = task->state, .kind = task->kind, .one = task, .count = 1,
+    group now = { .entry = task->entry, .state = task->state, .kind = task->kind, .one = task->waiter.task, .count = 1,
                   .deep = task->region && task->kind == GOS_NURSERY,
                   .pinned = task->pinned & GOS_PIN_DEPTH };
     if (now.state == GOS_FREE)

@@ -5,6 +5,7 @@
 #include "base/check.h"
 #include "debug/inspect.h"
 #include "sched/worker.h"
+#include "stack/cold.h"
 
 static void add_worker(gos_stats *to, const gos__worker *worker)
 {
@@ -16,6 +17,14 @@ static void add_worker(gos_stats *to, const gos__worker *worker)
     to->region_borrows += gos__load_relaxed(&worker->stacks.borrows);
     to->large_borrows += gos__load_relaxed(&worker->stacks.large_borrows);
     to->limit_extensions += gos__load_relaxed(&worker->stacks.extensions);
+}
+
+static void add_cold(gos_stats *to, const gos__cold *cold)
+{
+    to->cold_pages = gos__load_relaxed(&cold->pages_away);
+    to->cold_bytes = gos__load_relaxed(&cold->bytes);
+    to->cold_packed = gos__load_relaxed(&cold->taken);
+    to->cold_put_back = gos__load_relaxed(&cold->put_back);
 }
 
 int gos__stats_read(gos_stats *stats)
@@ -36,6 +45,8 @@ int gos__stats_read(gos_stats *stats)
         stats->handoffs = gos__load_relaxed(&rt->handoffs);
         stats->abandoned = gos__load_relaxed(&rt->abandoned);
         stats->stack_bytes = gos__stacks_bytes();
+        if (gos__cold_now)
+            add_cold(stats, gos__cold_now);
     }
     if (is_foreign)
         gos__spin_unlock(&gos__rt_lock);

@@ -209,6 +209,8 @@ typedef struct gos_stats {
     int64_t region_borrows, large_borrows;   /* deep regions taken on the slow path, and the large ones of them */
     int64_t limit_extensions;                /* limits lowered in place on a deep region */
     int64_t stack_bytes;                     /* of address space handed out to stacks and regions so far */
+    int64_t cold_pages, cold_bytes;          /* GOS_DEBUG=cold: pages of parked tasks packed away now, and in so many */
+    int64_t cold_packed, cold_put_back;      /* pages so far, since they were cold, or touched again */
 } gos_stats;
 
 /* Counters of the run so far; each is exact once its cause is at rest. -EPERM: no runtime is running. Any thread. */

@@ -13,6 +13,7 @@
 #include "sched/netpoll.h"
 #include "sched/task.h"
 #include "sched/worker.h"
+#include "stack/cold.h"
 
 enum { LOOKS = 3 };
 #define LOOK_NS 10000000
@@ -25,7 +26,7 @@ enum { LOOKS = 3 };
 static bool only_our_threads(const gos__runtime *rt)
 {
     struct stat task;
-    return !stat("/proc/self/task", &task) && task.st_nlink == (nlink_t)rt->threads_n + 1 + 2;
+    return !stat("/proc/self/task", &task) && task.st_nlink == (nlink_t)rt->threads_n + 1 + (gos__cold_now != NULL) + 2;
 }
 
 static bool events_may_come(const gos__runtime *rt)

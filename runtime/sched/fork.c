@@ -15,22 +15,26 @@
 
 #include "base/check.h"
 #include "os/os.h"
+#include "sched/cold.h"
 #include "sched/lot.h"
 #include "sched/netpoll.h"
 #include "sched/task.h"
 #include "sched/worker.h"
+#include "stack/cold.h"
 
 uint32_t gos__fork_pending;
 
 static void before(void)
 {
     gos__spin_lock(&gos__rt_lock);
+    gos__cold_before_fork();
     gos__stacks_lock();
 }
 
 static void after_in_parent(void)
 {
     gos__stacks_unlock();
+    gos__cold_after_fork();
     gos__spin_unlock(&gos__rt_lock);
 }
 
@@ -48,6 +52,7 @@ static void without_task(void)
 
 static void after_in_child(void)
 {
+    gos__cold_in_child();
     gos__stacks_unlock();
     gos__rt_lock = 0;
     gos__thread *self = &gos__self;
@@ -60,7 +65,7 @@ static void after_in_child(void)
     self->tid = gos__thread_id();
     gos__lot_n = 0;
     self->locked = GOS_FORKED;
-    gos__fork_pending = 1;
+    gos__fork_pending = !gos__cold_now; /* else its closes must spare what puts packed stacks back */
 }
 
 void gos__fork_prepare(void)

@@ -20,6 +20,7 @@
 #include "base/check.h"
 #include "base/env.h"
 #include "os/os.h"
+#include "sched/cold.h"
 #include "sched/lot.h"
 #include "sched/netpoll.h"
 #include "sched/worker.h"
@@ -216,6 +217,7 @@ static void print_stats(const gos__runtime *rt)
 /* The end of a run. What an abandoned thread may still touch stays where it is for ever. */
 static void dismantle(gos__runtime *rt, bool all_left)
 {
+    gos__cold_end(!all_left);
     gos__stacks_close(!all_left);
     gos__foreign_reset();
     if (!all_left)
@@ -246,6 +248,7 @@ int gos__run(int (*fn)(void *), void *arg)
     gos__fault_install(gos__stack_explain_fault);
     gos__self.in_runtime = 1; /* for what a signal handler may do on this thread: sched/lot.h */
     gos__handlers_to_signal_stacks();
+    gos__cold_start();
     failed = launch(rt);
     int64_t slack = gos__timer_slack(1);
     if (!failed)

@@ -7,6 +7,7 @@
 #include "base/env.h"
 #include "base/spin.h"
 #include "os/os.h"
+#include "stack/cold.h"
 #include "stack/stack.h"
 
 #define PAGE GOS_GUARD_SIZE
@@ -400,11 +401,28 @@ void gos__stack_cache_flush(gos__stack_cache *cache)
 
 void gos__stacks_walk(void (*see)(const gos__task *task, void *arg), void *arg)
 {
+    unsigned char page[GOS_PACK_PAGE];
+    uintptr_t unpacked = 0;
+    gos__task copy;
     for (int kind = 0; kind < 2; kind++) {
         const arena *part = &pool.stacks[kind];
-        for (uintptr_t slot = part->base; slot < gos__load_relaxed(&part->carved); slot += part->stride)
-            see(task_in(slot, kind), arg);
+        for (uintptr_t slot = part->base; slot < gos__load_relaxed(&part->carved); slot += part->stride) {
+            const gos__task *task = task_in(slot, kind);
+            see(kind == GOS_NURSERY ? gos__cold_look(task, &copy, &unpacked, page) : task, arg);
+        }
     }
+}
+
+uintptr_t gos__nurseries(gos__slots *slots)
+{
+    const arena *part = &pool.stacks[GOS_NURSERY];
+    *slots = (gos__slots){ .base = part->base, .stride = part->stride };
+    return part->end;
+}
+
+uintptr_t gos__nurseries_carved(void)
+{
+    return gos__load_relaxed(&pool.stacks[GOS_NURSERY].carved);
 }
 
 int64_t gos__stacks_bytes(void)

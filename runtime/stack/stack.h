@@ -25,6 +25,7 @@
 #include <stdbool.h>
 
 #include "arch/state.h"
+#include "stack/pack.h"
 
 /* A worker's stock of free stacks; touched only by who holds the worker. */
 typedef struct gos__stack_cache {
@@ -88,8 +89,14 @@ enum gos__kind gos__kind_of(void (*entry)(void *));
 void *gos__signal_stack_alloc(size_t *size);
 void gos__signal_stack_free(void *base);
 
-/* Calls see(task, arg) for every stack that holds or held a task; headers may change meanwhile. */
+/* Calls see(task, arg) for every stack that holds or held a task; headers may change meanwhile. Of one that is packed
+ * away it sees a copy: the task's address is in waiter.task. */
 void gos__stacks_walk(void (*see)(const gos__task *task, void *arg), void *arg);
+
+/* Where nurseries lie, and the end of the address space for them; how far there are any. Every page below that was
+ * written to, and none is given back to the kernel but by cold.c, whose thread could else wait for itself. */
+uintptr_t gos__nurseries(gos__slots *slots);
+uintptr_t gos__nurseries_carved(void);
 
 /* Address space handed out so far. */
 int64_t gos__stacks_bytes(void);
