@@ -188,6 +188,7 @@ PEERS     := $(if $(SAN),,$(foreach p,$(PEERS),$(if $(wildcard /usr/include/$(NE
 PEER_PROG := $(foreach p,$(PEERS),$(B)/peer-$(notdir $p))
 # Tokio, where its crates have been fetched.
 TOKIO     := $(if $(SAN),,$(if $(shell command -v cargo),$(if $(wildcard build/peers/tokio.fetched),$(B)/tokiobench)))
+ERLANG    := $(if $(SAN),,$(if $(shell command -v erlc),$(B)/erlbench))
 # The servers, where a parser library is installed; without one `make bench` says so in its rows.
 PARSER    := $(if $(wildcard /usr/include/http_parser.h),-lhttp_parser,$(if $(wildcard /usr/include/llhttp.h),-lllhttp))
 SERVERS   := $(if $(SAN),,$(addprefix $(B)/benches/server/,loadgen $(if $(GO),server-go) \
@@ -202,7 +203,7 @@ keep  = @mkdir -p $(@D); text='$(subst ','\'',$1)'; \
 .PHONY: all bench check check-layers check-model clean help install nightly plots report setup setup-peers uninstall FORCE
 FORCE:
 
-all: $(LIB) $(BUDGET) $(BASELINES) $(GOSBENCH) $(GOBENCH) $(TOKIO) $(SPLIT) $(SERVERS) $(PEER_PROG) $(PROGS)
+all: $(LIB) $(BUDGET) $(BASELINES) $(GOSBENCH) $(GOBENCH) $(TOKIO) $(ERLANG) $(SPLIT) $(SERVERS) $(PEER_PROG) $(PROGS)
 
 $(B)/flags: FORCE
 	$(call keep,$(CC) $(CXX) $(C_FLAGS) $(CC_FLAGS) $(LIB_FLAGS) $(TASK_FLAGS) $(IO_FLAGS) $(LINK) $(CFLAGS) $(LDFLAGS))
@@ -315,6 +316,12 @@ $(B)/tokiobench: baselines/peers/tokio/Cargo.lock $(wildcard baselines/peers/tok
 	$(Q)mkdir -p $(@D)
 	$(Q)cd $(<D) && CARGO_TARGET_DIR=$(abspath $(B))/cargo cargo build --quiet --release --locked --offline
 	$(Q)cp $(B)/cargo/release/$(@F) $@
+
+$(B)/erlbench: $(wildcard baselines/peers/erlang/*)
+	$(call say,ERLC,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)erlc -o $(@D) baselines/peers/erlang/erlbench.erl
+	$(Q)cp baselines/peers/erlang/$(@F) $@
 
 -include benches/programs/programs.mk
 

@@ -37,11 +37,12 @@ CONTENDERS = {
     "boost-fiber-pool": (15, "Boost.Fiber, pooled"),
     "cxx20": (19, "C++20 coroutines"),
     "tokio": (20, "Tokio"),
+    "erlang": (21, "Erlang"),
     "st": (16, "State Threads"),
     "pth": (17, "GNU Pth"),
     "tbb": (18, "oneTBB"),
 }
-FIRST_SPARE_STYLE, STYLES = 21, 24
+FIRST_SPARE_STYLE, STYLES = 22, 24
 
 MEMORY_PARTS = ("rss_bytes", "pte_bytes", "kernel_stack_bytes")
 FIELDS = {"case": str, "contender": str, "variant": str, "n": int, "threads": int, "launch": int, "rep": int,

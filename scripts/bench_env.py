@@ -98,7 +98,8 @@ def distribution():
 
 def peers():
     """{package: version} of the libraries that are compared, as Debian's package tool knows them."""
-    names = sorted({word for peer in bench_peers.PEERS.values() for word in re.findall(r'lib\S+-dev', peer['install'])})
+    names = sorted({word for peer in bench_peers.PEERS.values()
+                    for word in re.findall(r'apt-get install ([a-z0-9-]+)', peer['install'])})
     if shutil.which('dpkg-query') is None:
         return {}
     # It fails when one is missing, and names the others all the same.

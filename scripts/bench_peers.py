@@ -15,6 +15,8 @@ PEERS = {
                  'install': 'GNU Pth is not installed: apt-get install libpth-dev, then make'},
     'tokiobench': {'contenders': ('tokio',), 'cases': (*UNITS, 'scale'),
                    'install': 'Tokio is not here: install cargo, then make setup-peers all'},
+    'erlbench': {'contenders': ('erlang',), 'cases': (*UNITS, 'scale'),
+                 'install': 'Erlang is not installed: apt-get install erlang-base, then make'},
     'peer-tbb': {'contenders': ('tbb',), 'cases': ('spawn',),
                  'install': 'oneTBB is not installed: apt-get install libtbb-dev, then make'},
 }
@@ -27,6 +29,8 @@ PROFILES = {
     'full': {'memory': (1000, 10000, 100000), 'spawn': (1000, 10000, 100000), 'launches': 9,
              'programs': ('skynet', 'skynet-chan', 'ring', 'fan', 'tree')},
 }
+# Programs of their own, in other languages.
+SCALE = {'tokio': ('skynet', 'skynet-chan'), 'erlang': ('skynet-chan',)}
 # Among many others whatever GNU Pth does takes it tens of microseconds, or more.
 LARGEST = {'pth': 1000}
 
@@ -48,8 +52,8 @@ def plan(add, profile, cases, contenders, cpus):
             add(p['launches'], 'handover', name, threads=t, reps=3)
         for program in p['programs'] if 'scale' in cases else ():
             # Stacks for a million units fill the memory that there is: a tenth of them.
-            many = 0 if name == 'tokio' or program not in ('skynet', 'skynet-chan') else 100000
-            if name == 'tokio' and program not in ('skynet', 'skynet-chan'):
+            many = 0 if name in SCALE or program not in ('skynet', 'skynet-chan') else 100000
+            if program not in SCALE.get(name, p['programs']):
                 continue
             add(1, 'scale', name, n=many, threads=threads[-1], reps=1,
                 variant=program)
