@@ -6,7 +6,6 @@
 #include <linux/membarrier.h>
 #include <pthread.h>
 #include <signal.h>
-#include <stdio.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -69,17 +68,18 @@ int64_t gos__thread_cpu_ns(int32_t tid)
     return clock_gettime(clock, &used) ? 0 : (int64_t)used.tv_sec * 1000000000 + used.tv_nsec;
 }
 
-/* Threads beyond this number have no descriptor kept: there may be ten thousand. */
-enum { KEPT = 64 };
-static uint32_t kept;
-
 /* By number throughout: the interposed calls would look for tasks that wait. */
+void gos__fd_close(int fd)
+{
+    syscall(SYS_close, fd);
+}
+
 int gos__fd_high(int fd)
 {
     int high = (int)syscall(SYS_fcntl, fd, F_DUPFD_CLOEXEC, GOS_HIGH_FD);
     if (high < 0)
         return fd;
-    syscall(SYS_close, fd);
+    gos__fd_close(fd);
     return high;
 }
 
@@ -105,33 +105,6 @@ void gos__signals_restore(uint64_t mask)
 long gos__close_range(unsigned first, unsigned last, int flags)
 {
     return syscall(SYS_close_range, first, last, flags) ? -errno : 0;
-}
-
-/* The file holds "running" or the number of the system call (-1: a fault) and its arguments. */
-bool gos__thread_blocked(int32_t tid, int32_t *fd)
-{
-    char path[64], text[8];
-    if (*fd < 0) {
-        snprintf(path, sizeof path, "/proc/self/task/%d/syscall", (int)tid);
-        int low = open(path, O_RDONLY | O_CLOEXEC);
-        *fd = low < 0 || kept >= KEPT ? low : gos__fd_high(low);
-        kept += *fd >= 0;
-    }
-    if (*fd < 0)
-        return false;
-    ssize_t n = syscall(SYS_pread64, *fd, text, sizeof text, 0);
-    if (kept > KEPT)
-        gos__thread_forget(fd);
-    return n > 0 && text[0] != 'r';
-}
-
-void gos__thread_forget(int32_t *fd)
-{
-    if (*fd < 0)
-        return;
-    syscall(SYS_close, *fd);
-    kept--;
-    *fd = -1;
 }
 
 _Noreturn void gos__sleep_for_ever(void)

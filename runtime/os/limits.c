@@ -87,6 +87,12 @@ int64_t gos__memory_limit(int percent)
     return (group < ram ? group : ram) / 100 * percent;
 }
 
+int64_t gos__memory_peak(void)
+{
+    struct rusage usage;
+    return getrusage(RUSAGE_SELF, &usage) ? INT64_MAX / 2 : (int64_t)usage.ru_maxrss * 1024;
+}
+
 int64_t gos__memory_resident(void)
 {
     char text[128];

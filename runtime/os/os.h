@@ -69,8 +69,11 @@ size_t gos__userfault_move(const gos__userfault *faults, void *to, void *from, s
 /* Bytes that all of this process may come to use: a share of the smaller of RAM and cgroup limit. */
 int64_t gos__memory_limit(int percent);
 
-/* Resident bytes of this process now; 0 when /proc is not there. */
+/* Resident bytes of this process now; 0 when /proc is not there. Takes a descriptor for a moment. */
 int64_t gos__memory_resident(void);
+
+/* The most that they ever were, or more; without a descriptor. */
+int64_t gos__memory_peak(void);
 
 /* Address space still allowed by RLIMIT_AS; INT64_MAX without a limit. */
 int64_t gos__address_space_left(void);
@@ -92,10 +95,21 @@ int64_t gos__timer_slack(int64_t ns);
 /* The kernel's number of the calling thread. */
 int32_t gos__thread_id(void);
 
+/* ---- other threads (blocked.c): asked by one thread at a time ---- */
+
 /* Whether that thread of this process is blocked in the kernel now, in a system call or on a page fault; false also
- * when /proc does not tell. *fd: a descriptor for it, kept for the next time; -1: none yet, or none to keep. */
+ * when /proc does not tell. *fd: kept for the next time; -1: nothing yet, or nothing to keep. */
 bool gos__thread_blocked(int32_t tid, int32_t *fd);
 void gos__thread_forget(int32_t *fd);
+
+/* Whether what is kept are descriptors of the program's. */
+bool gos__thread_fds_are_ours(void);
+
+/* At the end of a run; and in a child process. */
+void gos__onlooker_end(void);
+void gos__onlooker_forked(void);
+
+/* ---- of the calling thread, and time (futex.c) ---- */
 
 /* The signals that the calling thread blocks, a bit each. */
 uint64_t gos__signal_mask(void);
@@ -109,6 +123,7 @@ long gos__close_range(unsigned first, unsigned last, int flags);
 
 /* Gives the descriptor a number from GOS_HIGH_FD on, if it can. */
 int gos__fd_high(int fd);
+void gos__fd_close(int fd);
 
 /* Processor time of that thread in nanoseconds, 0 when it is not to be had; without a descriptor. */
 int64_t gos__thread_cpu_ns(int32_t tid);

@@ -42,6 +42,7 @@ static void after_in_parent(void)
 static void without_task(void)
 {
     gos__fork_pending = 0;
+    gos__onlooker_forked();
     gos__netpoll_forked();
     gos__lot_forked();
     gos__foreign_reset();
@@ -91,6 +92,7 @@ void gos__fork_revive(void)
     gos__thread *self = &gos__self;
     gos__fork_pending = 0;
     gos__membarrier_forked();
+    gos__onlooker_forked();
     gos__netpoll_forked();
     gos__lot_forked();
     gos__foreign_reset();

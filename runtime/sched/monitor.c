@@ -49,26 +49,27 @@ static bool others_wait(const gos__runtime *rt, const gos__worker *worker, int64
 
 enum conduct { UNKNOWN, RUNS, BLOCKED, HEEDLESS };
 
-/* A program that closes what it does not know leaves this descriptor alone, as it does those of netpoll.c. */
+/* A program that closes what it does not know leaves the descriptor alone, if it is one of its own table, as it does
+ * those of netpoll.c. */
 bool gos__monitor_sees(gos__thread *thread)
 {
     int32_t before = thread->status_fd;
     bool is_blocked = gos__thread_blocked(thread->tid, &thread->status_fd);
-    if (before < 0 && thread->status_fd >= 0)
+    if (before < 0 && thread->status_fd >= 0 && gos__thread_fds_are_ours())
         gos__fd_own(thread->status_fd, true);
     return is_blocked;
 }
 
 void gos__monitor_forgets(gos__thread *thread)
 {
-    if (thread->status_fd >= 0)
+    if (thread->status_fd >= 0 && gos__thread_fds_are_ours())
         gos__fd_own(thread->status_fd, false);
     gos__thread_forget(&thread->status_fd);
 }
 
 /*
- * What the worker's thread does. Whether it is blocked in the kernel takes a call, and the first time the lowest free
- * descriptor for a moment, so it is asked for only when the thread has used no processor time since the last look.
+ * What the worker's thread does. Whether it is blocked in the kernel takes two changes of threads, so it is asked for
+ * only when the thread has used no processor time since the last look.
  */
 static enum conduct conduct_of(gos__worker *worker)
 {

@@ -255,6 +255,7 @@ int gos__run(int (*fn)(void *), void *arg)
         gos__monitor(rt);
     gos__timer_slack(slack);
     bool all_left = stop(rt);
+    gos__onlooker_end();
     gos__self.in_runtime = 0;
     gos__fault_restore();
     if (gos__env_get()->stats)

@@ -244,8 +244,7 @@ void gos__fd_drop_own(void)
     for (uint32_t i = 0; i < GOS_FD_BLOCKS; i++)
         for (uint32_t k = 0; gos__fd_blocks[i] && k < GOS_FD_BLOCK; k++)
             if (gos__fd_blocks[i][k].is_own && !gos__cold_uses(gos__fd_blocks[i][k].fd)) {
-                int32_t fd = gos__fd_blocks[i][k].fd;
-                gos__thread_forget(&fd);
+                gos__fd_close(gos__fd_blocks[i][k].fd);
                 gos__fd_blocks[i][k].is_own = false;
             }
 }

@@ -150,7 +150,7 @@ static uintptr_t carve(arena *part, size_t bytes, int64_t limit)
         if (step > part->end - part->committed)
             step = part->end - part->committed;
         /* Asked, not met: the kernel would let us map on and kill the process later. */
-        if (gos__memory_resident() + COMMIT_STEP > limit)
+        if (gos__memory_peak() + COMMIT_STEP > limit && gos__memory_resident() + COMMIT_STEP > limit)
             return 0;
         if (gos__vm_commit((void *)part->committed, step))
             return 0;

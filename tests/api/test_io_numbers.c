@@ -1,5 +1,5 @@
-/* Numbers of descriptors: a program gets the lowest free one although the runtime looks at its threads and polls; and
- * what closes a number, or puts another file under it, ends the waits for it. */
+/* Numbers of descriptors: a program gets the lowest free one although the runtime looks at its threads; and what closes
+ * a number, or puts another file under it, ends the waits for it. */
 // also: paged
 // env: GOS_PROCS=2
 // timeout: 120
@@ -13,6 +13,8 @@
 #include <sys/syscall.h>
 #include <time.h>
 
+#include "os/os.h"
+#include "tests/parked.h"
 #include "tests/test.h"
 
 enum { LOOKS = 20000, READERS = 8 };
@@ -50,15 +52,20 @@ static void lowest_numbers(void)
     gos_waitgroup_add(&all, 4);
     for (int i = 0; i < 4; i++)
         CHECK_EQ(gos_go(block_often, NULL), 0);
-    disturbances(); /* until the monitor knows all threads */
-    gos_sleep(20000000);
-    int count = disturbances();
+    int count = 0;
+    gos_stats stats = { .handoffs = 0 };
+    while (!stats.handoffs) {
+        count += disturbances();
+        CHECK_EQ(gos_stats_read(&stats), 0);
+    }
+    bool looks_itself = gos__thread_fds_are_ours();
     __atomic_store_n(&stop, 1, __ATOMIC_RELAXED);
     gos_waitgroup_wait(&all);
-    gos_stats stats;
-    CHECK_EQ(gos_stats_read(&stats), 0);
     printf("%d times disturbed, %lld hand-offs\n", count, (long long)stats.handoffs);
-    CHECK(count <= 4); /* a thread that the monitor sees for the first time costs a moment */
+    if (looks_itself)
+        printf("the system refuses a thread with a table of its own: nothing is promised\n");
+    else
+        CHECK_EQ(count, 0);
 }
 
 static void read_until_gone(void *arg)
@@ -76,7 +83,7 @@ static void park_readers(int *fd)
     gos_waitgroup_add(&all, READERS);
     for (int i = 0; i < READERS; i++)
         CHECK_EQ(gos_go(read_until_gone, fd), 0);
-    gos_sleep(2000000);
+    await_parked(*fd, READERS);
     CHECK_EQ(__atomic_load_n(&ended, __ATOMIC_RELAXED), 0);
 }
 
@@ -93,7 +100,7 @@ static void reader_of_the_new(int *number, int writer)
 {
     gos_waitgroup_add(&all, 1);
     CHECK_EQ(gos_go(read_one, number), 0);
-    gos_sleep(1000000);
+    await_parked(*number, 1);
     CHECK_EQ(write(writer, "n", 1), 1);
     gos_waitgroup_wait(&all);
 }
@@ -104,7 +111,6 @@ static void duplicated_over(int version)
     CHECK(!pipe(old) && !socketpair(AF_UNIX, SOCK_STREAM, 0, new));
     park_readers(&old[0]);
     CHECK_EQ(version == 2 ? dup2(new[0], old[0]) : dup3(new[0], old[0], O_CLOEXEC), old[0]);
-    gos_sleep(1000000);
     /* They try again, as POSIX has it for who calls later: of the new file. None may get its bytes yet. */
     gos_waitgroup_wait(&all);
     reader_of_the_new(&old[0], new[1]);
