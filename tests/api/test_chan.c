@@ -4,6 +4,7 @@
 #include <gossamer.h>
 #include <stdatomic.h>
 
+#include "tests/parked.h"
 #include "tests/test.h"
 
 enum { PRODUCERS = 8, CONSUMERS = 5, LARGEST = 4096 };
@@ -105,7 +106,10 @@ static void close_with_parked(void (*fn)(void *), size_t capacity, int served)
     shared = gos_chan_new(sizeof(int), capacity);
     for (int i = 0; i < 10; i++)
         start(fn, NULL);
-    gos_sleep(5000000);
+    int there = 10 - (fn == parked_sender ? (int)capacity : 0);
+    await_tasks(fn, fn == parked_sender ? GOS_WAIT_SEND : GOS_WAIT_RECV, there);
+    while (parked_results < 100 * (10 - there))
+        gos_yield();
     CHECK_EQ(parked_results, 100 * (fn == parked_sender ? (int)capacity : 0));
     for (int i = 0; i < served; i++) {
         int n = 99;

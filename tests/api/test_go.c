@@ -33,9 +33,8 @@ static void wait_at_gate(void *arg)
 
 static void count_is(long n)
 {
-    for (int i = 0; i < 1000 && gos_ntasks() != n; i++) /* it may lag */
+    while (gos_ntasks() != n) /* it may lag */
         gos_sleep(1000000);
-    CHECK_EQ(gos_ntasks(), n);
 }
 
 static void many_short(void)

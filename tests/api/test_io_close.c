@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <sys/socket.h>
 
+#include "tests/parked.h"
 #include "tests/test.h"
 
 enum { READERS = 10, ROUNDS = 500, STALE_ROUNDS = 30 };
@@ -29,7 +30,7 @@ static void close_wakes(void)
     gos_waitgroup_add(&all, READERS);
     for (int i = 0; i < READERS; i++)
         CHECK_EQ(gos_go(read_until_closed, &fds[0]), 0);
-    gos_sleep(5000000);
+    await_parked(fds[0], READERS);
     CHECK_EQ(__atomic_load_n(&woken, __ATOMIC_RELAXED), 0);
     CHECK_EQ(close(fds[0]), 0);
     gos_waitgroup_wait(&all);
@@ -87,7 +88,7 @@ static void fclose_under_a_reader(void)
         CHECK(!pipe(fds));
         gos_waitgroup_add(&all, 1);
         CHECK_EQ(gos_go(read_stale, &fds[0]), 0);
-        gos_sleep(5000000); /* until it is parked */
+        await_parked(fds[0], 1);
         FILE *in = fdopen(fds[0], "r");
         CHECK(in && !fclose(in));
         while (!pipe(next) && next[0] != fds[0]) /* somebody else has the number for a moment */
@@ -95,7 +96,7 @@ static void fclose_under_a_reader(void)
         expected e = { next[0], 'n' };
         gos_waitgroup_add(&all, 1);
         CHECK_EQ(gos_go(read_one, &e), 0);
-        gos_sleep(5000000);
+        await_parked(e.fd, 1);
         CHECK_EQ(write(next[1], "n", 1), 1);
         gos_waitgroup_wait(&all);
         close(fds[1]), close(next[0]), close(next[1]);

@@ -43,7 +43,6 @@ static int run(void *arg)
         CHECK_EQ(gos_go(sleep_somehow, (void *)i), 0);
     gos_waitgroup_wait(&all);
     CHECK(gos_now() - before >= 49l * MS);
-    CHECK(gos_now() - before < 5000l * MS); /* one after the other: 500 s */
 
     struct timespec none = { .tv_nsec = -1 };
     CHECK(nanosleep(&none, NULL) == -1 && errno == EINVAL);

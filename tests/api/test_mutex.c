@@ -4,6 +4,7 @@
 #include <gossamer.h>
 #include <pthread.h>
 
+#include "tests/parked.h"
 #include "tests/test.h"
 
 enum { TASKS = 20 };
@@ -94,7 +95,7 @@ static void fairness(void)
     gos_mutex_lock(&mutex);
     for (intptr_t i = 0; i < TASKS; i++) {
         start(take_turn, (void *)i);
-        gos_sleep(200000);
+        await_tasks(take_turn, GOS_WAIT_MUTEX, (int)i + 1);
     }
     CHECK_EQ(n, 0);
     gos_mutex_unlock(&mutex);

@@ -5,6 +5,7 @@
 #include <gossamer.h>
 #include <pthread.h>
 
+#include "tests/parked.h"
 #include "tests/test.h"
 
 static gos_rwmutex mutex = GOS_RWMUTEX_INIT;
@@ -37,9 +38,10 @@ static void writer(void *arg)
 
 static void park(void (*fn)(void *))
 {
+    int parked = parked_tasks(fn, GOS_WAIT_RWMUTEX);
     gos_waitgroup_add(&all, 1);
     CHECK_EQ(gos_go(fn, NULL), 0);
-    gos_sleep(20000000); /* until it is parked, on a busy machine too */
+    await_tasks(fn, GOS_WAIT_RWMUTEX, parked + 1);
 }
 
 static void tries(void)
@@ -61,7 +63,9 @@ static void first_come_first_served(void)
     order_n = 0;
     memset(order, 0, sizeof order);
     gos_rwmutex_rlock(&mutex);
-    park(reader); /* shares at once */
+    gos_waitgroup_add(&all, 1);
+    CHECK_EQ(gos_go(reader, NULL), 0); /* shares at once */
+    gos_waitgroup_wait(&all);
     CHECK_STR(order, "r");
     park(writer);
     park(reader);

@@ -5,6 +5,7 @@
 #include <gossamer.h>
 #include <pthread.h>
 
+#include "tests/parked.h"
 #include "tests/test.h"
 
 static gos_waitgroup all;
@@ -20,9 +21,10 @@ static void take(void *units)
 
 static void park(long units)
 {
+    int parked = parked_tasks(take, GOS_WAIT_SEM);
     gos_waitgroup_add(&all, 1);
     CHECK_EQ(gos_go(take, (void *)units), 0);
-    gos_sleep(20000000); /* until it is parked, on a busy machine too */
+    await_tasks(take, GOS_WAIT_SEM, parked + 1);
 }
 
 static void counts(void)
