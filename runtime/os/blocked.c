@@ -153,6 +153,11 @@ bool gos__thread_fds_are_ours(void)
     return onlooker.state == REFUSED;
 }
 
+bool gos__onlooker_is_there(void)
+{
+    return onlooker.state == WORKS;
+}
+
 void gos__onlooker_end(void)
 {
     if (onlooker.state == WORKS) {

@@ -105,6 +105,9 @@ void gos__thread_forget(int32_t *fd);
 /* Whether what is kept are descriptors of the program's. */
 bool gos__thread_fds_are_ours(void);
 
+/* Whether the process has one more thread for it. */
+bool gos__onlooker_is_there(void);
+
 /* At the end of a run; and in a child process. */
 void gos__onlooker_end(void);
 void gos__onlooker_forked(void);

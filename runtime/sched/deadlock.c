@@ -26,7 +26,10 @@ enum { LOOKS = 3 };
 static bool only_our_threads(const gos__runtime *rt)
 {
     struct stat task;
-    return !stat("/proc/self/task", &task) && task.st_nlink == (nlink_t)rt->threads_n + 1 + (gos__cold_now != NULL) + 2;
+    if (stat("/proc/self/task", &task))
+        return false;
+    uint32_t others = gos__onlooker_is_there() + (gos__cold_now != NULL);
+    return task.st_nlink == (nlink_t)rt->threads_n + 1 + others + 2;
 }
 
 static bool events_may_come(const gos__runtime *rt)

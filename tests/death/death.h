@@ -10,7 +10,7 @@
 
 #include "tests/test.h"
 
-enum { AT_MOST_MS = 5000 }; /* it must not hang */
+enum { AT_MOST_MS = 50000 }; /* it must not hang */
 
 static int64_t death_now_ms(void)
 {

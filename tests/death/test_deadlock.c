@@ -85,10 +85,15 @@ static int run_dry(void *unused)
 {
     (void)unused;
     pthread_t thread;
+    gos_procs(1);
     CHECK_EQ(gos_go(sleeper, NULL), 0);
     CHECK_EQ(pthread_create(&thread, NULL, leaving_thread, NULL), 0);
     CHECK_EQ(pthread_detach(thread), 0);
-    syscall(SYS_nanosleep, &(struct timespec){ .tv_nsec = 20000000 }, NULL);
+    gos_stats stats = { .handoffs = 0 };
+    while (!stats.handoffs) { /* the sleeper waits for the only worker, so the monitor looks at it */
+        syscall(SYS_nanosleep, &(struct timespec){ .tv_nsec = 50000000 }, NULL);
+        CHECK_EQ(gos_stats_read(&stats), 0);
+    }
     receive_for_ever(NULL);
     return 0;
 }
