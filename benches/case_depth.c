@@ -144,10 +144,13 @@ static void *watch(void *unused)
     (void)unused;
     const struct timespec pause = { 0, PERIOD_MS * 1000000L };
     while (!__atomic_load_n(&sampler.over, __ATOMIC_ACQUIRE) && sampler.n < SAMPLES) {
-        sample *s = &sampler.samples[sampler.n++];
+        sample *s = &sampler.samples[sampler.n];
         s->phase = __atomic_load_n(&sampler.work->phase, __ATOMIC_ACQUIRE);
         s->rss = proc_number("/proc/self/status", "VmRSS:", 0) << 10;
         s->at = clock_ns();
+        /* Of which phase a figure is that was read while one ended nobody knows. */
+        if (s->phase != __atomic_load_n(&sampler.work->phase, __ATOMIC_ACQUIRE)) continue;
+        sampler.n++;
         nanosleep(&pause, NULL);
     }
     return NULL;

@@ -22,11 +22,6 @@ suffices; the figures are per unit."""
 STEP_WORDS = """Where gossamer's line steps: at {nursery}, the frames no longer fit the nursery, and each descent
 borrows a deep region, once; beyond 60 KiB of depth a large region is borrowed as well. Beyond the processor's
 caches all contenders slow down together."""
-TRIMMED = """ Between 16 KiB and some megabytes gossamer is slower *again* than fixed stacks are: what a region
-has touched beyond its first pages is given back to the kernel when it returns and faulted in by the next descent,
-microseconds that the calls of one descent share."""
-
-TRIMMED_AT = 32768
 MILLION, AIM_BYTES, AIM_UNITS = 1000000, 800, 20000000
 SHOWN = (128, 8192, 32768, 131072, 2 << 20, 8 << 20, 32 << 20, 64 << 20)    # in the table
 WITHIN = 0.10   # of the shallow size, after the burst
@@ -84,8 +79,7 @@ def descent_table(run):
 def descent_words(run):
     step = stacks.nursery_left(run)
     nursery = f"{stacks.binary(step[0])} to {stacks.binary(step[1])}" if step else "some depth"
-    ours, fixed = (stacks.depth_ns(run, name, "warm", TRIMMED_AT) for name in (rows.US, "fixed"))
-    return STEP_WORDS.format(nursery=nursery) + (TRIMMED if ours and fixed and ours.low > 2 * fixed.high else "")
+    return STEP_WORDS.format(nursery=nursery)
 
 
 def descent_verdict(run):

@@ -143,6 +143,7 @@ gos__morestack_spare:
     jae 3f
     addq %rsp, %rax
     movq %r10, GOS_TASK_REGION(%rax)
+    movq %rax, GOS_REGION_OWNER(%r10)
     movq %r10, %rsp             /* the region's header is its top */
     movq $0, %fs:GOS_THREAD_SPARE(%r11)
     movq GOS_REGION_LIMIT(%r10), %r10

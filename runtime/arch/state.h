@@ -19,6 +19,7 @@
 #define GOS_REGION_PLAIN 24
 #define GOS_REGION_BOTTOM 32
 #define GOS_REGION_NEXT 40
+#define GOS_REGION_OWNER 40
 
 #define GOS_THREAD_TASK 0
 #define GOS_THREAD_SYSTEM_SP 8
@@ -133,13 +134,16 @@ struct gos__task {
 
 /* At the top of a region, whose stack grows down from here. */
 struct gos__region {
-    uintptr_t limit;           /* the limit word while on this region */
+    uintptr_t limit;           /* the limit word while on this region; stays as low as it got until its pages go */
     uintptr_t unchecked_limit; /* at or above it, unchecked code has room */
     gos__region *prev;         /* the region its borrower was on; NULL: the nursery */
-    uint32_t plain;            /* 1: prev is NULL and limit is the first step: it may go straight to the spare ones */
+    uint32_t plain;            /* 1: prev is NULL and it is not large: it may go straight to the spare ones */
     uint32_t is_large;         /* of GOS_MAXSTACK rather than GOS_REGION_SIZE */
     uintptr_t bottom;          /* lowest usable address, above the guard */
-    gos__region *next;         /* link of the free list */
+    union {
+        gos__region *next;     /* link of a free list */
+        gos__task *owner;      /* whose it is: a hint, as a region that has come back is not wiped */
+    };
     uint64_t owned;            /* 1: part of a paged task's stack: never given back on its own */
     void *allocas;             /* of a paged task's own region: see stack/alloca.c */
 };
@@ -196,6 +200,7 @@ _Static_assert(offsetof(gos__thread, spares) == GOS_THREAD_SPARES, "thread: spar
 _Static_assert(offsetof(gos__thread, error) == GOS_THREAD_ERRNO, "thread: error");
 _Static_assert(offsetof(gos__region, bottom) == GOS_REGION_BOTTOM, "region: bottom");
 _Static_assert(offsetof(gos__region, next) == GOS_REGION_NEXT, "region: next");
+_Static_assert(offsetof(gos__region, owner) == GOS_REGION_OWNER, "region: owner");
 _Static_assert(offsetof(gos__thread, in_runtime) == GOS_THREAD_IN_RUNTIME, "thread: in_runtime");
 _Static_assert(offsetof(gos__thread, locked) == GOS_THREAD_LOCKED, "thread: locked");
 _Static_assert(offsetof(gos__thread, preempt) == GOS_THREAD_PREEMPT, "thread: preempt");

@@ -41,8 +41,10 @@
  * that the depth reached is known when the region comes back. */
 #define GOS_FIRST_STEP (12 * 1024)
 
-/* A returned region keeps this many bytes below its top; the rest goes back to the kernel. */
-#define GOS_REGION_KEEP (16 * 1024)
+/* Memory of stacks that was not needed for so long goes back to the kernel, within twice that: regions that came back,
+ * and what lies below the stack pointer of a parked task. GOS_DEBUG=trim=... overrides. */
+#define GOS_TRIM_MS 100
+#define GOS_TRIM_MS_MAX 1000000
 
 #define GOS_MAXSTACK_DEFAULT (64l << 20)
 #define GOS_MAXSTACK_MIN (64l << 10)

@@ -68,15 +68,30 @@ static bool parse_cold(gos__env *env, const char *word, size_t len)
     return true;
 }
 
+/* trim=ms; 0: never. */
+static bool parse_trim(gos__env *env, const char *word, size_t len)
+{
+    char text[24] = "";
+    if (len < 5 || strncmp(word, "trim=", 5) || len - 5 >= sizeof text)
+        return false;
+    memcpy(text, word + 5, len - 5);
+    int64_t ms = gos__parse_size(text);
+    if (ms < 0 || ms > GOS_TRIM_MS_MAX)
+        gos__die("GOS_DEBUG: trim=%.20s: expected a number of milliseconds from 0 (never) to %d", text,
+                 GOS_TRIM_MS_MAX);
+    env->trim_ms = ms;
+    return true;
+}
+
 static void parse_debug(gos__env *env)
 {
     const char *word = getenv("GOS_DEBUG");
     while (word && *word) {
         size_t len = strcspn(word, ",");
         bool *flag = debug_flag(env, word, len);
-        if (!flag && !parse_cold(env, word, len))
-            gos__die("GOS_DEBUG: unknown word \"%.*s\": expected a comma list of paged, nobind, stats, cold=ms",
-                     len < 40 ? (int)len : 40, word);
+        if (!flag && !parse_cold(env, word, len) && !parse_trim(env, word, len))
+            gos__die("GOS_DEBUG: unknown word \"%.*s\": expected a comma list of paged, nobind, stats, cold=ms, "
+                     "trim=ms", len < 40 ? (int)len : 40, word);
         if (flag)
             *flag = true;
         word += len + (word[len] == ',');
@@ -91,6 +106,7 @@ static void parse(void)
     env.maxstack = size_from("GOS_MAXSTACK", GOS_MAXSTACK_MIN, GOS_MAXSTACK_MAX, GOS_MAXSTACK_DEFAULT);
     env.maxmem = size_from("GOS_MAXMEM", 1 << 20, INT64_MAX, 0);
     env.maxthreads = size_from("GOS_MAXTHREADS", 1, 1000000, GOS_MAXTHREADS_DEFAULT);
+    env.trim_ms = GOS_TRIM_MS;
     parse_debug(&env);
 }
 

@@ -13,6 +13,7 @@ typedef struct gos__env {
     bool paged;       /* GOS_DEBUG=paged: every task on a paged stack */
     bool nobind;      /* GOS_DEBUG=nobind: workers are not bound to CPUs */
     int64_t cold_ms;  /* GOS_DEBUG=cold=ms: tasks parked for so long are packed; 0: not */
+    int64_t trim_ms;  /* GOS_DEBUG=trim=MS: GOS_TRIM_MS; 0: no memory of stacks goes back while tasks live */
     bool stats;       /* GOS_DEBUG=stats: counters on standard error when gos_run ends */
 } gos__env;
 

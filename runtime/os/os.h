@@ -22,12 +22,17 @@ void gos__vm_release(void *start, size_t size);
 /* Makes reserved pages usable, zero when first touched, never huge pages. -ENOMEM: limits (RLIMIT_AS, maps). */
 int gos__vm_commit(void *start, size_t size);
 
-/* Gives the memory of committed pages back; they stay usable and read as zero. */
-void gos__vm_discard(void *start, size_t size);
+/* Gives the memory of committed pages back; they stay usable and read as zero. 0 or -errno: the kernel keeps some, as
+ * those that the program has locked (mlock, mlockall). */
+int gos__vm_discard(void *start, size_t size);
 
 /* Makes every access to one committed page a fault. Without MADV_GUARD_INSTALL (Linux 6.13) this costs two kernel
  * mappings, and -ENOMEM comes at vm.max_map_count. */
 int gos__vm_guard(void *page);
+
+/* Whether guards cost mappings here; and takes such a one away. */
+bool gos__vm_guard_is_mapping(void);
+int gos__vm_unguard(void *page);
 
 size_t gos__vm_page_size(void);
 

@@ -38,15 +38,25 @@ int gos__vm_commit(void *start, size_t size)
     return 0;
 }
 
-void gos__vm_discard(void *start, size_t size)
+int gos__vm_discard(void *start, size_t size)
 {
-    if (madvise(start, size, MADV_DONTNEED))
-        gos__fatal("madvise(MADV_DONTNEED) of %zu bytes failed: errno %d", size, errno);
+    return madvise(start, size, MADV_DONTNEED) ? -errno : 0;
+}
+
+static uint32_t no_guard_install; /* a hint: set once the kernel said EINVAL */
+
+bool gos__vm_guard_is_mapping(void)
+{
+    return gos__load_relaxed(&no_guard_install);
+}
+
+int gos__vm_unguard(void *page)
+{
+    return mprotect(page, gos__vm_page_size(), PROT_READ | PROT_WRITE) ? -errno : 0;
 }
 
 int gos__vm_guard(void *page)
 {
-    static uint32_t no_guard_install; /* a hint: set once the kernel said EINVAL */
     size_t size = gos__vm_page_size();
     if (!gos__load_relaxed(&no_guard_install)) {
         if (!madvise(page, size, MADV_GUARD_INSTALL))

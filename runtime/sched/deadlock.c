@@ -45,7 +45,8 @@ static bool events_may_come(const gos__runtime *rt)
 static void look_for_life(const gos__task *task, void *arg)
 {
     uint32_t state = gos__load_relaxed(&task->state), why = gos__load_relaxed(&task->why);
-    bool waits_for_tasks = state == GOS_PARKED && why != GOS_WAIT_NONE && why != GOS_WAIT_SLEEP && why != GOS_WAIT_FD;
+    bool waits_for_tasks = gos__is_parked((uint8_t)state) && why != GOS_WAIT_NONE && why != GOS_WAIT_SLEEP &&
+                           why != GOS_WAIT_FD;
     if (state != GOS_FREE && !waits_for_tasks)
         *(bool *)arg = true;
 }

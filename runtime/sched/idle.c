@@ -195,7 +195,7 @@ static bool doze(gos__worker *worker)
     gos__netpoll_batch batch;
     bool polls = gos__netpoll_begin(&batch);
     bool is_lost = false;
-    gos__stack_cache_trim(&worker->stacks);
+    gos__spares_settle(&worker->stacks);
     worker->wake_credit = gos__wake_credit();
     gos__store_relaxed(&gos__self.futex, 0u);
     gos__or_seq(&rt->idle[worker->index / 32], 1u << worker->index % 32); /* I1 */

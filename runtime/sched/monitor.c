@@ -7,6 +7,7 @@
 #include "sched/lot.h"
 #include "sched/netpoll.h"
 #include "sched/task.h"
+#include "sched/trim.h"
 #include "sched/worker.h"
 
 /* A task may run this long while others wait (Go's slice as well). */
@@ -253,9 +254,11 @@ static void look_at_descriptors(gos__runtime *rt, int64_t now)
 }
 
 /* Asleep until a worker leaves its own sleep, or until it is time to look for a deadlock again. */
-static void sleep_with_workers(gos__runtime *rt, gos__stillness *still)
+static void sleep_with_workers(gos__runtime *rt, gos__stillness *still, int64_t trim_at)
 {
     int64_t until = gos__deadlock_look(rt, still, gos__clock_ns());
+    if (trim_at < until)
+        until = trim_at;
     gos__exchange_seq(&rt->monitor, 1u);
     /* A worker that left its sleep before it could see the word is seen here. */
     if (gos__load_relaxed(&rt->idle_n) >= rt->procs && !gos__load_relaxed(&rt->procs_requests) &&
@@ -268,16 +271,19 @@ void gos__monitor(gos__runtime *rt)
 {
     int64_t interval = SHORT_LOOK_NS, forget_at = 0, handed_off = 0, handoffs = 0, busy = gos__clock_ns();
     gos__stillness still = { .looks = 0 };
+    gos__trim_begin();
     while (!gos__load_acquire(&rt->done)) {
         serve_requests(rt);
         gos__lot_attend();
         int64_t now = gos__clock_ns();
         bool lately = handed_off && now - handed_off < LATELY_NS;
-        if (gos__load_relaxed(&rt->idle_n) >= rt->procs) {
+        bool idle = gos__load_relaxed(&rt->idle_n) >= rt->procs;
+        int64_t trim_at = gos__trim(rt, now, idle);
+        if (idle) {
             if (rt->is_child && !gos__ntasks())
                 return;
             if (lately || now - busy >= IDLE_NS) {
-                sleep_with_workers(rt, &still);
+                sleep_with_workers(rt, &still, trim_at);
                 interval = SHORT_LOOK_NS;
             } else {
                 gos__futex_wait(&rt->done, 0, now + LONG_LOOK_NS);

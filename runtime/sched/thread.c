@@ -254,6 +254,7 @@ void gos__regain(void)
     gos__thread *self = &gos__self;
     gos__store_relaxed(&self->futex, 0u);
     uint32_t locked;
+    gos__spares_flush(NULL); /* others may need them; what nobody needs goes back to the kernel */
     while ((locked = gos__load_acquire(&self->locked)) == GOS_LOST || locked == GOS_AWAITS) {
         /* In no list any more: somebody may still write to a thread that he took from one. */
         if (gos__load_relaxed(&rt->stopping) && (locked == GOS_LOST || leave_returning(self))) /* R6 */

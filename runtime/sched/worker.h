@@ -89,6 +89,8 @@ typedef struct gos__worker {
     int64_t seen_since;  /* 0: start anew */
     int64_t seen_cpu;    /* processor time of its thread then */
     int64_t slice_cpu;   /* the same when the task that runs was first seen; -1: not yet */
+    uint32_t trim_tick;  /* of the last round of trim.c */
+    bool trim_settled;   /* since then its stock has nothing to give */
     uint32_t poison_tick; /* the tick whose task was asked to end its slice */
     int64_t poison_cpu;  /* the same when it was first asked to end its slice; -1: it was not */
 } gos__worker;

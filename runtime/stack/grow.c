@@ -77,11 +77,22 @@ void gos__spares_flush(gos__stack_cache *cache)
         gos__region_free(cache, region);
 }
 
+void gos__spares_settle(gos__stack_cache *cache)
+{
+    gos__thread *self = &gos__self;
+    while (self->more_spares) {
+        gos__region *region = self->more_spares;
+        self->more_spares = region->next;
+        self->spares--;
+        gos__region_free(cache, region);
+    }
+}
+
 static void pop(gos__task *task)
 {
     gos__region *region = task->region;
     task->region = region->prev;
-    if (gos__self.spares < GOS_SPARES && !region->is_large && region->limit == gos__region_first_limit(region)) {
+    if (gos__self.spares < GOS_SPARES && !region->is_large) {
         region->prev = NULL;
         region->plain = 1;
         region->next = gos__self.more_spares;
@@ -117,7 +128,6 @@ static bool extend(gos__region *region, uintptr_t frame_end)
         depth *= 2;
     uintptr_t limit = (uintptr_t)region - depth;
     region->limit = depth > (uintptr_t)region - lowest ? lowest : limit;
-    region->plain = 0;
     return true;
 }
 
@@ -151,6 +161,7 @@ static gos__region *borrow(gos__task *task, uintptr_t need, uintptr_t sp)
         gos__die("fatal error: no memory for a deeper task stack: raise GOS_MAXMEM, vm.max_map_count or RLIMIT_AS, "
                  "or lower GOS_MAXSTACK");
     region->prev = task->region;
+    region->owner = task;
     region->plain = !region->prev && !large;
     gos__self.cache->borrows++;
     gos__self.cache->large_borrows += large;

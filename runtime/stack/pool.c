@@ -1,4 +1,4 @@
-/* pool.c: the reservation, carved into stacks and regions; free ones in magazines that workers exchange. */
+/* pool.c: the reservation, carved into stacks and regions; free stacks in magazines that workers exchange. */
 #include <errno.h>
 #include <string.h>
 
@@ -7,22 +7,14 @@
 #include "base/env.h"
 #include "base/spin.h"
 #include "os/os.h"
+#include "stack/arena.h"
 #include "stack/cold.h"
 #include "stack/stack.h"
 
-#define PAGE GOS_GUARD_SIZE
 #define COMMIT_STEP (1l << 20)
-#define REGIONS_KEPT 32
-#define LARGE_FIRST_STEP (64 * 1024)
 #define SIGNAL_STACKS 16384
 
-/* One part of the reservation: slots of one size, carved upwards. */
-typedef struct arena {
-    gos__spin lock;
-    uintptr_t base, carved, committed, end;
-    size_t stride;
-    void *free; /* magazines of stacks (linked by waiter.elem), or single regions (linked by next) */
-} arena;
+typedef gos__arena arena;
 
 static struct pool {
     uintptr_t base;
@@ -85,7 +77,10 @@ int gos__stacks_open(void)
             pool.base = (uintptr_t)base;
             pool.size = size;
             lay_out(pool.base, budget);
-            return 0;
+            int failed = gos__regions_open(pool.stacks, pool.regions, pool.memory_limit);
+            if (failed)
+                gos__vm_release(base, size);
+            return failed;
         }
     }
     return -ENOMEM;
@@ -112,6 +107,7 @@ void gos__stacks_close(bool abandoned)
             gos__stacks_walk(end_left, NULL);
         for (int i = 0; i < 2; i++)
             gos__san_forget(pool.stacks[i].base, pool.stacks[i].carved);
+        gos__regions_close();
         gos__vm_release((void *)pool.base, pool.size);
     } else {
         for (int i = 0; i < 2; i++) {
@@ -138,9 +134,7 @@ void gos__stacks_unlock(void)
         gos__spin_unlock(&arenas[i]->lock);
 }
 
-/* Takes `bytes` (a multiple of the stride) off the uncarved part; 0 when the space or `limit`, of resident memory, is
- * reached. The lock is held. */
-static uintptr_t carve(arena *part, size_t bytes, int64_t limit)
+uintptr_t gos__arena_carve(arena *part, size_t bytes, int64_t limit)
 {
     uintptr_t start = part->carved;
     if (bytes > part->end - start)
@@ -160,35 +154,16 @@ static uintptr_t carve(arena *part, size_t bytes, int64_t limit)
     return start;
 }
 
-/* Tops of page-aligned stacks would share a few cache sets; neighbours begin on different lines instead. */
-static uintptr_t colour(uintptr_t slot, size_t stride)
-{
-    return slot / stride % 8 * 128;
-}
-
-static void region_init(gos__region *region, uintptr_t slot, bool large, bool owned)
-{
-    uintptr_t bottom = slot + PAGE;
-    *region = (gos__region){
-        .unchecked_limit = bottom + GOS_UNCHECKED_ROOM,
-        .bottom = bottom,
-        .is_large = large,
-        .plain = !large && !owned,
-        .owned = owned,
-    };
-    region->limit = owned ? bottom + GOS_SLACK : gos__region_first_limit(region);
-}
-
-uintptr_t gos__region_first_limit(const gos__region *region)
-{
-    return (uintptr_t)region - (region->is_large ? LARGE_FIRST_STEP : GOS_FIRST_STEP);
-}
-
 static gos__task *task_in(uintptr_t slot, enum gos__kind kind)
 {
     uintptr_t top = kind == GOS_NURSERY ? slot + GOS_NURSERY_SIZE
-                                        : slot + GOS_REGION_SIZE - colour(slot, GOS_REGION_SIZE);
+                                        : slot + GOS_REGION_SIZE - gos__arena_colour(slot, GOS_REGION_SIZE);
     return (gos__task *)(top - GOS_TASK_SIZE);
+}
+
+gos__task *gos__paged_task_in(uintptr_t slot)
+{
+    return task_in(slot, GOS_PAGED);
 }
 
 static gos__task *nursery_init(uintptr_t slot)
@@ -206,7 +181,7 @@ static gos__task *paged_init(uintptr_t slot)
         return NULL;
     gos__task *task = task_in(slot, GOS_PAGED);
     gos__region *region = (gos__region *)task - 1;
-    region_init(region, slot, false, true);
+    gos__region_init(region, slot, false, true);
     task->kind = GOS_PAGED;
     task->region = region;
     return task;
@@ -216,7 +191,7 @@ static gos__task *paged_init(uintptr_t slot)
 static gos__task *carve_stacks(arena *part, enum gos__kind kind, int32_t *count)
 {
     int32_t want = kind == GOS_NURSERY ? GOS_MAGAZINE : GOS_MAGAZINE / 8;
-    uintptr_t start = carve(part, want * part->stride, pool.memory_limit);
+    uintptr_t start = gos__arena_carve(part, want * part->stride, pool.memory_limit);
     gos__task *list = NULL;
     *count = 0;
     for (int32_t i = want - 1; start && i >= 0; i--) {
@@ -248,7 +223,7 @@ static GOS_NOINLINE gos__task *refill_and_alloc(gos__stack_cache *cache, enum go
         gos__spin_unlock(&part->lock);
     }
     if (!list)
-        return NULL;
+        return gos__regions_reclaim() ? refill_and_alloc(cache, kind) : NULL;
     cache->loaded[kind] = list->next;
     cache->loaded_n[kind] = count - 1;
     return list;
@@ -295,92 +270,9 @@ void gos__stack_free(gos__stack_cache *cache, gos__task *task)
     cache->loaded_n[kind]++;
 }
 
-gos__region *gos__region_alloc(gos__stack_cache *cache, bool large)
-{
-    gos__region **stock = large ? &cache->large : &cache->regions;
-    gos__region *region = *stock;
-    if (region) {
-        *stock = region->next;
-        cache->regions_n -= !large;
-        return region;
-    }
-    arena *part = &pool.regions[large];
-    gos__spin_lock(&part->lock);
-    region = part->free;
-    if (region) {
-        part->free = region->next;
-    } else {
-        /* Tasks that were started may go deep when no more are started: half of what the limit leaves free. */
-        int64_t reserve = pool.memory_limit / (2 * GOS_MAXMEM_PERCENT) * (100 - GOS_MAXMEM_PERCENT);
-        uintptr_t slot = carve(part, part->stride, pool.memory_limit + reserve);
-        if (slot && !gos__vm_guard((void *)slot)) {
-            region = (gos__region *)(slot + part->stride - colour(slot, part->stride) - sizeof *region);
-            region_init(region, slot, large, false);
-        }
-    }
-    gos__spin_unlock(&part->lock);
-    return region;
-}
-
-/* Gives the pages back that lie deeper than a task usually goes. */
-static void discard(gos__region *region)
-{
-    uintptr_t keep = (uintptr_t)region & ~(uintptr_t)(PAGE - 1);
-    keep -= GOS_REGION_KEEP - PAGE;
-    if (region->limit != gos__region_first_limit(region) || region->is_large)
-        gos__vm_discard((void *)region->bottom, keep - region->bottom);
-    region->limit = gos__region_first_limit(region);
-    region->plain = !region->is_large;
-    region->prev = NULL;
-}
-
-static void region_to_pool(gos__region *region)
-{
-    arena *part = &pool.regions[region->is_large];
-    gos__spin_lock(&part->lock);
-    region->next = part->free;
-    part->free = region;
-    gos__spin_unlock(&part->lock);
-}
-
-void gos__region_free(gos__stack_cache *cache, gos__region *region)
-{
-    if (cache && region->is_large && !cache->large) {
-        /* Kept with its pages: who recursed deep once often does so again. An idle worker gives them back. */
-        region->limit = gos__region_first_limit(region);
-        region->next = NULL;
-        cache->large = region;
-        return;
-    }
-    discard(region);
-    if (cache && !region->is_large && cache->regions_n < REGIONS_KEPT) {
-        region->next = cache->regions;
-        cache->regions = region;
-        cache->regions_n++;
-    } else {
-        region_to_pool(region);
-    }
-}
-
-void gos__stack_cache_trim(gos__stack_cache *cache)
-{
-    gos__region *region = cache->large;
-    if (region) {
-        cache->large = NULL;
-        discard(region);
-        region_to_pool(region);
-    }
-}
-
 void gos__stack_cache_flush(gos__stack_cache *cache)
 {
-    gos__stack_cache_trim(cache);
-    while (cache->regions) {
-        gos__region *region = cache->regions;
-        cache->regions = region->next;
-        region_to_pool(region);
-    }
-    cache->regions_n = 0;
+    gos__regions_settle(cache);
     for (int kind = 0; kind < 2; kind++) {
         if (cache->full[kind])
             push_magazine(&pool.stacks[kind], cache->full[kind]);
@@ -444,7 +336,7 @@ void *gos__signal_stack_alloc(size_t *size)
     if (base) {
         part->free = *base;
     } else {
-        uintptr_t slot = carve(part, part->stride, INT64_MAX);
+        uintptr_t slot = gos__arena_carve(part, part->stride, INT64_MAX);
         if (slot && !gos__vm_guard((void *)slot))
             base = (void **)(slot + PAGE);
     }

@@ -34,7 +34,7 @@ typedef struct gos__stack_cache {
     int32_t loaded_n[2];
     gos__region *regions;   /* plain ones */
     int32_t regions_n;
-    gos__region *large;     /* one, with its pages still there */
+    gos__region *large;     /* one */
     int64_t borrows;        /* counters: regions borrowed through C, large ones, limits lowered in place */
     int64_t large_borrows;
     int64_t extensions;
@@ -57,16 +57,41 @@ void gos__stack_free(gos__stack_cache *cache, gos__task *task);
 /* Gives back the regions that a task holds. */
 void gos__regions_drop(gos__task *task);
 
-/* Moves the calling thread's spare regions into a stock; NULL: to the shared pool. */
+/* Moves the calling thread's spare regions into a stock; NULL: to the shared pool. gos__spares_settle: all but one. */
 void gos__spares_flush(gos__stack_cache *cache);
+void gos__spares_settle(gos__stack_cache *cache);
 
-/* Gives unneeded memory of an idle worker's stock back to the kernel. */
-void gos__stack_cache_trim(gos__stack_cache *cache);
+/* Moves the regions of a stock to the shared ones, from which the monitor gives pages back. */
+void gos__regions_settle(gos__stack_cache *cache);
 /* Moves all of a stock to the shared pool. */
 void gos__stack_cache_flush(gos__stack_cache *cache);
 
 /* Ends the program when unchecked code has overrun this task's nursery. */
 static inline void gos__stack_verify(const gos__task *task);
+
+/* ---- region.c, for the monitor: giving pages back. All stop at `until` (gos__clock_ns) or soon after ---- */
+
+/* Begins a period; what was not needed in the one before is for gos__regions_trim. */
+void gos__regions_period(void);
+
+/* True: there is more to do. */
+bool gos__regions_trim(int64_t until);
+bool gos__regions_any_warm(void);
+
+/* In a child process: of the parent's monitor. */
+void gos__regions_forget_work(void);
+
+/* Gives back what lies below the stack pointer of a claimed task; false: not yet all of it: time was over, or somebody
+ * wants the task. */
+bool gos__stack_trim(gos__task *task, int64_t until);
+
+/* Walks the stacks and regions that tasks may be deep in, which takes a while: the next one with a parked task in
+ * *found, or NULL after so many looks. False: the walk is over. Begins with { 0 }. Headers may change meanwhile. */
+typedef struct gos__deep_walk {
+    uint32_t part;
+    uintptr_t slot;
+} gos__deep_walk;
+bool gos__stacks_next_deep(gos__deep_walk *walk, gos__task **found, int looks);
 
 /* ---- alloca.c ---- */
 
@@ -107,7 +132,7 @@ int64_t gos__stacks_bytes(void);
  * ends the program with status 2. In __morestack, on the system stack. */
 _Noreturn void gos__overflow(const gos__task *task, uintptr_t left_sp);
 
-/* ---- pool.c, for grow.c ---- */
+/* ---- region.c, for grow.c ---- */
 gos__region *gos__region_alloc(gos__stack_cache *cache, bool large);
 /* Into the stock, or, without one, into the shared pool. */
 void gos__region_free(gos__stack_cache *cache, gos__region *region);
