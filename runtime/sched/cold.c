@@ -182,6 +182,10 @@ void gos__cold_end(bool abandoned)
     if (!cold)
         return;
     gos__store_relaxed(&cold->only_puts_back, 1u);
+    if (gos__env_get()->stats)
+        gos__warn("stats: pages of cold tasks packed %lld, put back %lld, away %lld, in %lld bytes",
+                  (long long)gos__load_relaxed(&cold->taken), (long long)gos__load_relaxed(&cold->put_back),
+                  (long long)gos__load_relaxed(&cold->pages_away), (long long)gos__load_relaxed(&cold->bytes));
     if (abandoned)
         return;
     gos__userfault_ring(&cold->faults);

@@ -8,7 +8,7 @@
 #include "base/check.h"
 #include "stack/stack.h"
 
-enum { AHEAD_MOST = 32, OUT_OF_MEMORY_MS = 10000, TIDY_BYTES = 64 * 1024 };
+enum { AHEAD_MOST = 32, OUT_OF_MEMORY_MS = 2000, TIDY_BYTES = 64 * 1024 };
 
 /* A page that does not get this small stays. */
 enum { WORTH_IT = GOS_PACK_PAGE / 4 * 3 };
