@@ -25,7 +25,8 @@ ONE_THREAD = ('fcontext', 'boost-fiber-pool', 'cxx20', 'st', 'pth')
 
 PROFILES = {
     'quick': {'memory': (1000, 10000), 'spawn': (1000,), 'launches': 1, 'programs': ()},
-    'default': {'memory': (1000, 10000), 'spawn': (1000, 10000), 'launches': 3, 'programs': ('skynet', 'skynet-chan')},
+    'default': {'memory': (1000, 10000, 100000), 'spawn': (1000, 10000), 'launches': 3,
+                'programs': ('skynet', 'skynet-chan')},
     'full': {'memory': (1000, 10000, 100000), 'spawn': (1000, 10000, 100000), 'launches': 9,
              'programs': ('skynet', 'skynet-chan', 'ring', 'fan', 'tree')},
 }

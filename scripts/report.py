@@ -12,6 +12,7 @@ import report_blocking  # noqa: E402
 import report_cases as cases  # noqa: E402
 import report_check  # noqa: E402
 import report_machine as machine  # noqa: E402
+import report_peers  # noqa: E402
 import report_programs  # noqa: E402
 import report_server  # noqa: E402
 import report_stacks  # noqa: E402
@@ -159,6 +160,9 @@ class Report:
         sections += report_stacks.sections(run, self.figure)
         sections += report_blocking.sections(run, self.figure)
         sections += report_server.sections(run, self.figure)
+        peers = report_peers.table(run)
+        if peers:
+            sections.append(("Peers, side by side", "yield", report_peers.WORDS, [peers]))
         text = []
         for title, case, words, parts in sections:
             present = run.values(case) or (case == "yield" and run.values("handover"))

@@ -119,6 +119,17 @@ class Pipeline(unittest.TestCase):
         self.assertTrue(readme.startswith("before\n") and readme.endswith("\nafter\n"))
         self.assertIn("| **gossamer** | 1,000 | 100,000 |", readme)
 
+    def test_peers_stand_side_by_side(self):
+        ours = [item for item in small_run() if item["case"] == "yield" and item["contender"] == "gossamer"]
+        twice = [dict(item, contender="go", value=item["value"] * 2) for item in ours]
+        half = [dict(item, contender="tokio", value=item["value"] / 2) for item in ours]
+        self.make(ours + twice + half)
+        self.both()
+        peers = self.read("REPORT.md").split("### Peers, side by side")[1].split("\n## ")[0]
+        self.assertIn("| Go | stack, copied to grow | 2.00 |", peers)
+        self.assertIn("| Tokio | stackless | 0.500 |", peers)
+        self.assertIn("cheaper in 1 of these ratios and dearer in none.", peers)
+
     def test_unknown_contenders_are_drawn(self):
         self.make(small_run())
         self.both()
