@@ -2,150 +2,11 @@
  * The doors of the runtime: every public function that a task may call is a stub here, so that a call costs the
  * task's stack GOS_ENTRY_BYTES at most. The C code behind runs on the thread's system stack and is ordinary code.
  *
- * PARK name, cfn, foreign
- *                      The call may park. The stub saves the task's context on its own stack before anything else, so
- *                      that C may publish it anywhere at once: gos__task *cfn(a, b, c, gos__task *self) returns the
- *                      task to go on with, self or another; the public result is that task's `result`. A thread
- *                      without a task goes to `foreign`: OUTSIDE makes one that ends the program.
- * CALL name, cfn       The call never parks: cfn has the public signature. Without a task it is called directly.
- *
- * While cfn runs, `in_runtime` is 1: protocol in sched/worker.h ("Biased worker lock").
+ * While C code of the runtime runs, `in_runtime` is 1: protocol in sched/worker.h ("Biased worker lock").
  * Saved-context layout and its ABI source: ctx_x86_64.h. CFI holds throughout, so backtraces cross the change of
  * stacks from either side.
  */
-#include "arch/asm.h"
-#include "arch/ctx_x86_64.h"
-#include "arch/state.h"
-
-/*
- * What the doors tell sanitizers (arch/san.h): nothing in other builds. On the system stack, rsp a multiple of 16.
- * SAN_CALL keeps everything that is live on the way in, SAN_RESUME the result of C code on the way out.
- */
-.macro SAN_CALL hook
-#if GOS_SAN
-    pushq %rax
-    pushq %rdi
-    pushq %rsi
-    pushq %rdx
-    pushq %rcx
-    pushq %r8
-    callq \hook
-    popq %r8
-    popq %rcx
-    popq %rdx
-    popq %rsi
-    popq %rdi
-    popq %rax
-#endif
-.endm
-
-.macro SAN_RESUME task
-#if GOS_SAN
-    pushq %rax
-    pushq %rdx
-    movq \task, %rdi
-    callq gos__san_resume
-    popq %rdx
-    popq %rax
-#endif
-.endm
-
-.macro SAVE_CONTEXT
-    pushq %rbp
-    .cfi_adjust_cfa_offset 8
-    .cfi_rel_offset %rbp, 0
-    pushq %rbx
-    .cfi_adjust_cfa_offset 8
-    .cfi_rel_offset %rbx, 0
-    pushq %r12
-    .cfi_adjust_cfa_offset 8
-    .cfi_rel_offset %r12, 0
-    pushq %r13
-    .cfi_adjust_cfa_offset 8
-    .cfi_rel_offset %r13, 0
-    pushq %r14
-    .cfi_adjust_cfa_offset 8
-    .cfi_rel_offset %r14, 0
-    pushq %r15
-    .cfi_adjust_cfa_offset 8
-    .cfi_rel_offset %r15, 0
-    subq $8, %rsp
-    .cfi_adjust_cfa_offset 8
-    stmxcsr GOS_CTX_MXCSR(%rsp)
-    fnstcw GOS_CTX_FPUCW(%rsp)
-.endm
-
-.macro PARK name, cfn, foreign
-EXPORT(\name)
-    movq gos__self@gottpoff(%rip), %rax
-    movq %fs:GOS_THREAD_TASK(%rax), %rcx
-    testq %rcx, %rcx
-    jz \foreign
-    SAVE_CONTEXT
-    movq %fs:GOS_THREAD_ERRNO(%rax), %r12
-    movl GOS_CTX_MXCSR(%rsp), %r13d
-    movzwl GOS_CTX_FPUCW(%rsp), %r14d
-    movl (%r12), %r12d
-    movw %r12w, GOS_CTX_ERRNO(%rsp)
-    movq %rsp, %rbp
-    .cfi_def_cfa %rbp, GOS_CTX_SIZE
-    movq %rcx, %r15             /* for gos__resume: who came in */
-    movq %rsp, GOS_TASK_SP(%rcx)
-    movl $1, %fs:GOS_THREAD_IN_RUNTIME(%rax)
-    movq %fs:GOS_THREAD_SYSTEM_SP(%rax), %rsp
-    SAN_CALL gos__san_enter
-    cmpl $0, %fs:GOS_THREAD_LOCKED(%rax)
-    jne 8f
-7:  SAN_CALL gos__san_holds
-    callq \cfn
-    jmp gos__resume
-8:  callq gos__wait_unlocked_saving
-    jmp 7b
-END(\name)
-.endm
-
-.macro OUTSIDE name
-FUNC(gos__foreign_\name)
-    leaq 9f(%rip), %rdi
-    jmp gos__outside
-    .section .rodata
-9:  .asciz "\name"
-    .text
-END(gos__foreign_\name)
-.endm
-
-.macro CALL name, cfn
-EXPORT(\name)
-    movq gos__self@gottpoff(%rip), %rax
-    cmpq $0, %fs:GOS_THREAD_TASK(%rax)
-    jz \cfn
-    pushq %rbp
-    .cfi_adjust_cfa_offset 8
-    .cfi_rel_offset %rbp, 0
-    movq %rsp, %rbp
-    .cfi_def_cfa_register %rbp
-    movl $1, %fs:GOS_THREAD_IN_RUNTIME(%rax)
-    movq %fs:GOS_THREAD_SYSTEM_SP(%rax), %rsp
-    SAN_CALL gos__san_enter
-    cmpl $0, %fs:GOS_THREAD_LOCKED(%rax)
-    jne 8f
-7:  SAN_CALL gos__san_holds
-    callq \cfn
-    movq gos__self@gottpoff(%rip), %rcx
-    SAN_RESUME %fs:GOS_THREAD_TASK(%rcx)
-#if GOS_SAN
-    movq gos__self@gottpoff(%rip), %rcx
-#endif
-    movq %rbp, %rsp
-    movl $0, %fs:GOS_THREAD_IN_RUNTIME(%rcx)
-    popq %rbp
-    .cfi_def_cfa %rsp, 8
-    retq
-8:  .cfi_def_cfa %rbp, 16
-    callq gos__wait_unlocked_saving
-    jmp 7b
-END(\name)
-.endm
+#include "arch/doors_x86_64.h"
 
 /* Another thread holds our worker (or it is lost): wait in C, keeping the arguments of the call. */
 FUNC(gos__wait_unlocked_saving)
@@ -283,14 +144,75 @@ FUNC(gos__leave)
     retq
 END(gos__leave)
 
-/* First code of a task. rip is undefined here, so that backtraces end. */
+/*
+ * int gos_go(void (*fn)(void *), void *arg): rdi, rsi. As PARK, but a child that is to run at once (any task but self
+ * that C returns) needs no context: it starts with its parent's control words, fn in rbx, arg in r12, parent in r15.
+ */
+EXPORT(gos_go)
+    movq gos__self@gottpoff(%rip), %rax
+    movq %fs:GOS_THREAD_TASK(%rax), %rcx
+    testq %rcx, %rcx
+    jz gos__go_foreign
+    ENTER_PARKING
+    movq %rdi, %rbx
+    movq %rsi, %r12
+    callq gos__go
+    cmpq %rax, %r15
+    je 2f
+    .cfi_remember_state
+    .cfi_undefined %rip         /* the parent's frames are not ours any more */
+    movq gos__self@gottpoff(%rip), %rdx
+    SAN_RESUME %rax
+    movq GOS_TASK_REGION(%rax), %rcx
+    movq %rax, %rsp
+    leaq GOS_TASK_TO_LIMIT(%rax), %rsi
+    testq %rcx, %rcx
+    jnz 5f
+6:  movq %rax, %fs:GOS_THREAD_TASK(%rdx)
+    movq %rsi, %fs:GOS_LIMIT_WORD   /* before `preempt`, as in gos__resume */
+    movq %fs:GOS_THREAD_ERRNO(%rdx), %rcx
+    cmpl $0, %fs:GOS_THREAD_PREEMPT(%rdx)
+    jne 3f
+1:  movl $0, (%rcx)
+    movl $0, %fs:GOS_THREAD_IN_RUNTIME(%rdx)
+    jmp gos__task_start
+3:  movq $GOS_POISON, %fs:GOS_LIMIT_WORD
+    jmp 1b
+5:  movq GOS_REGION_LIMIT(%rcx), %rsi
+    leaq -GOS_SAN_BYTES(%rcx), %rsp
+    jmp 6b
+    .cfi_restore_state
+2:  CONTROL_WORDS %rbp
+    jmp gos__resume
+    WAIT_UNLOCKED
+END(gos_go)
+
+/*
+ * First code of a task: fn in rbx, its argument in r12. rip is undefined here, so that backtraces end. In r15 is the
+ * parent whose gos_go came here, if any: when that is also who goes on after the task, the processor has its return
+ * address on top of its own stack of them, and gos__resume returns to it.
+ */
 FUNC(gos__task_start)
     .cfi_undefined %rip
     movq %r12, %rdi
     xorl %ebp, %ebp
     callq *%rbx
-    callq gos_exit
-    ud2
+    /* gos_exit, but nothing of the task is saved, and only the control words, which stay loaded, are looked at. */
+    movq gos__self@gottpoff(%rip), %rax
+    subq $8, %rsp
+    stmxcsr GOS_CTX_MXCSR(%rsp)
+    fnstcw GOS_CTX_FPUCW(%rsp)
+    movq %fs:GOS_THREAD_TASK(%rax), %rcx
+    CONTROL_WORDS %rsp
+    movl $1, %fs:GOS_THREAD_IN_RUNTIME(%rax)
+    movq %fs:GOS_THREAD_SYSTEM_SP(%rax), %rsp
+    SAN_CALL gos__san_enter
+    cmpl $0, %fs:GOS_THREAD_LOCKED(%rax)
+    jne 8f
+7:  SAN_CALL gos__san_holds
+    callq gos__exit
+    jmp gos__resume
+    WAIT_UNLOCKED
 END(gos__task_start)
 
 /* The same for the main task, whose function returns an int. */
@@ -310,7 +232,6 @@ PARK gos__yield_preempted, gos__preempted, gos__foreign_gos_yield
 OUTSIDE gos_yield
 PARK gos_exit, gos__exit, gos__foreign_gos_exit
 OUTSIDE gos_exit
-PARK gos_go, gos__go, gos__go_foreign
 PARK gos_sleep, gos__sleep, gos__foreign_gos_sleep
 OUTSIDE gos_sleep
 PARK gos__fd_park, gos__fd_park_c, gos__foreign_gos__fd_park
@@ -322,7 +243,7 @@ PARK gos_chan_recv, gos__chan_recv, gos__foreign_gos_chan_recv
 OUTSIDE gos_chan_recv
 PARK gos_mutex_lock, gos__mutex_lock, gos__foreign_gos_mutex_lock
 OUTSIDE gos_mutex_lock
-PARK gos_waitgroup_wait, gos__waitgroup_wait, gos__foreign_gos_waitgroup_wait
+PARK gos__waitgroup_park, gos__waitgroup_wait, gos__foreign_gos_waitgroup_wait
 OUTSIDE gos_waitgroup_wait
 PARK gos_select, gos__select, gos__foreign_gos_select
 OUTSIDE gos_select
@@ -374,8 +295,12 @@ CALL gos_chan_len, gos__chan_len
 CALL gos_chan_cap, gos__chan_cap
 CALL gos_mutex_trylock, gos__mutex_trylock
 CALL gos_mutex_unlock, gos__mutex_unlock
+#if GOS_TSAN /* which has to see the order that the count makes */
 CALL gos_waitgroup_add, gos__waitgroup_add
 CALL gos_waitgroup_done, gos__waitgroup_done
+#else
+CALL gos__waitgroup_met, gos__waitgroup_turn
+#endif
 CALL gos_timer_new, gos__timer_new
 CALL gos_timer_stop, gos__timer_stop
 CALL gos_timer_free, gos__timer_free
@@ -388,6 +313,49 @@ CALL gos_cond_broadcast, gos__cond_broadcast
 CALL gos_sem_tryacquire, gos__sem_tryacquire
 CALL gos_sem_release, gos__sem_release
 CALL gos__once_end, gos__once_leave
+
+/*
+ * void gos_waitgroup_add(gos_waitgroup *group, long n): rdi, rsi; and done and wait. What happens at most calls stands
+ * here, outside the runtime, which is entered when somebody is to be woken, to wait, or is wrong (sync/waitgroup.c).
+ */
+#if !GOS_TSAN
+.macro ADD_TO_GROUP
+    testq %rdi, %rdi
+    jz gos__waitgroup_met
+    movq %rsi, %rax
+    lock xaddq %rax, (%rdi)
+    addq %rax, %rsi             /* what it came to */
+    js gos__waitgroup_met
+    cmpq $GOS_GROUP_WAITED_FOR, %rsi
+    je gos__waitgroup_met
+    retq
+.endm
+
+EXPORT(gos_waitgroup_add)
+    addq %rsi, %rsi             /* by GOS_GROUP_ONE */
+    ADD_TO_GROUP
+END(gos_waitgroup_add)
+
+EXPORT(gos_waitgroup_done)
+    movq $-GOS_GROUP_ONE, %rsi
+    ADD_TO_GROUP
+END(gos_waitgroup_done)
+#endif
+
+EXPORT(gos_waitgroup_wait)
+#if !GOS_TSAN
+    movq gos__self@gottpoff(%rip), %rax
+    testq %rdi, %rdi
+    jz gos__waitgroup_park
+    cmpq $0, %fs:GOS_THREAD_TASK(%rax)
+    jz gos__waitgroup_park      /* it complains */
+    cmpq $0, (%rdi)             /* acquire: x86 orders it */
+    jne gos__waitgroup_park
+    retq
+#else
+    jmp gos__waitgroup_park
+#endif
+END(gos_waitgroup_wait)
 
 /* void gos_once_do(gos_once *once, void (*fn)(void *), void *arg): rdi, rsi, rdx. fn runs on the caller's stack. */
 EXPORT(gos_once_do)

@@ -18,9 +18,6 @@
 
 #include "arch/state.h"
 
-/* Between the stack of a task and the region header above it. */
-#define GOS_SAN_BYTES (GOS_SAN ? 64 : 0)
-
 #if GOS_SAN
 /* On the system stack, from the doors (arch/entry_x86_64.S). */
 void gos__san_enter(void);

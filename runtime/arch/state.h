@@ -43,6 +43,10 @@
 /* gos_once when its function has returned. */
 #define GOS_ONCE_DONE 2
 
+/* In the count of a gos_waitgroup (sync/waitgroup.c). */
+#define GOS_GROUP_WAITED_FOR 1
+#define GOS_GROUP_ONE 2
+
 /* What a variadic thunk asks to be copied: as much as there is, since no nursery holds more. */
 #define GOS_THUNK_ARGUMENTS 1024
 
@@ -66,6 +70,13 @@
 #define GOS_MORESTACK_BYTES 48
 
 #include "base/config.h"
+
+/* Between the stack of a paged task and the region header above it: for what sanitizers know of it (san.h). */
+#if GOS_SAN
+#define GOS_SAN_BYTES 64
+#else
+#define GOS_SAN_BYTES 0
+#endif
 
 #ifndef __ASSEMBLER__
 
@@ -148,8 +159,8 @@ struct gos__region {
     void *allocas;             /* of a paged task's own region: see stack/alloca.c */
 };
 
-/* One per thread, in thread-local storage. */
-struct gos__thread {
+/* One per thread, in thread-local storage. What every switch uses is in the first line. */
+struct __attribute__((aligned(64))) gos__thread {
     gos__task *task;           /* the task running on this thread; NULL: not one of ours, or none yet */
     void *system_sp;           /* where runtime code called from a task continues on this thread's own stack */
     gos__region *spare;        /* a plain region ready to be borrowed */
@@ -204,6 +215,7 @@ _Static_assert(offsetof(gos__region, owner) == GOS_REGION_OWNER, "region: owner"
 _Static_assert(offsetof(gos__thread, in_runtime) == GOS_THREAD_IN_RUNTIME, "thread: in_runtime");
 _Static_assert(offsetof(gos__thread, locked) == GOS_THREAD_LOCKED, "thread: locked");
 _Static_assert(offsetof(gos__thread, preempt) == GOS_THREAD_PREEMPT, "thread: preempt");
+_Static_assert(offsetof(gos__thread, worker) + sizeof(void *) <= 64, "thread: what a switch uses is in one line");
 _Static_assert(GOS_ENTRY_BYTES <= GOS_BELOW_FRAME, "a runtime entry fits below the deepest frame");
 _Static_assert(GOS_ONCE_BYTES <= GOS_BELOW_FRAME, "gos_once_do fits below the deepest frame");
 _Static_assert(GOS_MORESTACK_BYTES <= GOS_BELOW_FRAME, "__morestack fits below the deepest frame");

@@ -13,24 +13,23 @@
 /* So many tasks of a function that was preempted are started behind their parents. */
 #define HOG_CREDIT 1000
 
+/* The kind of stack that tasks of a function get; kept for gos__go, unless they are to run behind their parent. */
 static enum gos__kind kind_for(gos__worker *worker, void (*fn)(void *))
 {
-    if (worker->kind_entry != fn) {
-        worker->kind_entry = fn;
-        worker->kind = gos__kind_of(fn);
+    if (worker->usual_entry == fn)
+        return worker->usual_kind;
+    enum gos__kind kind = gos__kind_of(fn);
+    if (fn != worker->hog) {
+        worker->usual_entry = fn;
+        worker->usual_kind = kind;
     }
-    return worker->kind;
+    return kind;
 }
 
-/* A task on a free stack. Its saved context lies at the very top, so that the function starts with an aligned stack. */
-static void task_init(gos__task *task, void (*start)(void), void (*fn)(void *), void *arg)
+/* A context that begins in `start`. It lies at the very top, so that the function starts with an aligned stack. */
+static void make_context(gos__task *task, void (*start)(void), void (*fn)(void *), void *arg)
 {
-    uintptr_t top = (uintptr_t)task;
-    task->region = NULL;
-    if (task->kind == GOS_PAGED) {
-        task->region = (gos__region *)task - 1;
-        top = (uintptr_t)task->region - GOS_SAN_BYTES;
-    }
+    uintptr_t top = task->kind == GOS_PAGED ? (uintptr_t)task->region - GOS_SAN_BYTES : (uintptr_t)task;
     gos__san_begin(task);
     gos__ctx *ctx = (gos__ctx *)top - 1;
     ctx->mxcsr = GOS_CTX_MXCSR_DEFAULT;
@@ -38,34 +37,28 @@ static void task_init(gos__task *task, void (*start)(void), void (*fn)(void *), 
     ctx->error = 0;
     ctx->rbx = (uint64_t)fn;
     ctx->r12 = (uint64_t)arg;
+    ctx->r15 = 0; /* gos__task_start: no parent waits for it to end */
     ctx->rip = (uint64_t)start;
     task->sp = ctx;
     task->entry = fn;
-    task->waiter.task = task;
-    gos__store_relaxed(&task->pinned, (uint8_t)0);
 }
 
 gos__task *gos__task_new(gos__worker *worker, void (*start)(void), void (*fn)(void *), void *arg)
 {
     gos__task *task = gos__stack_alloc(&worker->stacks, kind_for(worker, fn));
     if (gos__likely(task != NULL)) {
-        task_init(task, start, fn, arg);
+        make_context(task, start, fn, arg);
         gos__store_relaxed(&worker->spawned, worker->spawned + 1); /* gos_ntasks reads both, from anywhere */
     }
     return task;
 }
 
-/* The new task runs at once and its parent waits in front of the queue: a burst of short tasks then reuses one warm
- * stack, and what a thief takes first is the oldest parent, with the most work behind it. Not so where the parent is
- * pinned, since nothing else runs on its thread; nor where tasks of this function use up their slices, since each would
- * cost the parent one. */
-gos__task *gos__go(void (*fn)(void *), void *arg, void *unused, gos__task *self)
+/* Behind a parent that goes on: it is pinned, and nothing else runs on its thread; or tasks of this function use up
+ * their slices, and each would cost it one. */
+static gos__task *go_behind(gos__worker *worker, void (*fn)(void *), void *arg, gos__task *self)
 {
-    (void)unused;
-    gos__require(fn != NULL, "gos_go: fn is NULL");
-    gos__worker *worker = gos__self.worker;
     gos__task *task = gos__task_new(worker, gos__task_start, fn, arg);
-    if (gos__unlikely(!task)) {
+    if (!task) {
         self->result = -ENOMEM;
         return self;
     }
@@ -75,22 +68,70 @@ gos__task *gos__go(void (*fn)(void *), void *arg, void *unused, gos__task *self)
     child->mxcsr = parent->mxcsr;
     child->fpucw = parent->fpucw;
     self->result = 0;
-    gos__task *first = task;
-    if (gos__unlikely((gos__load_relaxed(&self->pinned) & GOS_PIN_DEPTH) || fn == worker->hog)) {
-        first = self;
-        gos__store_relaxed(&task->state, (uint8_t)GOS_READY);
-        gos__push_back(worker, task);
-        if (fn == worker->hog && !--worker->hog_credit)
-            worker->hog = NULL; /* it may have changed */
-    } else {
-        gos__store_relaxed(&self->state, (uint8_t)GOS_READY);
-        gos__push_front(worker, self);
-    }
+    gos__store_relaxed(&task->state, (uint8_t)GOS_READY);
+    gos__push_back(worker, task);
+    if (fn == worker->hog && !--worker->hog_credit)
+        worker->hog = NULL; /* it may have changed */
+    gos__compiler_fence(); /* S2, partner: the membarrier of I2 */
+    if (gos__load_relaxed(&gos__rt->idle_n))
+        gos__wake_one(worker);
+    return self;
+}
+
+static GOS_NOINLINE gos__task *waking(gos__worker *worker, gos__task *task)
+{
+    gos__wake_one(worker);
+    return task;
+}
+
+/* The parent waits in front of the queue, in which there is room. */
+static inline gos__task *begin(gos__worker *worker, gos__task *task, void (*fn)(void *), gos__task *self)
+{
+    gos__san_begin(task);
+    gos__store_relaxed(&worker->spawned, worker->spawned + 1); /* gos_ntasks reads it, from anywhere */
+    task->entry = fn;
+    gos__store_relaxed(&task->state, (uint8_t)GOS_RUNNING);
+    self->result = 0;
+    gos__store_relaxed(&self->state, (uint8_t)GOS_READY);
+    uint32_t front = worker->front - 1;
+    gos__store_relaxed(&worker->front, front);
+    worker->queue[front & (GOS_QUEUE_SIZE - 1)] = self;
     gos__compiler_fence(); /* S2, partner: the membarrier of I2 */
     if (gos__unlikely(gos__load_relaxed(&gos__rt->idle_n)))
-        gos__wake_one(worker);
-    gos__store_relaxed(&first->state, (uint8_t)GOS_RUNNING);
-    return first;
+        return waking(worker, task);
+    return task;
+}
+
+static GOS_NOINLINE gos__task *go_slowly(gos__worker *worker, void (*fn)(void *), void *arg, gos__task *self)
+{
+    gos__require(fn != NULL, "gos_go: fn is NULL");
+    if ((gos__load_relaxed(&self->pinned) & GOS_PIN_DEPTH) || fn == worker->hog)
+        return go_behind(worker, fn, arg, self);
+    gos__task *task = gos__stack_alloc(&worker->stacks, kind_for(worker, fn));
+    if (task) {
+        if (worker->back - worker->front == GOS_QUEUE_SIZE)
+            gos__queue_overflow(worker);
+        return begin(worker, task, fn, self);
+    }
+    self->result = -ENOMEM;
+    return self;
+}
+
+/* The new task runs at once and its parent waits: a burst of short tasks then reuses one warm stack, and what a thief
+ * takes first is the oldest parent, with the most work behind it. What is usual is a leaf, as in gos__exit: whatever
+ * calls another function is left to one that is called last. */
+gos__task *gos__go(void (*fn)(void *), void *arg, void *unused, gos__task *self)
+{
+    (void)unused;
+    gos__worker *worker = gos__self.worker;
+    enum gos__kind kind = worker->usual_kind;
+    gos__task *task = worker->stacks.loaded[kind];
+    if (gos__unlikely(fn != worker->usual_entry || !fn || !task || gos__load_relaxed(&self->pinned) ||
+                      worker->back - worker->front == GOS_QUEUE_SIZE))
+        return go_slowly(worker, fn, arg, self);
+    worker->stacks.loaded[kind] = task->next;
+    worker->stacks.loaded_n[kind]--;
+    return begin(worker, task, fn, self);
 }
 
 /* Stacks for tasks started by threads that are not ours; under gos__rt_lock. */
@@ -111,7 +152,7 @@ int gos__go_foreign(void (*fn)(void *), void *arg)
         gos__task *task = gos__stack_alloc(&foreign_stacks, gos__kind_of(fn));
         result = task ? 0 : -ENOMEM;
         if (task) {
-            task_init(task, gos__task_start, fn, arg);
+            make_context(task, gos__task_start, fn, arg);
             gos__store_relaxed(&rt->foreign_spawned, rt->foreign_spawned + 1);
             gos__store_relaxed(&task->state, (uint8_t)GOS_READY);
             gos__shared_push(task, task, 1);
@@ -141,24 +182,46 @@ gos__task *gos__preempted(void *a, void *b, void *c, gos__task *self)
     worker->periodic_at = worker->tick + 1;
     worker->hog = self->entry;
     worker->hog_credit = HOG_CREDIT;
+    worker->usual_entry = NULL;
     return gos__yield(a, b, c, self);
+}
+
+/* Whether a task that has ended leaves nothing but its stack, as new. */
+static inline bool is_clean(const gos__task *self)
+{
+    if (gos__load_relaxed(&self->pinned) & GOS_PIN_DEPTH)
+        return false;
+    const gos__region *own = (const gos__region *)self - 1;
+    return self->kind == GOS_NURSERY ? self->region == NULL && !*gos__allocas((gos__task *)self)
+                                     : self->region == own && !own->allocas;
+}
+
+static GOS_NOINLINE gos__task *exit_slowly(gos__worker *worker, gos__task *self)
+{
+    gos__stack_verify(self);
+    gos__regions_drop(self);
+    gos__allocas_free(self);
+    if (gos__load_relaxed(&self->pinned) & GOS_PIN_DEPTH) {
+        gos__store_relaxed(&self->pinned, (uint8_t)0);
+        gos__pinned_ended();
+    }
+    gos__san_end(self);
+    gos__store_relaxed(&worker->ended, worker->ended + 1);
+    gos__stack_free(&worker->stacks, self);
+    return gos__next(worker);
 }
 
 gos__task *gos__exit(void *a, void *b, void *c, gos__task *self)
 {
     (void)a, (void)b, (void)c;
     gos__worker *worker = gos__self.worker;
-    gos__stack_verify(self);
-    if (gos__unlikely(self->region != NULL))
-        gos__regions_drop(self);
-    if (gos__unlikely(*gos__allocas(self) != NULL))
-        gos__allocas_free(self);
-    if (gos__unlikely(gos__load_relaxed(&self->pinned) & GOS_PIN_DEPTH))
-        gos__pinned_ended();
-    gos__san_end(self);
+    if (gos__unlikely(GOS_SAN || !is_clean(self) || !gos__stack_fits(&worker->stacks, self->kind) ||
+                      gos__stack_is_overrun(self)))
+        return exit_slowly(worker, self);
     gos__store_relaxed(&worker->ended, worker->ended + 1);
-    gos__stack_free(&worker->stacks, self);
-    return gos__next(worker);
+    gos__stack_put(&worker->stacks, self);
+    gos__task *next = gos__next_at_once(worker);
+    return gos__likely(next != NULL) ? next : gos__next(worker);
 }
 
 gos__task *gos__main_returned(intptr_t result, void *b, void *c, gos__task *self)

@@ -49,25 +49,26 @@ typedef struct gos__sighting {
 } gos__sighting;
 
 typedef struct gos__worker {
-    gos__stack_cache stacks;
-
     /* Run queue: front is popped. Hand-overs and spawning parents are put in front, the rest at the back; thieves
-     * take from the back. */
+     * take from the back. What spawning, ending and switching use is here, in one line, but for the stock of stacks,
+     * which is in the next, and a place of the queue. */
     uint32_t front, back; /* free-running; back - front tasks */
-    uint32_t due_end;     /* up to here, from the front, stand those that timers put there */
-    uint32_t due_until;   /* the tick by which others have run that timers left at the back */
     uint32_t tick;        /* switches */
     uint32_t periodic_at; /* the tick of the next look at timers and shared queue */
-    uint32_t shared_at;   /* the tick of the last look at the shared queue there */
     uint32_t attention;   /* 1: look at quit and at the returning threads before the next task */
     uint32_t streak;      /* tasks put in front since one went to the back */
+    int64_t spawned, ended;
+    void (*usual_entry)(void *); /* the last function started, unless it is to run behind its parent */
+    enum gos__kind usual_kind;   /* and the kind of stack that it gets */
     uint32_t wake_credit; /* idle workers that may still be woken for a single waiting task, until the next refill */
+
+    gos__stack_cache stacks;
     gos__task *queue[GOS_QUEUE_SIZE];
 
-    int64_t spawned, ended;
+    uint32_t due_end;     /* up to here, from the front, stand those that timers put there */
+    uint32_t due_until;   /* the tick by which others have run that timers left at the back */
+    uint32_t shared_at;   /* the tick of the last look at the shared queue there */
     int64_t steals, stolen_tasks, wakes;
-    void (*kind_entry)(void *); /* the last function looked at, and the kind of stack it gets */
-    enum gos__kind kind;
     void (*hog)(void *); /* the function of the last task that was preempted, and for how many spawns that counts */
     uint32_t hog_credit;
     uint32_t tag;        /* unlike that of any other worker of any run; never 0 */
@@ -349,6 +350,22 @@ static inline void gos__push_front(gos__worker *worker, gos__task *task)
         gos__queue_overflow(worker);
     gos__store_relaxed(&worker->front, worker->front - 1);
     worker->queue[worker->front & (GOS_QUEUE_SIZE - 1)] = task;
+}
+
+/* Takes the task in front, if there is nothing else to see to first; NULL: gos__next decides. */
+static inline gos__task *gos__next_at_once(gos__worker *worker)
+{
+    uint32_t tick = worker->tick + 1, front = worker->front;
+    if (gos__unlikely(gos__load_relaxed(&worker->attention) || tick == worker->periodic_at || front == worker->back))
+        return NULL;
+    gos__task *task = worker->queue[front & (GOS_QUEUE_SIZE - 1)];
+    gos__compiler_fence(); /* R2 (claim.h), partner: the membarrier of C2 */
+    if (gos__unlikely(gos__load_acquire(&task->pinned))) /* R3 */
+        return NULL;
+    gos__store_relaxed(&worker->tick, tick); /* the monitor and thieves look at it */
+    gos__store_relaxed(&worker->front, front + 1);
+    __builtin_prefetch(worker->queue[(front + 1) & (GOS_QUEUE_SIZE - 1)]);
+    return task;
 }
 
 static inline uint32_t gos__queue_length(const gos__worker *worker)

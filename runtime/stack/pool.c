@@ -171,6 +171,9 @@ static gos__task *nursery_init(uintptr_t slot)
     *(uint64_t *)slot = GOS_CANARY;
     gos__task *task = task_in(slot, GOS_NURSERY);
     task->kind = GOS_NURSERY;
+    task->region = NULL;
+    task->pinned = 0;
+    task->waiter.task = task;
     *gos__allocas(task) = NULL;
     return task;
 }
@@ -184,6 +187,8 @@ static gos__task *paged_init(uintptr_t slot)
     gos__region_init(region, slot, false, true);
     task->kind = GOS_PAGED;
     task->region = region;
+    task->pinned = 0;
+    task->waiter.task = task;
     return task;
 }
 
@@ -206,8 +211,7 @@ static gos__task *carve_stacks(arena *part, enum gos__kind kind, int32_t *count)
     return list;
 }
 
-/* Alloc and free as they are nearly always are leaves, without a frame: the rest of each stands by itself. */
-static GOS_NOINLINE gos__task *refill_and_alloc(gos__stack_cache *cache, enum gos__kind kind)
+GOS_NOINLINE gos__task *gos__stack_refill(gos__stack_cache *cache, enum gos__kind kind)
 {
     arena *part = &pool.stacks[kind];
     gos__task *list = cache->full[kind];
@@ -223,20 +227,10 @@ static GOS_NOINLINE gos__task *refill_and_alloc(gos__stack_cache *cache, enum go
         gos__spin_unlock(&part->lock);
     }
     if (!list)
-        return gos__regions_reclaim() ? refill_and_alloc(cache, kind) : NULL;
+        return gos__regions_reclaim() ? gos__stack_refill(cache, kind) : NULL;
     cache->loaded[kind] = list->next;
     cache->loaded_n[kind] = count - 1;
     return list;
-}
-
-gos__task *gos__stack_alloc(gos__stack_cache *cache, enum gos__kind kind)
-{
-    gos__task *task = cache->loaded[kind];
-    if (gos__unlikely(!task))
-        return refill_and_alloc(cache, kind);
-    cache->loaded[kind] = task->next;
-    cache->loaded_n[kind]--;
-    return task;
 }
 
 static void push_magazine(arena *part, gos__task *list)
@@ -247,27 +241,13 @@ static void push_magazine(arena *part, gos__task *list)
     gos__spin_unlock(&part->lock);
 }
 
-static GOS_NOINLINE void set_aside_and_free(gos__stack_cache *cache, gos__task *task, enum gos__kind kind)
+GOS_NOINLINE void gos__stack_set_aside(gos__stack_cache *cache, enum gos__kind kind)
 {
     if (cache->full[kind])
         push_magazine(&pool.stacks[kind], cache->full[kind]);
     cache->full[kind] = cache->loaded[kind];
     cache->loaded[kind] = NULL;
     cache->loaded_n[kind] = 0;
-    gos__stack_free(cache, task);
-}
-
-void gos__stack_free(gos__stack_cache *cache, gos__task *task)
-{
-    enum gos__kind kind = task->kind;
-    if (gos__unlikely(cache->loaded_n[kind] >= GOS_MAGAZINE)) {
-        set_aside_and_free(cache, task, kind);
-        return;
-    }
-    gos__store_relaxed(&task->state, (uint8_t)GOS_FREE);
-    task->next = cache->loaded[kind];
-    cache->loaded[kind] = task;
-    cache->loaded_n[kind]++;
 }
 
 void gos__stack_cache_flush(gos__stack_cache *cache)

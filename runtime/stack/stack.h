@@ -25,6 +25,8 @@
 #include <stdbool.h>
 
 #include "arch/state.h"
+#include "base/atomics.h"
+#include "base/compiler.h"
 #include "stack/pack.h"
 
 /* A worker's stock of free stacks; touched only by who holds the worker. */
@@ -50,9 +52,14 @@ void gos__stacks_close(bool abandoned);
 void gos__stacks_lock(void);
 void gos__stacks_unlock(void);
 
-/* A free stack of a kind with a fresh header; NULL at the memory limit. */
-gos__task *gos__stack_alloc(gos__stack_cache *cache, enum gos__kind kind);
-void gos__stack_free(gos__stack_cache *cache, gos__task *task);
+/* A free stack of a kind; NULL at the memory limit. Whoever frees one sees to it that its header is as new: `region` is
+ * its own one, or NULL; nothing is pinned; `waiter` names it; there are no allocas. */
+static inline gos__task *gos__stack_alloc(gos__stack_cache *cache, enum gos__kind kind);
+static inline void gos__stack_free(gos__stack_cache *cache, gos__task *task);
+
+/* Whether it would be freed without a call; and that. */
+static inline bool gos__stack_fits(const gos__stack_cache *cache, enum gos__kind kind);
+static inline void gos__stack_put(gos__stack_cache *cache, gos__task *task);
 
 /* Gives back the regions that a task holds. */
 void gos__regions_drop(gos__task *task);
@@ -132,6 +139,10 @@ int64_t gos__stacks_bytes(void);
  * ends the program with status 2. In __morestack, on the system stack. */
 _Noreturn void gos__overflow(const gos__task *task, uintptr_t left_sp);
 
+/* ---- pool.c, for those below: the stock is empty, or as many are loaded as a magazine holds ---- */
+gos__task *gos__stack_refill(gos__stack_cache *cache, enum gos__kind kind);
+void gos__stack_set_aside(gos__stack_cache *cache, enum gos__kind kind);
+
 /* ---- region.c, for grow.c ---- */
 gos__region *gos__region_alloc(gos__stack_cache *cache, bool large);
 /* Into the stock, or, without one, into the shared pool. */
@@ -147,17 +158,51 @@ void gos__shrink(uintptr_t left_sp);
 void *gos__preempt_at(uintptr_t left_sp, const void *spill, size_t size);
 extern uint32_t gos__vector_bytes;
 
+static inline gos__task *gos__stack_alloc(gos__stack_cache *cache, enum gos__kind kind)
+{
+    gos__task *task = cache->loaded[kind];
+    if (gos__unlikely(!task))
+        return gos__stack_refill(cache, kind);
+    cache->loaded[kind] = task->next;
+    cache->loaded_n[kind]--;
+    return task;
+}
+
+static inline bool gos__stack_fits(const gos__stack_cache *cache, enum gos__kind kind)
+{
+    return cache->loaded_n[kind] < GOS_MAGAZINE;
+}
+
+static inline void gos__stack_put(gos__stack_cache *cache, gos__task *task)
+{
+    enum gos__kind kind = task->kind;
+    gos__store_relaxed(&task->state, (uint8_t)GOS_FREE);
+    task->next = cache->loaded[kind];
+    cache->loaded[kind] = task;
+    cache->loaded_n[kind]++;
+}
+
+static inline void gos__stack_free(gos__stack_cache *cache, gos__task *task)
+{
+    if (!gos__stack_fits(cache, task->kind))
+        gos__stack_set_aside(cache, task->kind);
+    gos__stack_put(cache, task);
+}
+
 #define GOS_CANARY 0x676f7373616d6572u
 
 _Noreturn void gos__canary_broken(const gos__task *task);
 
+static inline bool gos__stack_is_overrun(const gos__task *task)
+{
+    const uint64_t *canary = (const uint64_t *)((uintptr_t)task + GOS_TASK_SIZE - GOS_NURSERY_SIZE);
+    return task->kind == GOS_NURSERY && *canary != GOS_CANARY;
+}
+
 static inline void gos__stack_verify(const gos__task *task)
 {
-    if (task->kind == GOS_NURSERY) {
-        const uint64_t *canary = (const uint64_t *)((uintptr_t)task + GOS_TASK_SIZE - GOS_NURSERY_SIZE);
-        if (__builtin_expect(*canary != GOS_CANARY, 0))
-            gos__canary_broken(task);
-    }
+    if (gos__unlikely(gos__stack_is_overrun(task)))
+        gos__canary_broken(task);
 }
 
 #endif

@@ -47,6 +47,7 @@ gos__task *gos__sem_acquire(gos_sem *sem, intptr_t n, void *c, gos__task *self);
 int gos__sem_tryacquire(gos_sem *sem, long n);
 void gos__sem_release(gos_sem *sem, long n);
 
+void gos__waitgroup_turn(gos_waitgroup *group, int64_t now); /* its count has come to what somebody must see to */
 void gos__waitgroup_add(gos_waitgroup *group, long n);
 void gos__waitgroup_done(gos_waitgroup *group);
 gos__task *gos__waitgroup_wait(gos_waitgroup *group, void *b, void *c, gos__task *self);

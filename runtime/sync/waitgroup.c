@@ -1,13 +1,15 @@
 /*
  * waitgroup.c: the word holds twice the count, plus 1 when tasks wait. Whoever brings it to exactly 0 touches the
- * group no more, since a waiter that sees 0 may free it; whoever brings it to 1 finds the waiters still parked.
+ * group no more, since a waiter that sees 0 may free it; whoever brings it to 1 finds the waiters still parked. Both
+ * are found out in arch/entry_x86_64.S.
  */
 #include "base/check.h"
 #include "sched/worker.h"
 #include "sync/list.h"
 #include "sync/sync.h"
 
-enum { WAITED_FOR = 1, ONE = 2 };
+enum { WAITED_FOR = GOS_GROUP_WAITED_FOR, ONE = GOS_GROUP_ONE };
+_Static_assert(offsetof(gos_waitgroup, gos__count) == 0, "the count is where assembly looks for it");
 
 void gos__ready_all(gos__waiter *first)
 {
@@ -27,20 +29,26 @@ static void wake_all(gos_waitgroup *group)
     gos__ready_all(first);
 }
 
-void gos__waitgroup_add(gos_waitgroup *group, long n)
+void gos__waitgroup_turn(gos_waitgroup *group, int64_t now)
 {
     gos__require(group != NULL, "gos_waitgroup_add: the group is NULL");
-    int64_t change = (int64_t)n * ONE;
-    int64_t now = gos__add_seq(&group->gos__count, change) + change; /* seq: releases what was done before */
     gos__require(now >= 0, "gos_waitgroup: the count fell below zero");
     if (now == WAITED_FOR)
         wake_all(group);
+}
+
+#if GOS_TSAN
+void gos__waitgroup_add(gos_waitgroup *group, long n)
+{
+    int64_t change = (int64_t)n * ONE;
+    gos__waitgroup_turn(group, group ? gos__add_seq(&group->gos__count, change) + change : 0);
 }
 
 void gos__waitgroup_done(gos_waitgroup *group)
 {
     gos__waitgroup_add(group, -1);
 }
+#endif
 
 gos__task *gos__waitgroup_wait(gos_waitgroup *group, void *b, void *c, gos__task *self)
 {

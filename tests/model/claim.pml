@@ -57,7 +57,15 @@ proctype task(byte me)
         store(STATE, RUNNING);
         if
         :: PINS -> pin(1); assert((LOAD(PINNED) & PIN_DEPTH) == 1); pin(-1)
-        :: ENDS -> store(STATE, 0); runs = false; store(PINNED, 0); runs = true; store(STATE, RUNNING)
+        :: ENDS ->
+            store(STATE, 0);
+            runs = false;
+            if
+            :: store(PINNED, 0) /* it was pinned */
+            :: true
+            fi;
+            runs = true;
+            store(STATE, RUNNING)
         :: true
         fi;
         runs = false;
