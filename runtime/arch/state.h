@@ -31,6 +31,18 @@
 #define GOS_THREAD_MORE_SPARES 40
 #define GOS_THREAD_ERRNO 48
 
+/* Of a channel (sync/chan.h); GOS_CHAN_RING: its elements. */
+#define GOS_CHAN_BIAS 16
+#define GOS_CHAN_CLOSED 20
+#define GOS_CHAN_ELEM_SIZE 24
+#define GOS_CHAN_CAPACITY 32
+#define GOS_CHAN_LEN 40
+#define GOS_CHAN_SENDERS 48
+#define GOS_CHAN_RECEIVERS 56
+#define GOS_CHAN_LINE 64
+#define GOS_CHAN_HEAD 64
+#define GOS_CHAN_RING 72
+
 /* glibc's tcbhead_t.__private_ss, reserved for split stacks: the word that every checked prologue compares with. */
 #define GOS_LIMIT_WORD 0x70
 
@@ -184,6 +196,7 @@ struct __attribute__((aligned(64))) gos__thread {
     int64_t wake_late;         /* how late the kernel ended its sleeps of late, ns */
     uint32_t awaits_turn;      /* 1: asleep until its pinned task may run */
     uint32_t keeps_worker;     /* 1: it has left the runtime in the midst of using its worker */
+    uint32_t has_spun;         /* 1: its pinned task's patience ended before it parked: sync/watch.c */
     uint32_t must_end;         /* 1: its pinned task has ended */
     uint64_t usual_mask;       /* signals blocked on every thread of the run */
     uint32_t masked;           /* 1: its task has a mask of its own, and is pinned for it */

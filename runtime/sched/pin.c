@@ -2,7 +2,7 @@
  * pin.c: tasks that stay on their thread.
  *
  * A thread with a pinned task runs nothing else. When that task waits and nobody else wants to run there, the thread
- * keeps its worker and spins for a while:
+ * keeps its worker and spins for a while, unless it did so already when it came to a channel (sync/watch.c):
  *
  *     owner, its task parked                        whoever makes the task ready, or finds it in a queue
  *     P1  turn = GOS_SPINS                          Q1  turn: GOS_SPINS -> the task; done
@@ -25,6 +25,9 @@
 
 /* Spinning costs less than giving the worker away and getting one again. */
 #define PATIENCE_NS 20000
+
+/* Looks at `turn` between two looks at all else. */
+enum { LOOKS = 20 };
 
 static uint32_t slot_of(const gos__task *task)
 {
@@ -130,24 +133,36 @@ bool gos__ready_pinned(gos__task *task)
     return true;
 }
 
+bool gos__pin_spins(const gos__worker *worker)
+{
+    gos__runtime *rt = gos__rt;
+    return gos__load_relaxed(&rt->procs) > 1 && worker->back == worker->front && !gos__load_relaxed(&worker->quit) &&
+           !gos__load_relaxed(&rt->returning_n);
+}
+
+bool gos__pin_patience(const gos__worker *worker, int64_t *since)
+{
+    gos__runtime *rt = gos__rt;
+    int64_t now = gos__clock_ns();
+    if (!*since)
+        *since = now;
+    /* What is in the shared queue is for somebody who was woken for it, if he comes. */
+    return !gos__load_relaxed(&worker->quit) && !gos__load_relaxed(&rt->returning_n) && now - *since < PATIENCE_NS &&
+           (!gos__load_relaxed(&rt->shared_n) || now - *since < PATIENCE_NS / 2);
+}
+
 /* Spins for a pinned task as long as nobody else wants to run here; NULL: in vain. */
 static gos__task *spin_for_turn(gos__worker *worker, gos__thread *self)
 {
-    gos__runtime *rt = gos__rt;
-    if (gos__load_relaxed(&rt->procs) == 1 || worker->back != worker->front)
+    if (!gos__pin_spins(worker))
         return NULL;
-    int64_t now = gos__clock_ns(), start = now;
+    int64_t since = 0;
     uintptr_t turn;
     gos__exchange_seq(&self->turn, GOS_SPINS); /* P1 */
-    while ((turn = gos__load_acquire(&self->turn)) == GOS_SPINS) { /* P2 */
-        /* What is in the shared queue is for somebody who was woken for it, if he comes. */
-        now = gos__clock_ns();
-        if (gos__load_relaxed(&worker->quit) || gos__load_relaxed(&rt->returning_n) || now - start >= PATIENCE_NS ||
-            (gos__load_relaxed(&rt->shared_n) && now - start >= PATIENCE_NS / 2))
-            break;
-        for (int i = 0; i < 20 && gos__load_relaxed(&self->turn) == GOS_SPINS; i++)
+    do { /* P2 */
+        for (int i = 0; i < LOOKS && gos__load_relaxed(&self->turn) == GOS_SPINS; i++)
             gos__cpu_relax();
-    }
+    } while (gos__load_relaxed(&self->turn) == GOS_SPINS && gos__pin_patience(worker, &since));
     turn = gos__exchange_seq(&self->turn, (uintptr_t)0); /* P3 */
     return turn == GOS_SPINS ? NULL : (gos__task *)turn;
 }
@@ -156,11 +171,13 @@ static gos__task *spin_for_turn(gos__worker *worker, gos__thread *self)
 static gos__task *wait_for_turn(gos__worker *worker, gos__thread *self)
 {
     gos__task *task = self->pinned_task;
+    bool has_spun = self->has_spun;
+    self->has_spun = 0;
     if (worker->back - worker->front == 1 && worker->queue[worker->front & (GOS_QUEUE_SIZE - 1)] == task) {
         gos__store_relaxed(&worker->front, worker->front + 1);
         return task; /* nobody else wants to run here */
     }
-    if (spin_for_turn(worker, self))
+    if (!has_spun && spin_for_turn(worker, self))
         return task;
     gos__worker_give_away(worker); /* P4 */
     return gos__pinned_turn();

@@ -233,6 +233,10 @@ bool gos__pass_to_pinned(gos__worker *worker, gos__task *task);
 bool gos__ready_pinned(gos__task *task);
 void gos__pinned_ended(void);
 
+/* Whether this thread may keep its worker while its pinned task waits, and whether still; *since: 0 at first. */
+bool gos__pin_spins(const gos__worker *worker);
+bool gos__pin_patience(const gos__worker *worker, int64_t *since);
+
 /* A thread that ends is in no list of pinned ones any more. */
 void gos__pin_forget(gos__thread *self);
 

@@ -11,12 +11,17 @@
 #include "sync/sync.h"
 
 /* Words, the usual elements, without a call. */
+static inline void copy_bytes(size_t size, void *to, const void *from)
+{
+    if (gos__likely(size == sizeof(uint64_t)))
+        memcpy(to, from, sizeof(uint64_t));
+    else if (size)
+        memcpy(to, from, size);
+}
+
 static inline void copy(const gos_chan *chan, void *to, const void *from)
 {
-    if (gos__likely(chan->elem_size == sizeof(uint64_t)))
-        memcpy(to, from, sizeof(uint64_t));
-    else if (chan->elem_size)
-        memcpy(to, from, chan->elem_size);
+    copy_bytes(chan->elem_size, to, from);
 }
 
 static void *slot(gos_chan *chan, size_t index)
@@ -29,14 +34,24 @@ static inline bool is_own(const gos__waiter *waiter)
     return waiter == &waiter->task->waiter;
 }
 
-/* The first waiter that still waits: one of a select may have been served by another channel. */
-static inline gos__waiter *dequeue(gos__list *list)
+/* Who watches a channel and has been served is met like a waiter. */
+enum { IS_WATCHER = 1 };
+
+static gos__waiter *watcher_of(gos_chan *chan)
 {
-    gos__waiter *waiter;
-    do {
-        waiter = gos__list_take_first(list);
-    } while (waiter && gos__unlikely(!is_own(waiter)) && !gos__select_win(waiter));
-    return waiter;
+    return (gos__waiter *)((uintptr_t)chan + IS_WATCHER);
+}
+
+/* The first waiter that still waits: one of a select may have been served by another channel. */
+static inline gos__waiter *dequeue(gos__waiter **last)
+{
+    while (*last) {
+        gos__waiter *waiter = (*last)->next;
+        gos__chan_remove(last, waiter);
+        if (gos__likely(is_own(waiter)) || gos__select_win(waiter))
+            return waiter;
+    }
+    return NULL;
 }
 
 /* A worker's credit for biased channels: one for each it makes, up to the most; each one revoked costs the loss. */
@@ -55,11 +70,18 @@ static uint32_t bias_for_new(void)
 gos_chan *gos__chan_new(size_t elem_size, size_t capacity)
 {
     size_t bytes;
-    if (__builtin_mul_overflow(elem_size, capacity, &bytes) || __builtin_add_overflow(bytes, sizeof(gos_chan), &bytes))
+    if (__builtin_mul_overflow(elem_size, capacity, &bytes) || bytes > SIZE_MAX / 2)
         return NULL;
-    gos_chan *chan = malloc(bytes);
-    if (chan)
-        *chan = (gos_chan){ .elem_size = elem_size, .capacity = capacity, .bias = bias_for_new() };
+    bytes = capacity ? offsetof(gos_chan, ring) + bytes : GOS_CHAN_LINE;
+    gos_chan *chan = aligned_alloc(GOS_CHAN_LINE, (bytes + GOS_CHAN_LINE - 1) & ~(size_t)(GOS_CHAN_LINE - 1));
+    if (!chan)
+        return NULL;
+    memset(chan, 0, GOS_CHAN_LINE);
+    if (capacity)
+        chan->head = 0;
+    chan->elem_size = elem_size;
+    chan->capacity = capacity;
+    chan->bias = bias_for_new();
     return chan;
 }
 
@@ -104,8 +126,10 @@ void gos__chan_revoke(gos_chan *chan)
 
 void gos__chan_free(gos_chan *chan)
 {
+    if (chan && gos__unlikely(gos__load_relaxed(&chan->watch)))
+        gos__chan_await_unwatched(chan);
     if (chan && CHECKS >= 1 && gos__load_relaxed(&gos__rt)) /* after a run: those that ended with it are still there */
-        gos__require(!chan->senders.gos__first && !chan->receivers.gos__first,
+        gos__require(!chan->senders && !chan->receivers,
                      "gos_chan_free: tasks are parked in the channel");
     free(chan);
 }
@@ -119,6 +143,14 @@ int gos__chan_put(gos_chan *chan, const void *elem, gos__waiter **met)
 {
     if (chan->closed)
         return -EPIPE;
+    if (gos__unlikely(gos__chan_is(chan, GOS_WATCHED))) {
+        uint64_t word = 0;
+        copy(chan, &word, elem);
+        gos__store_relaxed(&chan->word, word);
+        gos__chan_claim(chan);
+        *met = watcher_of(chan);
+        return 0;
+    }
     gos__waiter *receiver = dequeue(&chan->receivers);
     if (receiver) {
         copy(chan, receiver->elem, elem);
@@ -134,6 +166,13 @@ int gos__chan_put(gos_chan *chan, const void *elem, gos__waiter **met)
 
 int gos__chan_get(gos_chan *chan, void *elem, gos__waiter **met)
 {
+    if (gos__unlikely(gos__chan_is(chan, GOS_OFFERED))) {
+        uint64_t word = gos__load_relaxed(&chan->word);
+        copy(chan, elem, &word);
+        gos__chan_claim(chan);
+        *met = watcher_of(chan);
+        return 0;
+    }
     gos__waiter *sender = dequeue(&chan->senders);
     if (!chan->len && !sender)
         return chan->closed ? -EPIPE : -EAGAIN;
@@ -153,6 +192,10 @@ int gos__chan_get(gos_chan *chan, void *elem, gos__waiter **met)
 
 void gos__chan_met(gos__waiter *met, int result, bool hand_over)
 {
+    if (gos__unlikely((uintptr_t)met & IS_WATCHER)) {
+        gos__chan_answer((gos_chan *)((uintptr_t)met - IS_WATCHER), GOS_WATCH_SERVED);
+        return;
+    }
     gos__task *task = met->task;
     if (gos__likely(is_own(met)))
         task->result = result;
@@ -161,26 +204,108 @@ void gos__chan_met(gos__waiter *met, int result, bool hand_over)
     gos__ready(task, hand_over);
 }
 
-static gos__task *park_in(gos_chan *chan, gos__list *list, void *elem, enum gos__wait why, gos__task *self)
+static void enlist(gos__waiter **last, void *elem, enum gos__wait why, gos__task *self)
 {
     self->waiter.elem = elem;
-    gos__list_wait(list, self, why);
+    self->why = (uint8_t)why;
+    self->state = GOS_PARKED;
+    gos__chan_append(last, &self->waiter);
+}
+
+/* A pinned task that found no partner, holding the lock: it watches, and parks only then. */
+static gos__task *watch(gos_chan *chan, gos__waiter **last, void *elem, enum gos__wait why, gos__task *self)
+{
+    bool sends = why == GOS_WAIT_SEND;
+    size_t size = chan->elem_size;
+    uint64_t word = 0;
+    if (sends)
+        copy(chan, &word, elem);
+    self->why = (uint8_t)why; /* for dumps */
+    self->state = GOS_PARKED;
+    self->result = gos__chan_watch(chan, sends ? GOS_OFFERED : GOS_WATCHED, &word);
+    if (gos__likely(self->result != -EAGAIN)) {
+        if (!sends && !self->result)
+            copy_bytes(size, elem, &word);
+        return self;
+    }
+    gos__waiter *later = *last; /* they came while it watched */
+    enlist(last, elem, why, self);
+    if (later)
+        *last = later;
     gos__chan_unlock(chan);
     return gos__park(self);
+}
+
+static inline gos__task *park_in(gos_chan *chan, gos__waiter **last, void *elem, enum gos__wait why, gos__task *self)
+{
+    if (gos__unlikely(gos__load_relaxed(&self->pinned) & GOS_PIN_DEPTH) && !*last &&
+        gos__chan_may_watch(chan, why == GOS_WAIT_SEND))
+        return watch(chan, last, elem, why, self);
+    enlist(last, elem, why, self);
+    gos__chan_unlock(chan);
+    return gos__park(self);
+}
+
+/* Without the lock, if somebody watches. */
+static inline bool send_to_watcher(gos_chan *chan, const void *elem)
+{
+    uint32_t watch = gos__load_relaxed(&chan->watch);
+    if (gos__likely(watch % GOS_WATCH_STATES != GOS_WATCHED))
+        return false;
+    uint64_t word = 0;
+    copy(chan, &word, elem);
+    return gos__chan_serve(chan, watch, &word);
+}
+
+static inline bool recv_from_watcher(gos_chan *chan, void *elem)
+{
+    uint32_t watch = gos__load_relaxed(&chan->watch);
+    size_t size = chan->elem_size;
+    uint64_t word;
+    if (gos__likely(watch % GOS_WATCH_STATES != GOS_OFFERED) || !gos__chan_serve(chan, watch, &word))
+        return false;
+    copy_bytes(size, elem, &word); /* the channel may be gone */
+    return true;
+}
+
+/* -EAGAIN: the lock is still held. */
+static inline int try_send(gos_chan *chan, const void *elem)
+{
+    gos__waiter *met = NULL;
+    if (send_to_watcher(chan, elem))
+        return 0;
+    gos__chan_lock(chan);
+    int result = gos__chan_put(chan, elem, &met);
+    if (result == -EAGAIN)
+        return result;
+    gos__chan_unlock(chan);
+    if (met)
+        gos__chan_met(met, 0, true);
+    return result;
+}
+
+static inline int try_recv(gos_chan *chan, void *elem)
+{
+    gos__waiter *met = NULL;
+    if (recv_from_watcher(chan, elem))
+        return 0;
+    gos__chan_lock(chan);
+    int result = gos__chan_get(chan, elem, &met);
+    if (result == -EAGAIN)
+        return result;
+    gos__chan_unlock(chan);
+    if (met)
+        gos__chan_met(met, 0, true);
+    return result;
 }
 
 gos__task *gos__chan_send(gos_chan *chan, const void *elem, void *unused, gos__task *self)
 {
     (void)unused;
     require_chan(chan, "gos_chan_send");
-    gos__waiter *met = NULL;
-    gos__chan_lock(chan);
-    int result = gos__chan_put(chan, elem, &met);
+    int result = try_send(chan, elem);
     if (result == -EAGAIN)
         return park_in(chan, &chan->senders, (void *)(uintptr_t)elem, GOS_WAIT_SEND, self);
-    gos__chan_unlock(chan);
-    if (met)
-        gos__chan_met(met, 0, true);
     self->result = result;
     return self;
 }
@@ -189,14 +314,9 @@ gos__task *gos__chan_recv(gos_chan *chan, void *elem, void *unused, gos__task *s
 {
     (void)unused;
     require_chan(chan, "gos_chan_recv");
-    gos__waiter *met = NULL;
-    gos__chan_lock(chan);
-    int result = gos__chan_get(chan, elem, &met);
+    int result = try_recv(chan, elem);
     if (result == -EAGAIN)
         return park_in(chan, &chan->receivers, elem, GOS_WAIT_RECV, self);
-    gos__chan_unlock(chan);
-    if (met)
-        gos__chan_met(met, 0, true);
     self->result = result;
     return self;
 }
@@ -204,24 +324,18 @@ gos__task *gos__chan_recv(gos_chan *chan, void *elem, void *unused, gos__task *s
 int gos__chan_try_send(gos_chan *chan, const void *elem)
 {
     require_chan(chan, "gos_chan_try_send");
-    gos__waiter *met = NULL;
-    gos__chan_lock(chan);
-    int result = gos__chan_put(chan, elem, &met);
-    gos__chan_unlock(chan);
-    if (met)
-        gos__chan_met(met, 0, true);
+    int result = try_send(chan, elem);
+    if (result == -EAGAIN)
+        gos__chan_unlock(chan);
     return result;
 }
 
 int gos__chan_try_recv(gos_chan *chan, void *elem)
 {
     require_chan(chan, "gos_chan_try_recv");
-    gos__waiter *met = NULL;
-    gos__chan_lock(chan);
-    int result = gos__chan_get(chan, elem, &met);
-    gos__chan_unlock(chan);
-    if (met)
-        gos__chan_met(met, 0, true);
+    int result = try_recv(chan, elem);
+    if (result == -EAGAIN)
+        gos__chan_unlock(chan);
     return result;
 }
 
@@ -229,8 +343,10 @@ int gos__chan_close(gos_chan *chan)
 {
     require_chan(chan, "gos_chan_close");
     gos__chan_lock(chan);
-    bool again = chan->closed;
+    bool again = chan->closed, watched = gos__chan_is(chan, GOS_WATCHED) || gos__chan_is(chan, GOS_OFFERED);
     chan->closed = 1;
+    if (watched)
+        gos__chan_claim(chan);
     gos__waiter *first = NULL, *waiter;
     while ((waiter = dequeue(&chan->receivers)) || (waiter = dequeue(&chan->senders))) {
         waiter->prev = first;
@@ -243,6 +359,8 @@ int gos__chan_close(gos_chan *chan)
         next = waiter;
     }
     gos__chan_unlock(chan);
+    if (watched)
+        gos__chan_answer(chan, GOS_WATCH_SHUT);
     while (next) {
         waiter = next;
         next = waiter->next;

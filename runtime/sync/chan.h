@@ -18,14 +18,49 @@
 #include "sync/list.h"
 
 struct gos_chan {
+    /* One cache line, so that a hand-over between workers moves one. */
     gos__spin lock;
-    uint32_t bias; /* `tag` of a worker; 0: none, the lock counts */
+    uint32_t watch; /* who watches it and how far that is: watch.c; 0: nobody */
+    uint64_t word;  /* the element for who watches */
+    uint32_t bias;  /* `tag` of a worker; 0: none, the lock counts */
     uint32_t closed;
-    size_t elem_size, capacity;
-    size_t len, head; /* elements in the ring, and the oldest one's index */
-    gos__list senders, receivers;
+    uint64_t elem_size;
+    size_t capacity;
+    size_t len;                       /* elements in the ring */
+    gos__waiter *senders, *receivers; /* the last of each, whose `next` is the first: a circle; NULL: nobody */
+
+    size_t head; /* the oldest element's index; where the capacity is 0 the memory ends above */
     unsigned char ring[];
 };
+
+_Static_assert(offsetof(gos_chan, bias) == GOS_CHAN_BIAS, "channel: bias");
+_Static_assert(offsetof(gos_chan, closed) == GOS_CHAN_CLOSED, "channel: closed");
+_Static_assert(offsetof(gos_chan, elem_size) == GOS_CHAN_ELEM_SIZE, "channel: elem_size");
+_Static_assert(offsetof(gos_chan, capacity) == GOS_CHAN_CAPACITY, "channel: capacity");
+_Static_assert(offsetof(gos_chan, len) == GOS_CHAN_LEN, "channel: len");
+_Static_assert(offsetof(gos_chan, senders) == GOS_CHAN_SENDERS, "channel: senders");
+_Static_assert(offsetof(gos_chan, receivers) == GOS_CHAN_RECEIVERS, "channel: receivers");
+_Static_assert(offsetof(gos_chan, head) == GOS_CHAN_HEAD, "channel: head");
+_Static_assert(offsetof(gos_chan, ring) == GOS_CHAN_RING, "channel: ring");
+
+/* ---- parked tasks, first in first out ---- */
+
+static inline void gos__chan_append(gos__waiter **last, gos__waiter *waiter)
+{
+    gos__waiter *former = *last;
+    waiter->prev = former ? former : waiter;
+    waiter->next = former ? former->next : waiter;
+    waiter->prev->next = waiter->next->prev = waiter;
+    *last = waiter;
+}
+
+static inline void gos__chan_remove(gos__waiter **last, gos__waiter *waiter)
+{
+    if (*last == waiter)
+        *last = waiter->prev == waiter ? NULL : waiter->prev;
+    waiter->prev->next = waiter->next;
+    waiter->next->prev = waiter->prev;
+}
 
 /* Takes the bias away, or finds that it is this worker's. No channel is locked. */
 void gos__chan_revoke(gos_chan *chan);
@@ -53,6 +88,47 @@ static inline void gos__chan_unlock(gos_chan *chan)
 {
     if (gos__unlikely(!gos__load_relaxed(&chan->bias)))
         gos__spin_unlock(&chan->lock);
+}
+
+/* ---- watch.c: a pinned task that waits and has not parked yet ---- */
+
+enum gos__watch { GOS_WATCH_CLAIMED, GOS_WATCHED, GOS_OFFERED, GOS_WATCH_SERVED, GOS_WATCH_SHUT, GOS_WATCH_STATES };
+
+/* For who found no partner, holding the lock. 0 or -EPIPE: it is done, and the channel may be gone; -EAGAIN: it still
+ * holds the lock and has the first place in the list. state: GOS_WATCHED, *word becomes the element, or GOS_OFFERED. */
+bool gos__chan_may_watch(const gos_chan *chan, bool sends);
+int gos__chan_watch(gos_chan *chan, uint32_t state, uint64_t *word);
+
+/* Before its memory is given back. */
+void gos__chan_await_unwatched(gos_chan *chan);
+
+static inline bool gos__chan_is(const gos_chan *chan, uint32_t state)
+{
+    return gos__load_relaxed(&chan->watch) % GOS_WATCH_STATES == state;
+}
+
+/* N1: whoever waits in this state, which `watch` says, is served, *word put or taken; false: the lock is needed. */
+static inline bool gos__chan_serve(gos_chan *chan, uint32_t watch, uint64_t *word)
+{
+    uint64_t before = gos__load_relaxed(&chan->word);
+    uint32_t state = watch % GOS_WATCH_STATES;
+    if (state == GOS_OFFERED)
+        *word = before;
+    uint64_t served = watch - state + GOS_WATCH_SERVED;
+    return gos__cas128_seq(&chan->lock, (uint64_t)watch << 32, before, served << 32, *word); /* seq: pairs with M2 */
+}
+
+/* N2, holding the lock. */
+static inline void gos__chan_claim(gos_chan *chan)
+{
+    uint32_t watch = gos__load_relaxed(&chan->watch);
+    gos__store_relaxed(&chan->watch, watch - watch % GOS_WATCH_STATES + GOS_WATCH_CLAIMED);
+}
+
+/* N3; state: GOS_WATCH_SERVED or GOS_WATCH_SHUT. */
+static inline void gos__chan_answer(gos_chan *chan, uint32_t state)
+{
+    gos__store_release(&chan->watch, gos__load_relaxed(&chan->watch) - GOS_WATCH_CLAIMED + state); /* pairs with M2 */
 }
 
 /* Moves one element in or out, if that is possible at once: 0, -EPIPE or -EAGAIN. *met is who waited on the other

@@ -73,7 +73,7 @@ static void take_out(select_block *select, uint32_t winner)
             continue;
         gos__chan_lock(chan);
         if (select->nodes[i].queued)
-            gos__list_remove(select->cases[i].op == GOS_SEND ? &chan->senders : &chan->receivers,
+            gos__chan_remove(select->cases[i].op == GOS_SEND ? &chan->senders : &chan->receivers,
                              &select->nodes[i].waiter);
         gos__chan_unlock(chan);
     }
@@ -219,7 +219,7 @@ static int poll_or_enqueue(select_block *select, gos__waiter **met)
         gos_case *it = &select->cases[order[i]];
         node *mine = &select->nodes[order[i]];
         *mine = (node){ .waiter = { .elem = it->elem, .task = select->task }, .select = select, .queued = 1 };
-        gos__list_append(it->op == GOS_SEND ? &it->chan->senders : &it->chan->receivers, &mine->waiter);
+        gos__chan_append(it->op == GOS_SEND ? &it->chan->senders : &it->chan->receivers, &mine->waiter);
     }
     return -EAGAIN;
 }

@@ -1,0 +1,312 @@
+/*
+ * watch.pml: pinned tasks that watch a channel before they park in it (sync/watch.c, M1-M4, N1-N3), and who closes or
+ * frees it meanwhile.
+ *
+ * SENDERS send ROUNDS elements each and RECEIVERS receive as many each, over a channel without a buffer; the first PINNED
+ * of either kind watch, if they may. With CLOSES somebody closes the channel at any time; with FREES whose call is done
+ * first may free it at once (one element then). Holds: what was sent is received once, and nothing else is; who is told
+ * that the channel is closed has sent and received nothing; nobody waits for ever; nobody touches it when it is freed.
+ * Stores are seen in their order: the locked instructions are what matters here.
+ *
+ * config: -DSENDERS=1 -DRECEIVERS=1 -DPINNED=1 -DROUNDS=3 -DCLOSES=0 -DFREES=0
+ * config: -DSENDERS=2 -DRECEIVERS=1 -DPINNED=2 -DROUNDS=1 -DCLOSES=1 -DFREES=0
+ * config: -DSENDERS=1 -DRECEIVERS=2 -DPINNED=1 -DROUNDS=2 -DCLOSES=0 -DFREES=0
+ * config: -DSENDERS=1 -DRECEIVERS=1 -DPINNED=1 -DROUNDS=2 -DCLOSES=1 -DFREES=0
+ * config: -DSENDERS=1 -DRECEIVERS=1 -DPINNED=1 -DROUNDS=1 -DCLOSES=0 -DFREES=1
+ * mutant: 1 -DSENDERS=1 -DRECEIVERS=1 -DPINNED=1 -DROUNDS=1 -DCLOSES=0 -DFREES=0  N1 looks at the state twice
+ * mutant: 2 -DSENDERS=2 -DRECEIVERS=2 -DPINNED=1 -DROUNDS=1 -DCLOSES=0 -DFREES=0  N1 is a load and a store
+ * mutant: 3 -DSENDERS=1 -DRECEIVERS=1 -DPINNED=1 -DROUNDS=1 -DCLOSES=0 -DFREES=0  N1 does not look at the lock
+ * mutant: 4 -DSENDERS=2 -DRECEIVERS=2 -DPINNED=1 -DROUNDS=2 -DCLOSES=0 -DFREES=0  N1 compares the state, not the word
+ * mutant: 5 -DSENDERS=1 -DRECEIVERS=1 -DPINNED=1 -DROUNDS=1 -DCLOSES=0 -DFREES=0  M3 does not look again
+ * mutant: 6 -DSENDERS=2 -DRECEIVERS=1 -DPINNED=1 -DROUNDS=1 -DCLOSES=1 -DFREES=0  N2 does not claim
+ * mutant: 7 -DSENDERS=1 -DRECEIVERS=1 -DPINNED=1 -DROUNDS=1 -DCLOSES=0 -DFREES=1  N3: SERVED before the unlock
+ * mutant: 8 -DSENDERS=1 -DRECEIVERS=1 -DPINNED=1 -DROUNDS=1 -DCLOSES=0 -DFREES=1  gos_chan_free does not wait
+ * mutant: 9 -DSENDERS=1 -DRECEIVERS=1 -DPINNED=1 -DROUNDS=1 -DCLOSES=0 -DFREES=1  M2: watch = 0, then the word
+ * mutant: 10 -DSENDERS=1 -DRECEIVERS=1 -DPINNED=1 -DROUNDS=1 -DCLOSES=1 -DFREES=0  close forgets who watches
+ * mutant: 11 -DSENDERS=1 -DRECEIVERS=1 -DPINNED=1 -DROUNDS=1 -DCLOSES=0 -DFREES=1  M4 takes a claim for an answer
+ */
+#define TASKS (SENDERS + RECEIVERS)
+#define EPIPE 99
+#define ELEMENTS (SENDERS * ROUNDS)
+
+mtype = { nobody, claimed, watched, offered, served, shut };
+
+mtype state = nobody; /* `watch` is this and whose it is */
+byte whose, word;
+bool lock, closed, freed;
+chan receivers = [TASKS] of { byte };
+chan senders = [TASKS] of { byte };
+byte elem[TASKS];  /* of who is parked */
+byte answer[TASKS]; /* its result; 0: parked */
+byte seen[ELEMENTS + 1];
+byte sent, received, done;
+
+#define TOUCH assert(!freed)
+
+inline take_lock() { atomic { TOUCH; !lock -> lock = true } }
+inline unlock() { atomic { TOUCH; lock = false } }
+
+/* N1: `with` waits; `value` is put or taken. */
+inline serve(with, value)
+{
+    atomic { TOUCH; saw = state; whom = whose }
+    ok = false;
+    if
+    :: saw == with ->
+        atomic { TOUCH; before = word };
+#if MUTANT == 1
+        atomic { TOUCH; saw = state; whom = whose };
+#endif
+#if MUTANT == 2
+        ok = !lock && state == saw && whose == whom && word == before;
+#endif
+        atomic {
+            TOUCH;
+#if MUTANT == 1
+            ok = !lock && state == saw && whose == whom && word == before;
+#elif MUTANT == 3
+            ok = state == saw && whose == whom && word == before;
+#elif MUTANT == 4
+            ok = !lock && state == saw && whose == whom;
+#elif MUTANT != 2
+            ok = !lock && state == saw && whose == whom && word == before;
+#endif
+            if
+            :: ok ->
+                state = served;
+                if
+                :: with == watched -> word = value
+                :: else -> value = before
+                fi
+            :: else
+            fi
+        }
+    :: else
+    fi;
+    before = 0; whom = 0; saw = nobody
+}
+
+/* N2, N3; locked. */
+inline serve_locked(with, value)
+{
+    if
+    :: with == watched -> word = value
+    :: else -> value = word
+    fi;
+#if MUTANT != 6
+    state = claimed;
+#endif
+#if MUTANT == 7
+    state = served;
+    unlock()
+#else
+    unlock();
+    atomic { TOUCH; state = served }
+#endif
+}
+
+/* No partner; locked. Ends with ok: answered, or parked and woken. */
+inline wait_here(list, as, value)
+{
+    if
+    :: me_pinned && state == nobody && empty(list) ->
+        word = value;
+        atomic { state = as; whose = me }; /* M1 */
+        unlock();
+        if
+        :: atomic { state != as || whose != me -> skip } /* M2 */
+        :: true -> /* the end of patience */
+            take_lock(); /* M3 */
+            if
+#if MUTANT == 5
+            :: true ->
+#else
+            :: state == as && whose == me ->
+#endif
+                state = nobody;
+                park(list, value);
+                goto woken
+            :: else -> unlock()
+            fi
+        fi;
+#if MUTANT == 11
+        TOUCH;
+#else
+        atomic { state == served || state == shut -> TOUCH }; /* M4 */
+#endif
+        if
+        :: state == shut -> result = EPIPE
+        :: else -> result = 1
+        fi;
+#if MUTANT == 9
+        state = nobody;
+        atomic { TOUCH; value = word }
+#else
+        value = word;
+        state = nobody
+#endif
+    :: !(me_pinned && state == nobody) || nempty(list) ->
+        park(list, value);
+        goto woken
+    fi
+}
+
+inline park(list, value)
+{
+    answer[me] = 0;
+    elem[me] = value;
+    list!me;
+    unlock()
+}
+
+inline note_end()
+{
+    atomic {
+        done++;
+        if
+        :: FREES && !freed -> goto frees
+        :: true
+        fi
+    }
+}
+
+/* gos_chan_free */
+inline free_it()
+{
+    atomic {
+        if
+        :: !freed ->
+#if MUTANT != 8
+            state == nobody;
+#endif
+            freed = true
+        :: else
+        fi
+    }
+}
+
+proctype sender(byte me; bool me_pinned)
+{
+    byte round, value, before, whom, result, partner;
+    mtype saw = nobody;
+    bool ok;
+    for (round : 1 .. ROUNDS) {
+        value = me * ROUNDS + round;
+        serve(watched, value);
+        if
+        :: ok -> result = 1
+        :: else ->
+            take_lock();
+            if
+            :: closed -> unlock(); result = EPIPE
+            :: !closed && state == watched -> serve_locked(watched, value); result = 1
+            :: !closed && state != watched && nempty(receivers) ->
+                receivers?partner;
+                elem[partner] = value;
+                unlock();
+                answer[partner] = 1;
+                result = 1
+            :: !closed && state != watched && empty(receivers) ->
+                wait_here(senders, offered, value);
+                goto told;
+woken:          answer[me] != 0;
+                result = answer[me]
+            fi
+        fi;
+told:   if
+        :: result == EPIPE -> break
+        :: else -> sent++
+        fi
+    }
+    note_end();
+    goto end;
+frees:
+    free_it();
+end: skip
+}
+
+proctype receiver(byte me; bool me_pinned)
+{
+    byte round, value, before, whom, result, partner;
+    mtype saw = nobody;
+    bool ok;
+    for (round : 1 .. ELEMENTS / RECEIVERS) {
+        value = 0;
+        serve(offered, value);
+        if
+        :: ok -> result = 1
+        :: else ->
+            take_lock();
+            if
+            :: state == offered -> serve_locked(offered, value); result = 1
+            :: state != offered && nempty(senders) ->
+                senders?partner;
+                value = elem[partner];
+                unlock();
+                answer[partner] = 1;
+                result = 1
+            :: state != offered && empty(senders) && closed -> unlock(); result = EPIPE
+            :: state != offered && empty(senders) && !closed ->
+                wait_here(receivers, watched, value);
+                goto told;
+woken:          answer[me] != 0;
+                result = answer[me];
+                value = elem[me]
+            fi
+        fi;
+told:   if
+        :: result == EPIPE -> break
+        :: else ->
+            assert(value > 0 && value <= ELEMENTS && !seen[value]);
+            seen[value] = 1;
+            received++
+        fi
+    }
+    note_end();
+    goto end;
+frees:
+    free_it();
+end: skip
+}
+
+/* gos_chan_close */
+proctype closer()
+{
+    byte partner;
+    bool was_watched;
+    take_lock();
+    closed = true;
+#if MUTANT != 10
+    was_watched = state == watched || state == offered;
+    if
+    :: was_watched -> state = claimed
+    :: else
+    fi;
+#endif
+    do
+    :: receivers?partner -> answer[partner] = EPIPE
+    :: empty(receivers) && nempty(senders) -> senders?partner; answer[partner] = EPIPE
+    :: empty(receivers) && empty(senders) -> break
+    od;
+    unlock();
+    if
+    :: was_watched -> state = shut
+    :: else
+    fi;
+    partner = 0
+}
+
+init {
+    byte i;
+    atomic {
+        for (i : 0 .. SENDERS - 1) { run sender(i, i < PINNED) }
+        for (i : 0 .. RECEIVERS - 1) { run receiver(SENDERS + i, i < PINNED) }
+        if
+        :: CLOSES -> run closer()
+        :: else
+        fi;
+        i = 0
+    }
+    done == TASKS;
+    assert(sent == received && (CLOSES || sent == ELEMENTS))
+}
