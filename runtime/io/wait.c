@@ -57,7 +57,7 @@ GOS_NOINLINE int gos__io_park(int fd, uint32_t events, int option, int64_t *dead
     gos__fd_wait wait = { .records = &record, .n = 1, .look = look };
     bool reads = look && events == GOS_POLL_IN, trusts = reads && gos__fd_trusts(look);
     if (trusts) {
-        wait.limit = look->slot->limit;
+        wait.limit = gos__load_relaxed(&look->slot->limit);
     } else if (reads || !*deadline) { /* again, when what was trusted turned out to be wrong */
         int error = ask(fd, events, option, &wait.limit);
         if (error)

@@ -29,7 +29,7 @@ static void link_in(gos__fd_slot *slot, gos__fd_record *record)
     if (slot->last)
         slot->last->next = record;
     else
-        slot->first = record;
+        gos__store_relaxed(&slot->first, record); /* lock_to_end looks before it has the lock */
     slot->last = record;
 }
 
@@ -38,7 +38,7 @@ static void unlink_from(gos__fd_slot *slot, gos__fd_record *record)
     if (record->prev)
         record->prev->next = record->next;
     else
-        slot->first = record->next;
+        gos__store_relaxed(&slot->first, record->next);
     if (record->next)
         record->next->prev = record->prev;
     else
@@ -109,7 +109,7 @@ static void report(uint64_t tag, uint32_t events, bool has_worker)
     gos__task *woken = NULL;
     bool all = events & GOS_POLL_ALWAYS;
     gos__spin_lock(&slot->lock);
-    bool current = slot->seq == (uint32_t)(tag >> 32), kept = slot->word & GOS_FD_KEPT;
+    bool current = slot->seq == (uint32_t)(tag >> 32), kept = gos__load_relaxed(&slot->word) & GOS_FD_KEPT;
     if (current && kept)
         gos__fd_happened(slot, GOS_FD_DRAINED, events & (GOS_POLL_ENDS | GOS_POLL_ALWAYS) ? GOS_FD_ENDED : 0); /* E2 */
     gos__fd_record *record = current ? slot->first : NULL;
@@ -189,7 +189,8 @@ gos__task *gos__fd_park_c(gos__fd_wait *wait, void *b, void *c, gos__task *self)
         self->result = error;
         return self;
     }
-    wait->task = self;
+    if (!wait->is_listed)
+        wait->task = self; /* else whoever wakes from the list reads it already */
     wait->at = 0;
     self->why = wait->is_listed ? wait->why : GOS_WAIT_FD;
     gos__store_relaxed(&self->state, (uint8_t)GOS_PARKED);
@@ -211,7 +212,8 @@ gos__task *gos__fd_park_c(gos__fd_wait *wait, void *b, void *c, gos__task *self)
     wait->n = n;
     gos__store_relaxed(&self->state, (uint8_t)GOS_RUNNING); /* R1 of claim.h */
     gos__claim_await(self);
-    self->result = error == -EALREADY ? 0 : error ? error : gos__fd_result(wait->state);
+    uint32_t ended = gos__load_acquire(&wait->state); /* pairs with gos__fd_end */
+    self->result = error == -EALREADY ? 0 : error ? error : gos__fd_result(ended);
     if (error == -EAGAIN) { /* somebody is just closing this number: then it is another file, or none */
         self->result = 0;
         return gos__yield(NULL, b, c, self);

@@ -188,9 +188,9 @@ static bool stop_waiting(gos__thread *self)
 {
     gos__spin_lock(&gos__rt->threads_lock);
     bool waited = self->awaits_turn;
-    self->awaits_turn = 0;
+    gos__store_relaxed(&self->awaits_turn, 0u);
     if (waited)
-        self->locked = GOS_LOST;
+        gos__store_relaxed(&self->locked, (uint32_t)GOS_LOST);
     gos__spin_unlock(&gos__rt->threads_lock);
     return waited;
 }
@@ -242,7 +242,7 @@ bool gos__pass_to_pinned(gos__worker *worker, gos__task *task)
     /* It may still be on its way to sleep, or to spin. */
     bool ready = owner && gos__load_acquire(&owner->awaits_turn); /* R1 */
     if (ready)
-        owner->awaits_turn = 0;
+        gos__store_relaxed(&owner->awaits_turn, 0u);
     bool done = !ready && deliver(owner, task);
     gos__spin_unlock(&rt->threads_lock);
     if (done)

@@ -105,14 +105,15 @@ static void trust(gos__fd_slot *slot)
 int gos__fd_keep(gos__fd_slot *slot, const gos__fd_record *record, gos__fd_wait *wait)
 {
     const gos__fd_look *look = wait->look;
-    if (slot->word / GOS_FD_COUNT != look->word / GOS_FD_COUNT)
+    if (gos__load_relaxed(&slot->word) / GOS_FD_COUNT != look->word / GOS_FD_COUNT)
         return -EALREADY;
-    if (slot->first && !(slot->word & GOS_FD_KEPT))
+    bool kept = gos__load_relaxed(&slot->word) & GOS_FD_KEPT;
+    if (slot->first && !kept)
         return 1;
     for (const gos__fd_record *other = slot->first; other; other = other->next)
         if (!other->wait->look || (other->events & record->events & ~(uint32_t)GOS_POLL_ALWAYS))
             return 1;
-    if (!(slot->word & GOS_FD_KEPT)) {
+    if (!kept) {
         bool known = slot->known;
         int error = gos__poll_arm(&gos__fd_poll, slot->fd, BOTH, gos__fd_tag(slot), &known);
         slot->known = !error;
@@ -121,8 +122,8 @@ int gos__fd_keep(gos__fd_slot *slot, const gos__fd_record *record, gos__fd_wait 
         gos__fd_happened(slot, 0, GOS_FD_KEPT | (gos__fd_is_tcp(slot->fd) ? GOS_FD_STREAM : 0));
     }
     if (wait->found_facts) {
-        slot->limit = wait->limit;
-        gos__store_relaxed(&slot->facts, look->facts);
+        gos__store_relaxed(&slot->limit, wait->limit);
+        gos__store_release(&slot->facts, look->facts); /* pairs with gos__fd_trusts */
     }
     wait->round = gos__load_relaxed(&round_now);
     trust(slot);
@@ -159,7 +160,7 @@ static bool examine(gos__fd_slot *slot, void (*end)(gos__fd_slot *, void *), int
         else if (record->wait->round)
             old = true;
     }
-    if (old && slot->word & GOS_FD_KEPT && !holds(slot)) {
+    if (old && gos__load_relaxed(&slot->word) & GOS_FD_KEPT && !holds(slot)) {
         gos__fd_reset(slot);
         end(slot, arg);
         return false;
@@ -197,7 +198,7 @@ void gos__fd_examine(int64_t now, void (*end)(gos__fd_slot *, void *), int (*tim
         gos__spin_unlock(&slot->lock);
     }
     if (due) {
-        uint32_t after = round_now + 1;
+        uint32_t after = gos__load_relaxed(&round_now) + 1;
         gos__store_relaxed(&round_now, after ? after : 1);
     }
 }
@@ -208,7 +209,8 @@ void gos__fd_forget_all(void)
         for (uint32_t k = 0; gos__fd_blocks[i] && k < GOS_FD_BLOCK; k++) {
             gos__fd_slot *slot = &gos__fd_blocks[i][k];
             gos__spin_lock(&slot->lock);
-            slot->first = slot->last = NULL;
+            gos__store_relaxed(&slot->first, NULL);
+            slot->last = NULL;
             slot->is_trusted = false;
             gos__fd_reset(slot);
             gos__spin_unlock(&slot->lock);

@@ -78,7 +78,7 @@ static inline gos__fd_look gos__fd_look_at(int fd)
 /* Whether what is remembered of the socket holds: it blocks, and its time limit is slot->limit. */
 static inline bool gos__fd_trusts(const gos__fd_look *look)
 {
-    return look->slot && gos__load_relaxed(&look->slot->facts) == look->facts;
+    return look->slot && gos__load_acquire(&look->slot->facts) == look->facts; /* pairs with gos__fd_keep */
 }
 
 /* R2. */

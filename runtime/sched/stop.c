@@ -54,7 +54,7 @@ bool gos__threads_stop(gos__runtime *rt, int64_t deadline)
             if (late && (too_late || gos__monitor_sees(thread)) && abandon(thread)) {
                 record->abandoned = true;
                 pthread_detach(record->pthread);
-                rt->abandoned++;
+                gos__store_relaxed(&rt->abandoned, rt->abandoned + 1);
             } else {
                 waited_for = record;
             }

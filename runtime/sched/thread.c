@@ -69,7 +69,7 @@ void gos__worker_detach(gos__worker *worker)
     gos__spin_unlock(&worker->lock);
     self->worker = NULL;
     self->cache = NULL;
-    self->locked = GOS_LOST;
+    gos__store_relaxed(&self->locked, (uint32_t)GOS_LOST);
 }
 
 /* The thread is asleep for want of a worker. It counts as inside the runtime from now on, so that nobody takes the
@@ -150,7 +150,7 @@ static bool take_off(gos__thread **list, uint32_t *count, gos__thread *self)
             if (list == &rt->returning && rt->returning_last == self)
                 rt->returning_last = before;
             gos__store_relaxed(count, *count - 1);
-            self->locked = GOS_LOST;
+            gos__store_relaxed(&self->locked, (uint32_t)GOS_LOST);
             found = true;
             break;
         }
@@ -388,9 +388,9 @@ int gos__thread_start(gos__worker *worker)
         return -failed;
     }
     rt->records = record;
-    rt->threads_n++;
+    gos__store_relaxed(&rt->threads_n, rt->threads_n + 1); /* gos_stats_read reads these, from anywhere */
     if (rt->threads_n > rt->threads_peak)
-        rt->threads_peak = rt->threads_n;
+        gos__store_relaxed(&rt->threads_peak, rt->threads_n);
     return 0;
 }
 
@@ -404,7 +404,7 @@ void gos__reap_threads(gos__runtime *rt)
             pthread_join(record->pthread, NULL);
             *at = record->next;
             free(record);
-            rt->threads_n--;
+            gos__store_relaxed(&rt->threads_n, rt->threads_n - 1);
         } else {
             at = &record->next;
         }
@@ -477,7 +477,7 @@ bool gos__hand_off(gos__worker *worker)
     bool quits = gos__load_relaxed(&worker->quit), done = quits && retake(worker, blocked);
     done = quits ? done : give_to_heir(worker, blocked);
     if (done) {
-        gos__rt->handoffs++;
+        gos__store_relaxed(&gos__rt->handoffs, gos__rt->handoffs + 1);
     } else {
         gos__worker_unlock(worker);
         start_spare(gos__rt);

@@ -442,7 +442,7 @@ void gos__timer_free(gos_timer *timer)
     if (is_foreign)
         gos__spin_lock(&gos__rt_lock); /* the run does not end meanwhile */
     timer->alarm.is_held = 0;
-    if (timer->alarm.worker)
+    if (gos__load_relaxed(&timer->alarm.worker))
         gos__alarm_return(&timer->alarm);
     else
         free(timer);
