@@ -14,7 +14,7 @@ enum { LOOPS = 3, BLOCKED = 3, ROUNDS = 6 };
 
 static const int64_t ms = 1000000;
 
-static volatile int stop;
+static _Atomic int stop;
 static _Atomic int begun, ended;
 static int pipes[2];
 

@@ -66,7 +66,7 @@ static void yields(void *unused)
         gos_yield();
 }
 
-static volatile int count;
+static _Atomic int count;
 
 __attribute__((noinline)) static void step(void)
 {

@@ -1,5 +1,5 @@
 /* Work comes in bursts with pauses, from threads outside and from sleepers, so that workers fall asleep and are woken
- * all the time. A lost wake-up shows as a burst that does not end. */
+ * all the time. A lost wake-up shows as a burst that does not end, and so as the end of the test's time. */
 // timeout: 30
 #include <gossamer.h>
 #include <pthread.h>
