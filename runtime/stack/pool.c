@@ -150,7 +150,7 @@ uintptr_t gos__arena_carve(arena *part, size_t bytes, int64_t limit)
             return 0;
         part->committed += step;
     }
-    part->carved += bytes;
+    gos__store_relaxed(&part->carved, start + bytes); /* walkers read it without the lock */
     return start;
 }
 
@@ -336,7 +336,7 @@ void gos__signal_stack_free(void *base)
 /* Whether `at` lies on a guard page of this part, and then the end of the stack above it. */
 static bool on_guard(const arena *part, uintptr_t at, uintptr_t *top)
 {
-    if (at < part->base || at >= part->carved || (at - part->base) % part->stride >= PAGE)
+    if (at < part->base || at >= gos__load_relaxed(&part->carved) || (at - part->base) % part->stride >= PAGE)
         return false;
     *top = at - (at - part->base) % part->stride + part->stride;
     return true;

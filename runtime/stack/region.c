@@ -345,7 +345,7 @@ static gos__task *owner_of(const gos__region *region)
 {
     gos__task *task = gos__load_relaxed(&region->owner);
     uintptr_t at = (uintptr_t)task;
-    if (at < stacks[0].base || at >= stacks[GOS_PAGED].carved)
+    if (at < stacks[0].base || at >= gos__load_relaxed(&stacks[GOS_PAGED].carved))
         return NULL;
     /* One whose header is packed away was seen to before, and a look would bring it back. */
     if (gos__cold_now && at < stacks[0].end && gos__cold_is_away(gos__cold_now, at))
