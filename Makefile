@@ -107,8 +107,8 @@ endif
 WARN   := -Wall -Wextra -Wvla -Wno-unknown-attributes -Werror # the attributes: gcc's noclone, which clang lacks
 WARN_C := -Wmissing-prototypes -Wstrict-prototypes
 BASE   := -fno-omit-frame-pointer -Iruntime -Iruntime/include -I. -DCHECKS=$(CHECKS) -pthread
-SANITIZE_address   := -fsanitize=address,undefined -DGOS_ASAN=1
-SANITIZE_undefined := -fsanitize=undefined
+SANITIZE_address   := -fsanitize=address,undefined -DGOS_ASAN=1 -DGOS_UBSAN=1
+SANITIZE_undefined := -fsanitize=undefined -DGOS_UBSAN=1
 SANITIZE_thread    := -fsanitize=thread -DGOS_TSAN=1
 SANITIZE := $(if $(SAN),$(SANITIZE_$(SAN)) -fno-sanitize-recover=all)
 ifeq ($(SAN)$(findstring clang,$(CC)),thread)

@@ -1,6 +1,12 @@
 /* san.c: see san.h. Compiled without instrumentation: these functions begin as one task and end as another. */
 #include "arch/san.h"
 
+#include <errno.h>
+#include <stdbool.h>
+#include <sys/syscall.h>
+
+#include "arch/syscall.h"
+
 #if GOS_ASAN
 #include <sanitizer/asan_interface.h>
 #include <sanitizer/common_interface_defs.h>
@@ -8,6 +14,12 @@
 #if GOS_TSAN
 #include <sanitizer/tsan_interface.h>
 #endif
+
+/* What the compilers call for an access of many bytes; in no header. */
+void __asan_loadN(const void *at, size_t size);
+void __asan_storeN(void *at, size_t size);
+void __tsan_read_range(const void *at, size_t size);
+void __tsan_write_range(void *at, size_t size);
 
 #if GOS_SAN
 
@@ -118,6 +130,86 @@ void gos__san_forget(uintptr_t start, uintptr_t end)
 #if GOS_ASAN
     __asan_unpoison_memory_region((void *)start, end - start);
 #endif
+}
+
+/* ---- system calls ---- */
+
+/* What the kernel reads or writes for a call. */
+static void sees(long bytes, void *at, bool writes)
+{
+    if (bytes <= 0)
+        return;
+#if GOS_ASAN
+    if (writes)
+        __asan_storeN(at, (size_t)bytes);
+    else
+        __asan_loadN(at, (size_t)bytes);
+#endif
+#if GOS_TSAN
+    if (writes)
+        __tsan_write_range(at, (size_t)bytes);
+    else
+        __tsan_read_range(at, (size_t)bytes);
+#endif
+}
+
+#if GOS_TSAN
+/* Its own close: what it knows of the number ends with it. */
+int __interceptor_close(int fd);
+
+static long its_close(int fd)
+{
+    return __interceptor_close(fd) ? -errno : 0;
+}
+
+/* Where the kernel lets who reads, or waits, see that somebody wrote, or came. One for all, since which descriptors
+ * are two ends of one thing is not known here; libtsan has one for all sockets as well. */
+static char kernel;
+
+/* What others may see the effect of. */
+static bool gives(long number)
+{
+    switch (number) {
+    case SYS_write: case SYS_writev: case SYS_sendto: case SYS_sendmsg: case SYS_close: case SYS_connect:
+    case SYS_flock: case SYS_fcntl: case SYS_msgsnd: case SYS_semop: case SYS_semtimedop:
+        return true;
+    }
+    return false;
+}
+
+/* What may see it. */
+static bool takes(long number)
+{
+    switch (number) {
+    case SYS_read: case SYS_readv: case SYS_recvfrom: case SYS_recvmsg: case SYS_accept: case SYS_accept4:
+    case SYS_poll: case SYS_ppoll: case SYS_select: case SYS_pselect6: case SYS_epoll_wait: case SYS_epoll_pwait:
+    case SYS_epoll_pwait2: case SYS_flock: case SYS_fcntl: case SYS_msgrcv: case SYS_semop: case SYS_semtimedop:
+        return true;
+    }
+    return false;
+}
+#endif
+
+long gos__san_syscall(long number, long a, long b, long c, long d, long e, long f)
+{
+#if GOS_TSAN
+    if (gives(number))
+        __tsan_release(&kernel);
+#endif
+    if (number == SYS_write || number == SYS_sendto)
+        sees(c, (void *)b, false);
+#if GOS_TSAN
+    long result = number == SYS_close ? its_close((int)a) : gos__bare_syscall(number, a, b, c, d, e, f);
+#else
+    long result = gos__bare_syscall(number, a, b, c, d, e, f);
+#endif
+    if (number == SYS_read || number == SYS_recvfrom)
+        sees(result, (void *)b, true);
+#if GOS_TSAN
+    if (takes(number))
+        __tsan_acquire(&kernel);
+#endif
+    return result;
 }
 
 #endif

@@ -12,6 +12,12 @@
  * Thread sanitizer takes each change for an order: A before the thread's code, and that before B. This is so, though
  * it hides races between tasks that happen to share a thread. What it cannot see is assembly: the owner's side of the
  * biased worker lock (sched/worker.h) is said here, O3 and O5, each beside the instruction that does it.
+ *
+ * POSIX calls are made here and not by libc, so neither sees them by itself: what is read or written through a pointer,
+ * and that what one thread wrote comes before what another has read, is said beside the system call.
+ *
+ * A child process that goes on as a program (sched/fork.c) cannot do so under thread sanitizer, which starts no threads
+ * in the child of a program that had some, and says so. One that calls exec can.
  */
 #ifndef GOS_ARCH_SAN_H
 #define GOS_ARCH_SAN_H

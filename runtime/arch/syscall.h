@@ -2,9 +2,11 @@
 #ifndef GOS_ARCH_SYSCALL_H
 #define GOS_ARCH_SYSCALL_H
 
+#include "base/config.h"
+
 #if defined(__x86_64__)
-static inline __attribute__((always_inline)) long gos__syscall(long number, long a, long b, long c, long d, long e,
-                                                               long f)
+static inline __attribute__((always_inline)) long gos__bare_syscall(long number, long a, long b, long c, long d,
+                                                                    long e, long f)
 {
     register long r10 __asm__("r10") = d;
     register long r8 __asm__("r8") = e;
@@ -18,6 +20,13 @@ static inline __attribute__((always_inline)) long gos__syscall(long number, long
 }
 #else
 #error "no port"
+#endif
+
+#if GOS_SAN
+long gos__san_syscall(long number, long a, long b, long c, long d, long e, long f); /* tells them (san.h) */
+#define gos__syscall gos__san_syscall
+#else
+#define gos__syscall gos__bare_syscall
 #endif
 
 #endif

@@ -68,7 +68,8 @@ int64_t gos__thread_cpu_ns(int32_t tid)
     return clock_gettime(clock, &used) ? 0 : (int64_t)used.tv_sec * 1000000000 + used.tv_nsec;
 }
 
-/* By number throughout: the interposed calls would look for tasks that wait. */
+/* By number throughout: the interposed calls would look for tasks that wait. Opened so as well, or thread sanitizer,
+ * which does not see the end of such a descriptor, would take the next with its number for the same. */
 void gos__fd_close(int fd)
 {
     syscall(SYS_close, fd);

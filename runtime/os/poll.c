@@ -23,8 +23,9 @@ _Static_assert(GOS_POLL_ALWAYS == (int)(EPOLLERR | EPOLLHUP), "event: bits that 
 
 int gos__poll_open(gos__poll *poll)
 {
-    int fd = epoll_create1(EPOLL_CLOEXEC);
-    int bell = fd < 0 ? -1 : eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    /* By number, as they are closed: futex.c says why. */
+    int fd = (int)syscall(SYS_epoll_create1, EPOLL_CLOEXEC);
+    int bell = fd < 0 ? -1 : (int)syscall(SYS_eventfd2, 0, EFD_CLOEXEC | EFD_NONBLOCK);
     struct epoll_event event = { .events = EPOLLIN, .data.u64 = GOS_POLL_BELL };
     if (bell < 0 || epoll_ctl(fd, EPOLL_CTL_ADD, bell, &event)) {
         int error = errno;
