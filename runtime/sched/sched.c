@@ -7,18 +7,56 @@
 
 gos__runtime *gos__rt;
 
+/* Looks at timers follow each other no faster than this, however many are due. */
+#define PACE_NS 5000
+
+/* Nobody reads the clock at each switch to see whether a timer is due: how many switches it is until then follows from
+ * how long they took of late. Too few, as after a time without tasks, cost a look, and the next guess is better. */
+void gos__pace(gos__worker *worker, int64_t now)
+{
+    uint32_t ticks = worker->tick - worker->paced_tick;
+    if (worker->paced_at && ticks) {
+        int64_t each = (now - worker->paced_at) / ticks;
+        worker->switch_ns = each < 1 ? 1 : each < INT32_MAX ? (uint32_t)each : INT32_MAX;
+    }
+    if (!worker->paced_at || ticks) {
+        worker->paced_at = now;
+        worker->paced_tick = worker->tick;
+    }
+    int64_t left = worker->timers.first - now;
+    if (!worker->switch_ns)
+        return;
+    uint32_t planned = worker->periodic_at - worker->tick;
+    int64_t switches = (left > PACE_NS ? left : PACE_NS) / worker->switch_ns + 1;
+    if (switches < planned) {
+        worker->periodic_at = worker->tick + (uint32_t)switches;
+        worker->early = 1;
+    }
+}
+
 /* Every GOS_SHARED_PERIOD switches, and at the end of a slice: sleepers that are due, descriptors that are ready, then
  * the shared queue, so that none starves behind a busy local queue. Nor must the local queue behind the shared one
- * where every switch is the end of a slice: they take turns. What was due has just been put in front. */
+ * where every switch is the end of a slice: they take turns. What was due has just been put in front. In between, when
+ * a timer is about to be due, sleepers alone. */
 static GOS_NOINLINE gos__task *periodic(gos__worker *worker)
 {
-    uint32_t front = worker->front;
-    worker->periodic_at = worker->tick + GOS_SHARED_PERIOD;
-    worker->wake_credit = gos__wake_credit();
-    gos__timers_run(worker);
+    uint32_t front = worker->front, since = worker->tick - worker->shared_at;
+    bool is_early = worker->early && worker->tick - worker->looked_at < GOS_SHARED_PERIOD;
+    uint32_t next = is_early ? worker->looked_at : worker->tick;
+    worker->periodic_at = next + GOS_SHARED_PERIOD;
+    worker->looked_at = next;
+    worker->early = 0;
+    if (!is_early)
+        worker->wake_credit = gos__wake_credit();
+    int64_t now = gos__timers_run(worker);
+    if (now)
+        gos__pace(worker, now);
+    else
+        worker->paced_at = 0;
+    if (is_early)
+        return NULL;
     if (gos__load_relaxed(&gos__netpoll_waits))
         gos__netpoll();
-    uint32_t since = worker->tick - worker->shared_at;
     if (since < 2 || (worker->front != front && since < 4 * GOS_SHARED_PERIOD))
         return NULL;
     worker->shared_at = worker->tick;

@@ -180,6 +180,7 @@ gos__task *gos__preempted(void *a, void *b, void *c, gos__task *self)
     if (gos__load_relaxed(&worker->poison_tick) != worker->tick && !gos__load_relaxed(&worker->attention))
         return self; /* it was meant for the task before */
     worker->periodic_at = worker->tick + 1;
+    worker->early = 0;
     worker->hog = self->entry;
     worker->hog_credit = HOG_CREDIT;
     worker->usual_entry = NULL;
@@ -245,7 +246,9 @@ gos__task *gos__sleep(int64_t ns, void *b, void *c, gos__task *self)
     int64_t when = ns < INT64_MAX - now ? now + ns : INT64_MAX;
     gos__store_relaxed(&self->state, (uint8_t)GOS_PARKED);
     self->why = GOS_WAIT_SLEEP;
-    gos__require(gos__timer_add(gos__self.worker, when, self), "gos_sleep: no memory for a timer");
+    gos__worker *worker = gos__self.worker;
+    gos__require(gos__timer_add(worker, when, self), "gos_sleep: no memory for a timer");
+    gos__pace(worker, now);
     return gos__park(self);
 }
 

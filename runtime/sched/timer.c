@@ -251,13 +251,13 @@ static void to_front(gos__worker *worker, uint32_t n)
     gos__store_relaxed(&worker->front, front);
 }
 
-void gos__timers_run(gos__worker *worker)
+int64_t gos__timers_run(gos__worker *worker)
 {
     gos__timers *timers = &worker->timers;
     if (gos__unlikely(gos__load_relaxed(&timers->returned) != NULL))
         take_back(worker);
     if (!timers->n)
-        return;
+        return 0;
     int64_t now = gos__clock_ns();
     uint32_t done = 0, before = worker->back;
     for (; timers->n && timers->heap[0].when <= now; done++) {
@@ -276,6 +276,7 @@ void gos__timers_run(gos__worker *worker)
     gos__compiler_fence(); /* S2, partner: the membarrier of I2 */
     if (done > 1 && gos__load_relaxed(&gos__rt->idle_n))
         gos__wake_one(worker);
+    return now;
 }
 
 void gos__timers_steal(gos__worker *thief, gos__worker *victim, int64_t now)

@@ -53,8 +53,8 @@ void gos__timers_init(gos__timers *timers);
 /* Readies `task` at `when`; false: no memory. */
 bool gos__timer_add(struct gos__worker *worker, int64_t when, gos__task *task);
 
-/* Does what is due. */
-void gos__timers_run(struct gos__worker *worker);
+/* Does what is due. The time; 0: there was no timer to look at. */
+int64_t gos__timers_run(struct gos__worker *worker);
 
 /* Takes what is due from `victim`, which is held, for gos__timers_run on the thief, whose thread this is. */
 void gos__timers_steal(struct gos__worker *thief, struct gos__worker *victim, int64_t now);

@@ -68,6 +68,11 @@ typedef struct gos__worker {
     uint32_t due_end;     /* up to here, from the front, stand those that timers put there */
     uint32_t due_until;   /* the tick by which others have run that timers left at the back */
     uint32_t shared_at;   /* the tick of the last look at the shared queue there */
+    uint32_t looked_at;   /* the tick of the last look that was not an early one */
+    uint32_t early;       /* 1: the next one comes early, for a timer */
+    uint32_t switch_ns;   /* how long a switch took from one look at timers to the next; 0: not known */
+    uint32_t paced_tick;  /* when the clock was last read for that: */
+    int64_t paced_at;     /* 0: begin anew */
     int64_t steals, stolen_tasks, wakes;
     void (*hog)(void *); /* the function of the last task that was preempted, and for how many spawns that counts */
     uint32_t hog_credit;
@@ -168,6 +173,9 @@ gos__task *gos__shared_take(gos__worker *worker);
 
 /* The task to run next on this thread's worker; NULL: the run is over. */
 gos__task *gos__next(gos__worker *worker);
+
+/* Moves the next look at timers to when the first one is due, if that is sooner. `now`: the clock, just read. */
+void gos__pace(gos__worker *worker, int64_t now);
 
 /* Parks `self`, already in a wait list whose lock the caller has just released: the next task. */
 gos__task *gos__park(gos__task *self);
