@@ -102,9 +102,17 @@ static bool is_away(const gos__cold_chunk *chunk, unsigned page)
     return chunk->away[page / 64] >> page % 64 & 1;
 }
 
-static const record *record_of(const blob *blob, unsigned page)
+/* Records have no alignment. */
+static record record_at(const blob *blob, uint32_t at)
 {
-    return (const record *)((const unsigned char *)blob + blob->at[page]);
+    record it;
+    memcpy(&it, (const unsigned char *)blob + at, sizeof it);
+    return it;
+}
+
+static const unsigned char *packed_page(const blob *blob, unsigned page)
+{
+    return (const unsigned char *)blob + blob->at[page] + sizeof(record);
 }
 
 /* The pages beyond the part in use go back. */
@@ -124,8 +132,7 @@ static void squeeze(gos__cold *cold, gos__cold_chunk *chunk, blob *blob)
     unsigned char *bytes = (unsigned char *)blob;
     uint32_t to = sizeof *blob;
     for (uint32_t from = sizeof *blob, size; from < chunk->used; from += size) {
-        record it;
-        memcpy(&it, bytes + from, sizeof it);
+        record it = record_at(blob, from);
         size = (uint32_t)sizeof it + it.size;
         if (!is_away(chunk, it.page) || blob->at[it.page] != from)
             continue;
@@ -273,7 +280,8 @@ static void note_present(gos__cold *cold, uintptr_t index, unsigned page)
     gos__cold_chunk *chunk = &cold->chunks[index];
     if (!is_away(chunk, page))
         return;
-    chunk->garbage += (uint32_t)sizeof(record) + record_of(blob_of(cold, index), page)->size;
+    const blob *blob = blob_of(cold, index);
+    chunk->garbage += (uint32_t)sizeof(record) + record_at(blob, blob->at[page]).size;
     set_away(cold, chunk, page, false); /* P3 */
     gos__store_relaxed(&cold->put_back, cold->put_back + 1);
 }
@@ -284,7 +292,7 @@ static void put_pages(gos__cold *cold, uintptr_t index, unsigned first, unsigned
     const blob *blob = blob_of(cold, index);
     for (unsigned i = 0; i < n; i++)
         gos__unpack(blob->patterns, cold->slots, page_address(cold, index, first + i),
-                    record_of(blob, first + i) + 1, cold->scratch + i * (size_t)GOS_PACK_PAGE);
+                    packed_page(blob, first + i), cold->scratch + i * (size_t)GOS_PACK_PAGE);
     void *to = (void *)page_address(cold, index, first);
     if (put(cold, to, cold->scratch, n * (size_t)GOS_PACK_PAGE)) {
         /* In a child process some may be there. */
@@ -331,7 +339,7 @@ const gos__task *gos__cold_look(const gos__task *task, gos__task *copy, uintptr_
         bool away = gos__cold_is_away(cold, page);
         const blob *blob = blob_of(cold, index);
         if (away)
-            gos__unpack(blob->patterns, cold->slots, page, record_of(blob, number % GOS_COLD_PAGES) + 1, scratch);
+            gos__unpack(blob->patterns, cold->slots, page, packed_page(blob, number % GOS_COLD_PAGES), scratch);
         gos__spin_unlock(&cold->lock);
         if (!away)
             return task;
