@@ -376,5 +376,5 @@ help:
 	@sed -n '/^$$/q; s/^# \{0,1\}//p' Makefile
 
 -include $(patsubst %.o,%.d,$(LIB_OBJ) $(BASE_OBJ) $(BENCH_OBJ) $(PROG_OBJ)) \
-    $(wildcard $(B)/$(SERVER)/*.d)
+    $(wildcard $(B)/$(SERVER)/*.d $(B)/baselines/peers/*/*.d)
 endif
