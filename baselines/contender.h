@@ -76,6 +76,10 @@ typedef struct contender {
     /* Keeps the unit on its thread, which runs nothing else, until it ends. */
     void (*pin)(void);
 
+    /* Waits until what it does by itself about units that have waited for long is done; NULL, or why it did nothing.
+     * No such operation: there is nothing to be done. */
+    const char *(*settle)(void);
+
     /* Units of concurrency really made since run() began, the first one included: counted where a unit begins to
      * run, not where it was asked for. Any thread, also after the run. */
     uint64_t (*made)(void);

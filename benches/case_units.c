@@ -84,6 +84,11 @@ static void memory_once(gb_state *state, void *arg)
         bool ok = run(q, &w);
         observer_end();
         gb_set_seconds(state, (double)(clock_ns() - begin) * 1e-9);
+        if (ok && w.unsettled != NULL) {
+            q->sheet.status = "not-run";
+            snprintf(q->sheet.why, sizeof q->sheet.why, "%s", w.unsettled);
+            ok = false;
+        }
         if (ok) {
             memory_rows(state, q, &before, &w);
         } else {

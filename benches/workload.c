@@ -59,6 +59,7 @@ void memory_main(void *arg)
     if (w->no_memory) return;
     spawn_parked(w);
     all_done(w, w->arrived, w->asked - w->spawned);
+    if (w->who->settle != NULL) w->unsettled = w->who->settle();
     observer_ask(OBSERVER_USAGE, 0);
     w->parked = the_observer.usage;
     w->who->gate_open(w->gate);

@@ -30,6 +30,7 @@ typedef struct workload {
     bool stopped;              /* spawning ended early; the_observer.why says why */
     int64_t begin, end;        /* clock of the timed part */
     usage parked, retained;    /* memory: while all are parked; after all have ended */
+    const char *unsettled;     /* memory: why the contender did not do what is to be measured; NULL: it did */
 
     uint8_t *marks;            /* spawn: one a unit, set by it */
     void *gate, *arrived, *finished;    /* gate and latches */

@@ -1,6 +1,7 @@
 /*
- * gossamer as a contender, twice: on its nursery stacks, and with a fixed stack for every task on the same scheduler,
- * so that the stack is the only thing that differs. Task code, because units call it on their own stacks.
+ * gossamer as a contender, three times: on its nursery stacks; on these, packed away when cold; and with a fixed stack
+ * for every task on the same scheduler, so that the stack is the only thing that differs. Task code, because units call
+ * it on their own stacks.
  */
 #include "baselines/contender.h"
 #include "gossamer.h"
@@ -39,15 +40,38 @@ static int gossamer_run(int threads, void (*fn)(void *), void *arg)
 }
 
 /* The environment is read when a runtime first starts, and a process measures one contender. */
-static int gossamer_fixed_run(int threads, void (*fn)(void *), void *arg)
+static void debug_with(const char *word)
 {
     static char value[256];
     const char *debug = getenv("GOS_DEBUG");
-    if (value[0] == '\0') {
-        snprintf(value, sizeof value, "%s%spaged", debug != NULL ? debug : "", debug != NULL ? "," : "");
-        setenv("GOS_DEBUG", value, 1);
-    }
+    if (value[0] != '\0') return;
+    snprintf(value, sizeof value, "%s%s%s", debug != NULL ? debug : "", debug != NULL ? "," : "", word);
+    setenv("GOS_DEBUG", value, 1);
+}
+
+static int gossamer_fixed_run(int threads, void (*fn)(void *), void *arg)
+{
+    debug_with("paged");
     return gossamer_run(threads, fn, arg);
+}
+
+static int gossamer_cold_run(int threads, void (*fn)(void *), void *arg)
+{
+    debug_with("cold=500");
+    return gossamer_run(threads, fn, arg);
+}
+
+/* Nothing more is packed for three looks in a row. */
+static const char *cold_settle(void)
+{
+    gos_stats before = { 0 }, now;
+    for (int still = 0; still < 30; still++) {
+        gos_sleep(50000000);
+        gos_stats_read(&now);
+        if (now.cold_packed != before.cold_packed) still = 0;
+        before = now;
+    }
+    return now.cold_packed > 0 ? NULL : "nothing was packed: too few tasks, or no userfaultfd (docs/DEBUGGING.md)";
 }
 
 /* The bound that GOS_MAXSTACK sets, which is read when the runtime first starts. */
@@ -98,7 +122,8 @@ typedef void (*recv_fn)(void *, void *);
     .latch_init = latch_init, .post = post, .sleep = gos_sleep, .block_begin = gos_block_begin,                       \
     .block_end = gos_block_end, .pin = gos_pin, .made = gossamer_made
 
-extern const contender contender_gossamer, contender_gossamer_fixed;   /* benches/contenders.c lists them */
+/* benches/contenders.c lists them. */
+extern const contender contender_gossamer, contender_gossamer_cold, contender_gossamer_fixed;
 
 const contender contender_gossamer = {
     .name = "gossamer",
@@ -106,6 +131,16 @@ const contender contender_gossamer = {
     .isolates = "the project itself: M:N tasks on nursery stacks that borrow a deep region when they need one",
     .run = gossamer_run,
     .stack_room = stack_room,
+    OPERATIONS,
+};
+
+const contender contender_gossamer_cold = {
+    .name = "gossamer-cold",
+    .label = "gossamer, cold tasks packed",
+    .isolates = "packing: gossamer whose tasks have been parked for half a second when they are measured",
+    .run = gossamer_cold_run,
+    .stack_room = stack_room,
+    .settle = cold_settle,
     OPERATIONS,
 };
 

@@ -22,6 +22,7 @@ RAW = "raw"   # bounds that no contender takes part in
 # that is not here is plotted all the same, under its own name and with a spare style.
 CONTENDERS = {
     US: (1, "gossamer"),
+    "gossamer-cold": (22, "gossamer, cold tasks packed"),
     "gossamer-fixed": (2, "gossamer, fixed stacks"),
     "fixed-bare": (3, "fixed stacks, no guard"),
     "fixed": (4, "fixed stacks, guarded"),
@@ -42,7 +43,7 @@ CONTENDERS = {
     "pth": (17, "GNU Pth"),
     "tbb": (18, "oneTBB"),
 }
-FIRST_SPARE_STYLE, STYLES = 22, 24
+FIRST_SPARE_STYLE, STYLES = 23, 24
 
 MEMORY_PARTS = ("rss_bytes", "pte_bytes", "kernel_stack_bytes")
 FIELDS = {"case": str, "contender": str, "variant": str, "n": int, "threads": int, "launch": int, "rep": int,

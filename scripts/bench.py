@@ -33,6 +33,8 @@ CALLGRIND_LOOPS = ('shallow', 'deep', 'deep256', 'fib')
 
 # Who goes to a million units: those that no limit ends before. The others show where they end at 1e5 already.
 MILLION = ('gossamer', 'gossamer-fixed', 'fixed-bare', 'go')
+# Measured for memory alone: its calls are those of gossamer.
+COLD = 'gossamer-cold'
 # Programs of other languages, beside gosbench in the build folder: their contenders, cases, and how to install them.
 PEERS = {'gobench': {'contenders': ('go', 'go-nogc'),
                      'cases': ('memory', 'spawn', 'yield', 'handover', 'depth', 'descent', 'burst',
@@ -173,6 +175,10 @@ def plan(profile, cases, contenders, cpus, most_units=0):
         if name in ('go-nogc', 'epoll', *bench_peers.NAMES):
             continue    # planned elsewhere, for fewer cases
         threads = sorted({1, cpus if most == 0 else min(cpus, most)})
+        if name == COLD:
+            for n in p.get('memory_million', []) if 'memory' in cases else []:
+                add(p['memory_launches'], 'memory', name, n=n, threads=threads[-1], reps=1)
+            continue
         if 'memory' in cases:
             for n in p['memory'] + (p.get('memory_million', []) if name in MILLION else []):
                 # Threads up to the limit of the machine: once, since nobody else can start one meanwhile.
