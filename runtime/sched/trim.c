@@ -19,6 +19,9 @@
 #define BUSY_PAUSE_NS 2000000
 #define IDLE_STEP_NS 1000000
 
+/* Tasks are claimed for so long, and what is left of a system call. */
+#define CLAIM_NS 50000
+
 /* Headers looked at before the clock is; each is likely to be a miss of the cache and of the TLB. */
 enum { LOOKS = 64 };
 
@@ -46,11 +49,11 @@ static void settle_stock(gos__worker *worker)
 {
     uint32_t tick = gos__load_relaxed(&worker->tick);
     bool slept = tick == worker->trim_tick;
-    if (!slept || !worker->trim_settled)
+    if (!slept || (!worker->trim_settled && gos__membarrier_works()))
         trim.is_pending = true;
     worker->trim_settled &= slept;
     worker->trim_tick = tick;
-    if (!slept || worker->trim_settled || !gos__worker_lock(worker))
+    if (!slept || worker->trim_settled || !gos__membarrier_works() || !gos__worker_lock(worker))
         return;
     if (worker->dozing) {
         gos__regions_settle(&worker->stacks);
@@ -89,8 +92,9 @@ static bool walk_on(int64_t until)
     return true;
 }
 
-static void trim_due(int64_t until)
+static void trim_due(void)
 {
+    int64_t until = gos__clock_ns() + CLAIM_NS;
     uint32_t n = gos__claim(trim.due, trim.due_n), left = 0;
     for (uint32_t i = 0; i < n; i++) {
         gos__task *task = trim.due[i];
@@ -109,7 +113,7 @@ static bool step(int64_t until)
 {
     do {
         if (trim.due_n == GOS_CLAIMS || (trim.due_n && !trim.is_walking)) {
-            trim_due(until);
+            trim_due();
         } else if (trim.is_walking) {
             trim.is_walking = walk_on(until);
             trim.is_trimming = true;
