@@ -26,7 +26,7 @@ bool gos__claim_leave(gos__task *task)
 
 static bool holds(gos__task *task)
 {
-    /* acquire: the look at the bits comes after that at the state; and what the task did before it parked */
+    /* acquire: the look at the bits comes after that at the state; pairs with the release of GOS_PARKED */
     return gos__is_parked(gos__load_acquire(&task->state)) &&
            gos__load_acquire(&task->pinned) & GOS_CLAIMED; /* C3 */
 }

@@ -244,7 +244,7 @@ gos__task *gos__sleep(int64_t ns, void *b, void *c, gos__task *self)
         return gos__yield(NULL, b, c, self);
     int64_t now = gos__clock_ns();
     int64_t when = ns < INT64_MAX - now ? now + ns : INT64_MAX;
-    gos__store_relaxed(&self->state, (uint8_t)GOS_PARKED);
+    gos__store_release(&self->state, (uint8_t)GOS_PARKED); /* pairs with C3 of sched/claim.h */
     self->why = GOS_WAIT_SLEEP;
     gos__worker *worker = gos__self.worker;
     gos__require(gos__timer_add(worker, when, self), "gos_sleep: no memory for a timer");
@@ -277,7 +277,7 @@ gos__task *gos__procs(intptr_t n, void *b, void *c, gos__task *self)
         self->result = (int32_t)gos__load_relaxed(&rt->procs);
         return self;
     }
-    gos__store_relaxed(&self->state, (uint8_t)GOS_PARKED);
+    gos__store_release(&self->state, (uint8_t)GOS_PARKED); /* pairs with C3 of sched/claim.h */
     self->why = GOS_WAIT_NONE;
     self->waiter.elem = NULL;
     gos__store_relaxed(&gos__procs_asked, (uint32_t)clamp_procs((int)n));

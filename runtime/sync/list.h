@@ -58,7 +58,7 @@ static inline gos__waiter *gos__list_take_all(gos__list *list)
 static inline void gos__list_wait(gos__list *list, gos__task *self, enum gos__wait why)
 {
     self->why = (uint8_t)why;
-    gos__store_relaxed(&self->state, (uint8_t)GOS_PARKED);
+    gos__store_release(&self->state, (uint8_t)GOS_PARKED); /* pairs with C3 of sched/claim.h */
     gos__list_append(list, &self->waiter);
 }
 

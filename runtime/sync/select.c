@@ -213,7 +213,7 @@ static int poll_or_enqueue(select_block *select, gos__waiter **met)
             return order[i];
         }
     }
-    gos__store_relaxed(&select->task->state, (uint8_t)GOS_PARKED);
+    gos__store_release(&select->task->state, (uint8_t)GOS_PARKED); /* pairs with C3 of sched/claim.h */
     select->task->why = GOS_WAIT_SELECT;
     for (uint32_t i = 0; i < select->ordered; i++) {
         gos_case *it = &select->cases[order[i]];
