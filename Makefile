@@ -86,6 +86,8 @@ else
 
 ARCH := $(shell uname -m)
 B    := build/$(subst $() ,_,$(notdir $(CC)))-$(or $(SAN),release)-c$(CHECKS)-$(ARCH)
+# Tests name it by its whole path: to the stamps and to dependencies it is the same folder.
+override B := $(patsubst $(CURDIR)/%,%,$(B))
 
 ifneq ($(or $(filter $(BUILDS),$(GOALS)),$(findstring /,$(GOALS))),)
 ifeq ($(wildcard runtime/arch/*_$(ARCH).S),)
@@ -144,8 +146,8 @@ PLAIN_SRC := $(if $(PROG_SRC),$(shell grep -ls '^// build: plain' $(PROG_SRC)))
 TASK_SRC  := $(filter-out $(PLAIN_SRC),$(PROG_SRC)) $(wildcard benches/workload*.c)
 
 LIB       := $(B)/libgossamer.a
-# Made when it is proved that runtime entries keep to the end of a nursery; paged stacks have none.
-BUDGET    := $(if $(PAGED),,$(B)/budget)
+# Made when it is proved that runtime entries keep to the end of a nursery; sanitizers add code of their own.
+BUDGET    := $(if $(SAN),,$(B)/budget)
 # One object for each function of libc that has a door of its own, so that programs take only what they call.
 thunks     = $(shell sed -n 's/^$1 //p' runtime/thunks/functions.list)
 THUNK_OBJ := $(foreach kind,leaf plain variadic,$(patsubst %,$(B)/runtime/thunks/$(kind)/%.o,$(call thunks,$(kind))))
@@ -246,9 +248,13 @@ $(FIB_OBJ): benches/fib/fib.c benches/fib/layouts.h $(B)/flags
 	    -falign-functions=$(word 1,$(subst -, ,$(layout))) -DPADDING=$(word 2,$(subst -, ,$(layout))) \
 	    -DNAME=fib_$(subst -,_,$(layout))_$(build) -c $< -o $@
 
-$(THUNK_OBJ): runtime/thunks/thunk_x86_64.S runtime/arch/asm.h runtime/arch/state.h $(B)/flags
+$(THUNK_OBJ): runtime/thunks/thunk_x86_64.S runtime/arch/asm.h runtime/arch/state.h runtime/base/config.h $(B)/flags
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(C_FLAGS) $(LIB_FLAGS) -DTHUNK=$(basename $(@F)) -DTHUNK_KIND=$(notdir $(@D:/=)) -c $< -o $@
+# The same as a macro, for runtime/cc/link.sh.
+$(B)/thunk.s: runtime/thunks/thunk_x86_64.S runtime/arch/asm.h runtime/arch/state.h runtime/base/config.h $(B)/flags
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(C_FLAGS) -E -P $< -o $@
 $(WRAP): runtime/thunks/functions.list Makefile
 	@mkdir -p $(@D)
 	@printf -- '--wrap=%s\n' $(basename $(notdir $(THUNK_OBJ))) >$@
@@ -356,19 +362,27 @@ report: | $(filter plots,$(GOALS))
 	@$(PYTHON) scripts/report.py --results $(RESULTS)
 
 DEST := $(DESTDIR)$(PREFIX)
-install: $(LIB) $(WRAP) $(B)/gossamer.static
-	$(Q)mkdir -p $(DEST)/include/gossamer $(DEST)/lib/pkgconfig
+INSTALLED := include/gossamer.h include/gossamer/errno.h lib/libgossamer.a lib/gossamer.wrap lib/gossamer.static \
+             lib/pkgconfig/gossamer.pc lib/gossamer/link/thunk.s lib/gossamer/link/choose.awk
+COMMANDS  := lib/gossamer/link/ld.lld lib/gossamer/as/as bin/gossamer-cc bin/gossamer-c++
+install: $(LIB) $(WRAP) $(B)/gossamer.static $(B)/thunk.s
+	$(Q)mkdir -p $(addprefix $(DEST)/,include/gossamer lib/pkgconfig lib/gossamer/link lib/gossamer/as bin)
 	$(Q)cp runtime/include/gossamer.h $(DEST)/include/
 	$(Q)cp runtime/include/gossamer/errno.h $(DEST)/include/gossamer/
 	$(Q)cp $(LIB) $(DEST)/lib/libgossamer.a
 	$(Q)cp $(WRAP) $(B)/gossamer.static $(DEST)/lib/
+	$(Q)cp $(B)/thunk.s runtime/cc/choose.awk $(DEST)/lib/gossamer/link/
+	$(Q)cp runtime/cc/link.sh $(DEST)/lib/gossamer/link/ld.lld
+	$(Q)cp runtime/cc/assemble.sh $(DEST)/lib/gossamer/as/as
+	$(Q)cp runtime/cc/gossamer-cc.sh $(DEST)/bin/gossamer-cc
+	$(Q)ln -sf gossamer-cc $(DEST)/bin/gossamer-c++
 	$(Q)sed 's/@VERSION@/$(VERSION)/' runtime/gossamer.pc.in >$(DEST)/lib/pkgconfig/gossamer.pc
-	$(Q)chmod 644 $(DEST)/include/gossamer.h $(DEST)/include/gossamer/errno.h $(DEST)/lib/libgossamer.a \
-	    $(DEST)/lib/gossamer.wrap $(DEST)/lib/gossamer.static $(DEST)/lib/pkgconfig/gossamer.pc
+	$(Q)chmod 644 $(addprefix $(DEST)/,$(INSTALLED))
+	$(Q)chmod 755 $(addprefix $(DEST)/,$(COMMANDS))
 uninstall:
-	$(Q)rm -f $(DEST)/include/gossamer.h $(DEST)/include/gossamer/errno.h $(DEST)/lib/libgossamer.a \
-	    $(DEST)/lib/gossamer.wrap $(DEST)/lib/gossamer.static $(DEST)/lib/pkgconfig/gossamer.pc
-	$(Q)[ ! -d $(DEST)/include/gossamer ] || rmdir $(DEST)/include/gossamer
+	$(Q)rm -f $(addprefix $(DEST)/,$(INSTALLED) $(COMMANDS))
+	$(Q)for folder in include/gossamer lib/gossamer/link lib/gossamer/as lib/gossamer; do \
+	    [ ! -d $(DEST)/$$folder ] || rmdir $(DEST)/$$folder; done
 
 clean:
 	$(Q)rm -rf build

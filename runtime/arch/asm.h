@@ -2,6 +2,9 @@
 #ifndef GOS_ARCH_ASM_H
 #define GOS_ARCH_ASM_H
 
+/* Before each exported function, for pointer_x86_64.S: it may be entered at the end of a nursery. (A nop.) */
+#define GOS_DOOR_MARK 0x67401f0f
+
 /* FUNC/END: a hidden-by-default global function with its type, size and CFI frame. EXPORT: visible to programs. */
 #define FUNC(name)                                                                                                     \
     .text;                                                                                                             \
@@ -14,6 +17,8 @@
 #define EXPORT(name)                                                                                                   \
     .text;                                                                                                             \
     .p2align 4;                                                                                                        \
+    .skip 12, 0x90;                                                                                                    \
+    .long GOS_DOOR_MARK;                                                                                               \
     .globl name;                                                                                                       \
     .type name, @function;                                                                                             \
     name:                                                                                                              \

@@ -376,7 +376,8 @@ EXPORT(gos_once_do)
     testl %eax, %eax
     jz 2f
     movq (%rsp), %rdi
-    callq *8(%rsp)
+    movq 8(%rsp), %r11
+    callq __x86_indirect_thunk_r11
     movq 16(%rsp), %rdi
     callq gos__once_end
 2:  addq $24, %rsp

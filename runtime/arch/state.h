@@ -59,8 +59,8 @@
 #define GOS_GROUP_WAITED_FOR 1
 #define GOS_GROUP_ONE 2
 
-/* What a variadic thunk asks to be copied: as much as there is, since no nursery holds more. */
-#define GOS_THUNK_ARGUMENTS 1024
+/* What a variadic thunk asks to be copied: as much as there is, of a nursery, and of a region so much. */
+#define GOS_THUNK_ARGUMENTS 16384
 
 /* Added to the width of the vector registers where the processor cannot tell whether they are in use. */
 #define GOS_VECTORS_ALWAYS 256

@@ -68,6 +68,34 @@ static int deeper_than_default(void *unused)
     return 0;
 }
 
+/* Of each frame's 1 MiB only the ends are touched. */
+__attribute__((noinline)) static long mebibytes(long n)
+{
+    volatile char frame[1 << 20];
+    REAL(frame);
+    frame[0] = 1;
+    return n == 0 ? 0 : mebibytes(n - 1) + frame[0];
+}
+
+static int up_to_1g(void *unused)
+{
+    (void)unused;
+    return mebibytes(1000) == 1000 ? 0 : 3;
+}
+
+static int beyond_1g(void *unused)
+{
+    (void)unused;
+    return (int)mebibytes(1025);
+}
+
+static void within_largest_limit(void *unused)
+{
+    (void)unused;
+    setenv("GOS_MAXSTACK", "1g", 1);
+    _exit(gos_run(up_to_1g, NULL));
+}
+
 __attribute__((noinline)) static long frame_2g(long n)
 {
     volatile char frame[2000000000];
@@ -162,6 +190,8 @@ int main(void)
     expect_death("one frame", in_a_run, (void *)frame_too_large, 0, 2, one_too_large);
     expect_death("one frame of 2 GiB", largest_limit, (void *)frame_of_2g, 0, 2, too_deep_1g);
     expect_death("200 MiB", largest_limit, (void *)deeper_than_default, 0, 0, nothing);
+    expect_death("1000 MiB", within_largest_limit, NULL, 0, 0, nothing);
+    expect_death("1025 MiB", largest_limit, (void *)beyond_1g, 0, 2, too_deep_1g);
     expect_death("unchecked", in_a_run, (void *)overrun, 0, 2, guard);
     expect_death("unchecked, paged", paged_overrun, NULL, 0, 2, guard);
     expect_death("nursery", in_a_run, (void *)nursery, SIGABRT, 0, canary);

@@ -1,5 +1,5 @@
 #!/bin/sh
-# timeout: 120
+# timeout: 400
 # Calls that only a shared library makes, and the FORTIFY names, park tasks too; so do those of a static program.
 set -eu
 [ -z "${SAN:-}" ] || { echo "skipped: a sanitized library needs the sanitizer's flags"; exit 77; }

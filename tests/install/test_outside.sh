@@ -1,5 +1,5 @@
 #!/bin/sh
-# timeout: 120
+# timeout: 400
 # make install, then programs outside the tree with pkg-config's flags alone: gcc and clang, C and C++, in one step
 # and in two; the installed tree may be moved; uninstall leaves nothing.
 set -eu
@@ -8,10 +8,11 @@ make=${MAKE:-make}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 fail() { echo "$1"; exit 1; }
-installed() { (cd "$1" && find . -type f | sort | tr '\n' ' '); }
+installed() { (cd "$1" && find . -type f -o -type l | LC_ALL=C sort | tr '\n' ' '); }
 
-all='./include/gossamer.h ./include/gossamer/errno.h ./lib/gossamer.static '
-all="$all"'./lib/gossamer.wrap ./lib/libgossamer.a ./lib/pkgconfig/gossamer.pc '
+all='./bin/gossamer-c++ ./bin/gossamer-cc ./include/gossamer.h ./include/gossamer/errno.h ./lib/gossamer.static '
+all="$all"'./lib/gossamer.wrap ./lib/gossamer/as/as ./lib/gossamer/link/choose.awk ./lib/gossamer/link/ld.lld '
+all="$all"'./lib/gossamer/link/thunk.s ./lib/libgossamer.a ./lib/pkgconfig/gossamer.pc '
 $make B="$BUILD" install PREFIX="$work/first"
 [ "$(installed "$work/first")" = "$all" ] || fail "installed: $(installed "$work/first")"
 $make B="$BUILD" install PREFIX=/usr DESTDIR="$work/stage"

@@ -1,4 +1,5 @@
 #!/bin/sh
+# timeout: 400
 # libpng's error path, from tasks: it jumps by the longjmp of the program's choice out of the library, compiled with
 # FORTIFY and not, in C that is checked; dynamic and static libpng.
 set -eu

@@ -1,7 +1,8 @@
 #!/bin/sh
 # timeout: 300
 # SQLite in TASKS tasks at once (1,000; TASKS=10000 for the proof), built as a user would: pkg-config alone.
-# Then the same with SQLite as a shared library compiled without checks: unchecked code called and calling back.
+# Then the same with SQLite as a shared library compiled without checks, by gossamer-cc: unchecked code called, each
+# function on its own through a thunk, and calling back.
 set -eu
 [ -z "${SAN:-}" ] || { echo "skipped: a sanitized library needs the sanitizer's flags"; exit 77; }
 source=build/programs/sqlite
@@ -9,6 +10,7 @@ source=build/programs/sqlite
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 CC=${CC:-gcc}
+export CC
 ${MAKE:-make} B="$BUILD" install PREFIX="$tmp/gos" >/dev/null
 PKG_CONFIG_PATH=$tmp/gos/lib/pkgconfig
 export PKG_CONFIG_PATH
@@ -28,7 +30,8 @@ checked() {
 # shellcheck disable=SC2086
 shared() {
     $CC -w -O1 -fPIC -shared $source/sqlite3.c -lm -o "$tmp/libsqlite3.so"
-    $CC -O1 $cflags -I$source tests/real/sqlite_tasks.c -L"$tmp" -lsqlite3 -Wl,-rpath,"$tmp" $libs -o "$tmp/shared"
+    "$tmp/gos/bin/gossamer-cc" -O1 -I$source tests/real/sqlite_tasks.c -L"$tmp" -lsqlite3 -Wl,-rpath,"$tmp" \
+        -o "$tmp/shared"
     timeout 120 "$tmp/shared" "${TASKS:-1000}"
 }
 checked

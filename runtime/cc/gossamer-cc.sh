@@ -1,0 +1,62 @@
+#!/bin/sh
+# gossamer-cc, gossamer-c++: the C or C++ compiler with what gossamer needs. Arguments are the compiler's own.
+# CC (CXX for gossamer-c++) names the compiler: gcc or clang; cc (c++) otherwise.
+# Beyond the flags of gossamer.pc: calls through pointers look at what they reach, and many arguments belong to the
+# frame that is checked.
+set -eu
+self=$(readlink -f "$0" 2>/dev/null || printf %s "$0")
+prefix=$(cd "$(dirname "$self")/.." && pwd)
+lib=$prefix/lib
+case $0 in
+*++) compiler=${CXX:-c++} ;;
+*) compiler=${CC:-cc} ;;
+esac
+case $compiler in
+*gossamer-c[c+]*) echo "gossamer-cc: CC and CXX name the compiler that is called here: gcc or clang" >&2; exit 2 ;;
+esac
+command -v "${compiler%% *}" >/dev/null || { echo "gossamer-cc: there is no $compiler: set CC or CXX" >&2; exit 2; }
+
+links=1 shared='' inputs='' static='' skip=''
+for argument; do
+    if [ -n "$skip" ]; then
+        skip=
+        continue
+    fi
+    case $argument in
+    -c | -S | -E | -M | -MM | -fsyntax-only | -r) links= ;;
+    -shared) shared=1 ;;
+    -static | -static-pie) static=1 ;;
+    -o | -x | -I | -L | -D | -U | -MF | -MT | -MQ | -include | -isystem | -idirafter | -iquote | -Xlinker) skip=1 ;;
+    -l* | @*) inputs=1 ;;
+    -?*) ;;
+    *) inputs=1 ;;
+    esac
+done
+# shellcheck disable=SC2086  # a compiler with its options
+[ -n "$inputs" ] || exec $compiler "$@"
+
+flags="-fsplit-stack -ftls-model=initial-exec -fno-plt -fcf-protection=none"
+# shellcheck disable=SC2086
+if $compiler --version 2>/dev/null | grep -q clang; then
+    flags="$flags -Qunused-arguments -mllvm -no-x86-call-frame-opt"
+    for feature in retpoline-indirect-calls retpoline-external-thunk; do
+        flags="$flags -Xclang -target-feature -Xclang +$feature"
+    done
+    assembler=
+else
+    flags="$flags -maccumulate-outgoing-args -dp"
+    assembler=-B$lib/gossamer/as/
+fi
+if [ -n "$links" ]; then
+    set -- "$@" -L"$lib" -fuse-ld=lld -Wl,-z,now
+    # A shared library uses the program's runtime, so a program offers it.
+    if [ -z "$shared" ]; then
+        for name in 'gos_*' '__morestack*' __x86_indirect_thunk_r11; do
+            set -- "$@" "-Wl,--export-dynamic-symbol=$name"
+        done
+        set -- "$@" -B"$lib/gossamer/link/" "-Wl,@$lib/gossamer.wrap" -Wl,-u,__x86_indirect_thunk_r11 -lgossamer \
+            ${static:+"-Wl,@$lib/gossamer.static" -Wl,-u,__wrap_pthread_create} -lhwloc -lm -pthread
+    fi
+fi
+# shellcheck disable=SC2086
+exec $compiler $flags ${assembler:+"$assembler"} -I"$prefix/include" -isystem "$prefix/include/gossamer" "$@"

@@ -1,0 +1,54 @@
+#!/bin/sh
+# link.sh: installed as ld.lld in a folder of its own, which compilers are told of by -B. It links twice: once to see
+# what the program is made of, then with a thunk (runtime/thunks) for each function that checked code refers to and that
+# comes from a shared library or from objects compiled without checks, by call or by address. Its callers stay on their
+# nurseries then, and no list is needed for any library.
+# What is not a program with the library in it, or cannot be read, is linked once; lld then moves the callers.
+set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+PATH=$(printf %s "$PATH" | tr : '\n' | grep -Fxv "$here" | paste -sd : -)
+command -v ld.lld >/dev/null || { echo "gossamer: there is no ld.lld to link with: install lld" >&2; exit 1; }
+for option; do
+    case $option in
+    -r | --relocatable | -shared | --shared | -Bshareable | --version | -v | -V | --help) exec ld.lld "$@" ;;
+    esac
+done
+tmp=$(mktemp -d)
+trap 'rm -rf "$tmp"' EXIT
+ld.lld "$@" --trace >"$tmp/said"
+grep -q 'libgossamer\.a(' "$tmp/said" || exit 0
+give_up() {
+    echo "gossamer: $1: functions of other libraries get no thunks, their callers move instead" >&2
+    exit 0
+}
+for tool in nm readelf as awk; do
+    command -v $tool >/dev/null || give_up "there is no $tool (binutils)"
+done
+
+grep -v '\.so\(\.[0-9.]*\)\{0,1\}$' "$tmp/said" | sed 's/\.a(.*)$/.a/' | sort -u >"$tmp/objects"
+grep '\.so\(\.[0-9.]*\)\{0,1\}$' "$tmp/said" | sort -u >"$tmp/libraries"
+# each COMMAND...: of each file that standard input names
+each() {
+    while IFS= read -r file; do
+        [ ! -f "$file" ] || "$@" "$file" 2>/dev/null || :
+    done
+}
+# Lines for choose.awk: a word, and names of objects as the linker traces them: FILE or FILE(MEMBER).
+{
+    sed 's/^/linked /' "$tmp/said"
+    each readelf -SW /dev/null <"$tmp/objects" |
+        awk '/^File: /{ name = substr($0, 7) } /\.note\.GNU-split-stack/{ print "checked", name }'
+    each nm -A -P <"$tmp/objects" | sed -n \
+        's/^\(.*\)\[\([^]]*\)\]: /\1(\2): /; s/^\(.*\): \([^ ]*\) \([TWiUw]\)\( .*\)\{0,1\}$/\3 \2 \1/p'
+    each nm -D -P --defined-only <"$tmp/libraries" | sed -n 's/^\([^ @]*\)\(@@[^ ]*\)\{0,1\} [TWi] .*/shared \1/p'
+    printf '%s\n' "$@" | sed -n 's/^--\{0,1\}wrap[= ]*/taken /p'
+    sed 's/^--wrap=/taken /' "$here/../../gossamer.wrap"
+} | awk -f "$here/choose.awk" | sort -u >"$tmp/names"
+[ -s "$tmp/names" ] || exit 0
+{
+    cat "$here/thunk.s"
+    sed 's/^/THUNK_variadic /' "$tmp/names"
+} >"$tmp/thunks.s"
+as "$tmp/thunks.s" -o "$tmp/thunks.o" || give_up "as cannot make the thunks"
+sed 's/^/--wrap=/' "$tmp/names" >"$tmp/wrap"
+ld.lld "$@" "$tmp/thunks.o" "@$tmp/wrap"

@@ -1,0 +1,65 @@
+#!/bin/sh
+# timeout: 600
+# Libraries without stack checks, called from nurseries directly, by address, through tables and virtual functions, by
+# dlsym, with many and with variable arguments; shared and static; built by gossamer-cc, and by pkg-config as far as
+# that goes. And checked code in a shared object that is opened at run time.
+set -eu
+[ -z "${SAN:-}" ] || { echo "skipped: a sanitized library needs the sanitizer's flags"; exit 77; }
+tmp=$(mktemp -d)
+trap 'rm -rf "$tmp"' EXIT
+${MAKE:-make} B="$BUILD" install PREFIX="$tmp/gos"
+CC=${CC:-gcc}
+CXX=${CXX:-g++}
+PKG_CONFIG_PATH=$tmp/gos/lib/pkgconfig
+export CC CXX PKG_CONFIG_PATH
+here=tests/install
+cc_wrapped=$tmp/gos/bin/gossamer-cc
+cxx_wrapped=$tmp/gos/bin/gossamer-c++
+
+# run WHAT COMMAND...
+run() {
+    what=$1
+    shift
+    timeout 300 "$@" >"$tmp/out" 2>&1 || { echo "$what: exit $?"; head -40 "$tmp/out"; exit 1; }
+}
+# thunks NAME PROGRAM: that function has one there.
+thunks() {
+    nm "$2" | grep -q " __wrap_$1\$" || { echo "$2 has no thunk for $1"; exit 1; }
+}
+
+run "the library" "$CC" -O1 -fPIC -shared $here/third.c -o "$tmp/libthird.so"
+run "the library's object" "$CC" -O1 -c $here/third.c -o "$tmp/third.o"
+ar rcs "$tmp/libthird_static.a" "$tmp/third.o"
+run "a checked library" "$cc_wrapped" -O1 -fPIC -shared $here/third_plug.c -o "$tmp/plug.so"
+shared="-L$tmp -lthird -Wl,-rpath,$tmp"
+static="-L$tmp -lthird_static"
+
+# shellcheck disable=SC2086  # lists of words, here and below
+run "gossamer-cc -O0, shared" "$cc_wrapped" -O0 -DPOINTERS=1 $here/third_tasks.c $shared -o "$tmp/shared"
+run "run: -O0, shared" env PLUG="$tmp/plug.so" "$tmp/shared"
+# shellcheck disable=SC2086
+run "gossamer-cc, static" "$cc_wrapped" -O2 -DPOINTERS=1 $here/third_tasks.c $static -o "$tmp/static"
+thunks third_add "$tmp/static"
+run "run: static" "$tmp/static"
+# shellcheck disable=SC2046,SC2086
+run "pkg-config" "$CC" -O2 $(pkg-config --cflags gossamer) -DPOINTERS=0 $here/third_tasks.c $shared \
+    $(pkg-config --libs gossamer) -o "$tmp/pc"
+thunks third_add "$tmp/pc"
+run "run: pkg-config" "$tmp/pc"
+# In two steps.
+run "gossamer-cc -c" "$cc_wrapped" -O2 -DPOINTERS=1 -c $here/third_tasks.c -o "$tmp/tasks.o"
+# shellcheck disable=SC2086
+run "gossamer-cc, objects" "$cc_wrapped" "$tmp/tasks.o" $shared -o "$tmp/two"
+run "run: objects" env PLUG="$tmp/plug.so" "$tmp/two"
+
+run "the C++ library" "$CXX" -O1 -fPIC -shared $here/third_shapes.cc -o "$tmp/libshapes.so"
+run "gossamer-c++" "$cxx_wrapped" -O2 $here/third_shapes_tasks.cc -L"$tmp" -lshapes -Wl,-rpath,"$tmp" -o "$tmp/shapes"
+run "run: C++" "$tmp/shapes"
+
+# What goes wrong is said as the compiler says it, and by its status.
+echo 'int main(void) { return nowhere(); }' >"$tmp/bad.c"
+! "$cc_wrapped" -w "$tmp/bad.c" -o "$tmp/bad" 2>"$tmp/out" || { echo "an undefined function was linked"; exit 1; }
+grep -q nowhere "$tmp/out" || { echo "the undefined function is not named"; cat "$tmp/out"; exit 1; }
+! CC=no-such-compiler "$cc_wrapped" "$tmp/bad.c" 2>"$tmp/out" || { echo "there is no such compiler"; exit 1; }
+grep -q 'there is no no-such-compiler: set CC' "$tmp/out" || { echo "it is not named"; cat "$tmp/out"; exit 1; }
+"$cc_wrapped" --version >"$tmp/out" || { echo "--version fails"; exit 1; }
