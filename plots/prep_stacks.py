@@ -84,11 +84,11 @@ def panels(run, case, variants, cost, title, subtitle, y_text, marks):
 
 
 def nursery_left(run):
-    """(last depth on the nursery, first beyond it) of gossamer's parked tasks, or None."""
+    """(last depth on the smallest nursery, first beyond it) of gossamer's parked tasks, or None."""
     before = None
     for depth in depths(run, "depth"):
         cost = depth_bytes(run, rows.US, "at", depth)
-        if cost and before and cost.median > 2 * before[1]:
+        if cost and before and cost.median > 1.4 * before[1]:
             return before[0], depth
         before = (depth, cost.median) if cost else before
     return None
@@ -103,7 +103,7 @@ def mark(x, text):
 def depth_memory(run):
     """Bytes per parked unit against the depth that it touched."""
     step = nursery_left(run)
-    marks = mark(math.sqrt(max(step[0], NOTHING) * step[1]), "gossamer leaves its nursery") if step else ""
+    marks = mark(math.sqrt(max(step[0], NOTHING) * step[1]), "gossamer leaves its smallest nursery") if step else ""
     return panels(run, "depth", (("at", "parked at that depth"), ("after", "parked after coming back")), depth_bytes,
                   "What does a parked unit cost that has used its stack?",
                   "bytes per unit: resident memory + page tables + kernel stack", nbytes, marks)

@@ -6,9 +6,10 @@ import rows
 
 DEPTH = """Each unit first recurses through small frames, all of them touched, and then parks: at the deepest point,
 or when it has come back. A step shows where a stack takes another page or another piece; the first one of gossamer
-is where a task leaves its nursery and borrows a deep region, which it keeps for as long as it is parked there. What
-a stack of its own has touched stays; a borrowed region goes back, so that a task which has come back costs what it
-cost before."""
+is where a task's frames no longer fit the smallest nursery: tasks of a function that parks so deep start on larger
+ones, up to 4032 bytes. What does not fit those borrows a deep region and keeps it for as long as it is parked there.
+What a stack of its own has touched stays; a borrowed region goes back, so that a task which has come back costs what
+it cost before."""
 
 DESCENT = """One unit recurses to a depth and comes back; the time is that per call, down and up together. *The
 first time* includes first touch of memory and all growing of the stack (Go copies it, by doubling); *again* is the
@@ -19,8 +20,8 @@ then every second one recurses again, comes back to a depth of 16 KiB and parks 
 all the while by a thread beside them. Contenders that keep what a stack has touched run fewer units, so that memory
 suffices; the figures are per unit."""
 
-STEP_WORDS = """Where gossamer's line steps: at {nursery}, the frames no longer fit the nursery, and each descent
-borrows a deep region, once; beyond 60 KiB of depth a large region is borrowed as well. Beyond the processor's
+STEP_WORDS = """Where gossamer's line steps: at {nursery}, the frames no longer fit the smallest nursery, and each
+descent borrows a deep region, once; beyond 60 KiB of depth a large region is borrowed as well. Beyond the processor's
 caches all contenders slow down together."""
 MILLION, AIM_BYTES, AIM_UNITS = 1000000, 800, 20000000
 SHOWN = (128, 8192, 32768, 131072, 2 << 20, 8 << 20, 32 << 20, 64 << 20)    # in the table

@@ -41,23 +41,32 @@
     .popsection
 .endm
 
-/* Before unchecked code is entered: is there room for it where the caller is? Spoils r10 and r11. */
+/* The limit of a task's nursery, of whichever kind. */
+.macro NURSERY_LIMIT task, to, spoilt
+    movzbq GOS_TASK_KIND(\task), \to
+    leaq gos__task_to_limit(%rip), \spoilt
+    movq (\spoilt,\to,8), \to
+    addq \task, \to
+.endm
+
+/* Before unchecked code is entered: is there room for it where the caller is? Spoils r10 and r11. On a nursery there
+ * is none; nurseries lie below all regions, the largest lowest, so that below a header nothing else is near. */
 .macro UNCHECKED_ROOM yes, no
     movq gos__self@gottpoff(%rip), %r11
     movq %fs:GOS_THREAD_TASK(%r11), %r11
     testq %r11, %r11
     jz \yes
-    movq %r11, %r10
-    subq %rsp, %r10
-    cmpq $GOS_NURSERY_SIZE, %r10
-    jb \no                      /* on the nursery */
     movq GOS_TASK_REGION(%r11), %r10
     testq %r10, %r10
-    jz \yes
+    jz .Lnursery\@
     cmpq GOS_REGION_UNCHECKED_LIMIT(%r10), %rsp
     jae \yes                    /* room, or a stack further up that is not ours */
     cmpq GOS_REGION_BOTTOM(%r10), %rsp
     jae \no
+.Lnursery\@:
+    subq %rsp, %r11
+    cmpq $GOS_NURSERY_MAX - GOS_TASK_SIZE, %r11
+    jb \no
 .endm
 #endif
 

@@ -50,6 +50,8 @@ FUNC(gos__resume)
     leaq GOS_TASK_TO_LIMIT(%rax), %rcx
     testq %rdx, %rdx
     jnz 5f
+    cmpb $GOS_SMALLEST, GOS_TASK_KIND(%rax)
+    jne 8f
 6:  movq %rax, %fs:GOS_THREAD_TASK(%rbx)
     movq %rcx, %fs:GOS_LIMIT_WORD
     movq GOS_TASK_SP(%rax), %rsp
@@ -93,6 +95,8 @@ FUNC(gos__resume)
     fldcw GOS_CTX_FPUCW(%rsp)
     jmp 2b
 5:  movq GOS_REGION_LIMIT(%rdx), %rcx
+    jmp 6b
+8:  NURSERY_LIMIT %rax, %rcx, %rdx
     jmp 6b
 END(gos__resume)
 
@@ -168,6 +172,8 @@ EXPORT(gos_go)
     leaq GOS_TASK_TO_LIMIT(%rax), %rsi
     testq %rcx, %rcx
     jnz 5f
+    cmpb $GOS_SMALLEST, GOS_TASK_KIND(%rax)
+    jne 4f
 6:  movq %rax, %fs:GOS_THREAD_TASK(%rdx)
     movq %rsi, %fs:GOS_LIMIT_WORD   /* before `preempt`, as in gos__resume */
     movq %fs:GOS_THREAD_ERRNO(%rdx), %rcx
@@ -178,6 +184,8 @@ EXPORT(gos_go)
     jmp gos__task_start
 3:  movq $GOS_POISON, %fs:GOS_LIMIT_WORD
     jmp 1b
+4:  NURSERY_LIMIT %rax, %rsi, %rcx
+    jmp 6b
 5:  movq GOS_REGION_LIMIT(%rcx), %rsi
     leaq -GOS_SAN_BYTES(%rcx), %rsp
     jmp 6b

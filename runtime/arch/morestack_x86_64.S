@@ -139,7 +139,7 @@ gos__morestack_spare:
     cmpq $0, GOS_TASK_REGION(%rax)
     jne 3f
     subq %rsp, %rax             /* on the nursery, not on a signal stack? */
-    cmpq $GOS_NURSERY_SIZE, %rax
+    cmpq $GOS_NURSERY_MAX - GOS_TASK_SIZE, %rax
     jae 3f
     addq %rsp, %rax
     movq %r10, GOS_TASK_REGION(%rax)
@@ -174,7 +174,9 @@ gos__morestack_left:
     movq %rbp, %rsp
     movq $0, GOS_TASK_REGION(%rcx)
     leaq GOS_TASK_TO_LIMIT(%rcx), %r10
-    movq %r10, %fs:GOS_LIMIT_WORD
+    cmpb $GOS_SMALLEST, GOS_TASK_KIND(%rcx)
+    jne 7f
+8:  movq %r10, %fs:GOS_LIMIT_WORD
     cmpl $0, %fs:GOS_THREAD_PREEMPT(%r11)
     jne 2f
 1:  popq %rbp
@@ -184,6 +186,8 @@ gos__morestack_left:
     .cfi_def_cfa %rbp, 16
 2:  movq $GOS_POISON, %fs:GOS_LIMIT_WORD
     jmp 1b
+7:  NURSERY_LIMIT %rcx, %r10, %rsi
+    jmp 8b
     /* One spare region is in use further up, or back already: the others, in a list. */
 6:  cmpl $GOS_SPARES, %fs:GOS_THREAD_SPARES(%r11)
     jae 5f

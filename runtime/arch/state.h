@@ -11,8 +11,11 @@
 #define GOS_TASK_STATE 52
 #define GOS_TASK_SIZE 64
 
-/* From a task's header down to the limit of its nursery. */
+#define GOS_TASK_KIND 54
+
+/* From a task's header down to the limit of the smallest nursery, which nearly all have, GOS_SMALLEST by kind. */
 #define GOS_TASK_TO_LIMIT (GOS_TASK_SIZE - GOS_NURSERY_SIZE + GOS_SLACK)
+#define GOS_SMALLEST 0
 
 #define GOS_REGION_LIMIT 0
 #define GOS_REGION_UNCHECKED_LIMIT 8
@@ -129,8 +132,8 @@ enum gos__lock {
  * who readies the task settle between them. */
 enum { GOS_PIN_DEPTH = 63, GOS_WANTED = 64, GOS_CLAIMED = 128 };
 
-/* Kinds of stack a task starts on. */
-enum gos__kind { GOS_NURSERY, GOS_PAGED };
+/* Kinds of stack a task starts on: nurseries by size, smallest first, then paged stacks. */
+enum gos__kind { GOS_NURSERY, GOS_NURSERY_1280, GOS_NURSERY_1984, GOS_NURSERY_4032, GOS_PAGED, GOS_KINDS };
 
 /* An entry of a wait list. Every task has one; a select over several channels takes one for each (sync/select.c). */
 struct gos__waiter {
@@ -204,12 +207,16 @@ struct __attribute__((aligned(64))) gos__thread {
     uint32_t owned;            /* locks of the C library that its pinned task holds in this thread's name */
 };
 
+/* From a task's header down to the limit of its nursery, by kind (stack/pool.c). */
+extern const int64_t gos__task_to_limit[GOS_KINDS] __attribute__((visibility("hidden")));
+
 extern _Thread_local gos__thread gos__self __attribute__((visibility("hidden"), tls_model("initial-exec")));
 
 _Static_assert(offsetof(gos__task, sp) == GOS_TASK_SP, "task: sp");
 _Static_assert(offsetof(gos__task, region) == GOS_TASK_REGION, "task: region");
 _Static_assert(offsetof(gos__task, result) == GOS_TASK_RESULT, "task: result");
 _Static_assert(offsetof(gos__task, state) == GOS_TASK_STATE, "task: state");
+_Static_assert(GOS_NURSERY == GOS_SMALLEST, "task: kind");
 _Static_assert(GOS_RUNNING == GOS_STATE_RUNNING, "task: running");
 _Static_assert(sizeof(gos__task) == GOS_TASK_SIZE, "task: one cache line");
 _Static_assert(offsetof(gos__region, limit) == GOS_REGION_LIMIT, "region: limit");
@@ -222,6 +229,7 @@ _Static_assert(offsetof(gos__thread, spare) == GOS_THREAD_SPARE, "thread: spare"
 _Static_assert(offsetof(gos__thread, more_spares) == GOS_THREAD_MORE_SPARES, "thread: more_spares");
 _Static_assert(offsetof(gos__thread, spares) == GOS_THREAD_SPARES, "thread: spares");
 _Static_assert(offsetof(gos__thread, error) == GOS_THREAD_ERRNO, "thread: error");
+_Static_assert(offsetof(gos__task, kind) == GOS_TASK_KIND, "task: kind");
 _Static_assert(offsetof(gos__region, bottom) == GOS_REGION_BOTTOM, "region: bottom");
 _Static_assert(offsetof(gos__region, next) == GOS_REGION_NEXT, "region: next");
 _Static_assert(offsetof(gos__region, owner) == GOS_REGION_OWNER, "region: owner");

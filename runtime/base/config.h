@@ -22,8 +22,10 @@
 #define GOS_NURSERY_WORDS 16
 #define GOS_SLACK (GOS_SMALL_FRAME + GOS_BELOW_FRAME + GOS_NURSERY_WORDS)
 
-/* The first stack of a task, its header and canary included. */
+/* The first stack of a task, its header and canary included; and the largest that a function's tasks start on when
+ * earlier ones parked deeper than that (stack/sizing.c). */
 #define GOS_NURSERY_SIZE 768
+#define GOS_NURSERY_MAX 4032
 
 /* What unchecked code finds at least on a deep region before its guard. glibc's printf family takes up to 3 KiB.
  * A caller whose own frame is 256 bytes or more is only sure of the 16 KiB that lld adds to its check. */

@@ -42,7 +42,7 @@ static void see(const gos__task *task, void *arg)
 {
     picture *all = arg;
     group now = { .entry = task->entry, .state = task->state, .kind = task->kind, .one = task->waiter.task, .count = 1,
-                  .deep = task->region && task->kind == GOS_NURSERY,
+                  .deep = task->region && gos__has_nursery(task),
                   .pinned = task->pinned & GOS_PIN_DEPTH };
     if (now.state == GOS_FREE)
         return;
@@ -64,17 +64,26 @@ static void see(const gos__task *task, void *arg)
         all->others++;
 }
 
-static void print_group(int fd, const group *at)
+static const char *name_of(void (*entry)(void *))
 {
     Dl_info info;
     memset(&info, 0, sizeof info);
-    const char *name = dladdr((void *)(uintptr_t)at->entry, &info) && info.dli_sname ? info.dli_sname : "?";
+    return dladdr((void *)(uintptr_t)entry, &info) && info.dli_sname ? info.dli_sname : "?";
+}
+
+static void print_group(int fd, const group *at)
+{
     if (at->count == 1)
         dprintf(fd, "task %p", (const void *)at->one);
     else
         dprintf(fd, "%ld tasks like %p", at->count, (const void *)at->one);
-    dprintf(fd, " [%s] started with %s (%p)%s%s%s\n", doing(at->state, at->why), name, (void *)(uintptr_t)at->entry,
-            at->kind == GOS_PAGED ? ", paged stack" : "", at->deep ? ", on a deep region" : "",
+    char size[40] = "";
+    if (at->kind == GOS_PAGED)
+        snprintf(size, sizeof size, ", paged stack");
+    else if (at->kind != GOS_NURSERY)
+        snprintf(size, sizeof size, ", nursery of %d bytes", gos__nursery_size(at->kind));
+    dprintf(fd, " [%s] started with %s (%p)%s%s%s\n", doing(at->state, at->why), name_of(at->entry),
+            (void *)(uintptr_t)at->entry, size, at->deep ? ", on a deep region" : "",
             at->pinned ? ", pinned" : "");
 }
 
@@ -84,6 +93,11 @@ static void print(int fd, const picture *all)
         print_group(fd, &all->groups[i]);
     if (all->others)
         dprintf(fd, "and %ld tasks in more than %d other groups\n", all->others, GROUPS);
+}
+
+static void print_size(void (*entry)(void *), int size, void *arg)
+{
+    dprintf(*(int *)arg, "tasks of %s (%p) start on %d bytes\n", name_of(entry), (void *)(uintptr_t)entry, size);
 }
 
 void gos__dump(int fd)
@@ -99,6 +113,7 @@ void gos__dump(int fd)
         gos__spin_unlock(&gos__rt_lock);
     dprintf(fd, "gossamer: %ld tasks\n", all.tasks);
     print(fd, &all);
+    gos__sizing_walk(print_size, &fd);
 }
 
 _Noreturn void gos__report_deadlock(void)

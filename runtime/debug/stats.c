@@ -17,6 +17,9 @@ static void add_worker(gos_stats *to, const gos__worker *worker)
     to->region_borrows += gos__load_relaxed(&worker->stacks.borrows);
     to->large_borrows += gos__load_relaxed(&worker->stacks.large_borrows);
     to->limit_extensions += gos__load_relaxed(&worker->stacks.extensions);
+    to->larger_nurseries += gos__load_relaxed(&worker->sizing.larger);
+    to->sizes_raised += gos__load_relaxed(&worker->sizing.raised);
+    to->sizes_lowered += gos__load_relaxed(&worker->sizing.lowered);
 }
 
 static void add_cold(gos_stats *to, const gos__cold *cold)
@@ -37,6 +40,7 @@ int gos__stats_read(gos_stats *stats)
     gos__runtime *rt = gos__rt;
     if (rt) {
         stats->tasks_started = stats->tasks_live = gos__load_relaxed(&rt->foreign_spawned);
+        stats->larger_nurseries = gos__load_relaxed(&rt->foreign_larger);
         for (uint32_t i = 0; i < gos__load_acquire(&rt->made); i++)
             add_worker(stats, rt->workers[i]);
         stats->workers = gos__load_relaxed(&rt->procs);

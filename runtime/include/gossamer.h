@@ -208,6 +208,8 @@ typedef struct gos_stats {
     int64_t abandoned;                       /* threads that the end of the run does not wait for */
     int64_t region_borrows, large_borrows;   /* deep regions taken on the slow path, and the large ones of them */
     int64_t limit_extensions;                /* limits lowered in place on a deep region */
+    int64_t larger_nurseries;                /* started on, since earlier tasks of the function parked deep */
+    int64_t sizes_raised, sizes_lowered;     /* how often a function's size changed */
     int64_t stack_bytes;                     /* of address space handed out to stacks and regions so far */
     int64_t cold_pages, cold_bytes;          /* GOS_DEBUG=cold: pages of parked tasks packed away now, and in so many */
     int64_t cold_packed, cold_put_back;      /* pages so far, since they were cold, or touched again */

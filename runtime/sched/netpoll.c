@@ -147,7 +147,7 @@ static int add_deadline(gos__fd_wait *wait)
 static bool on_own_stack(const gos__task *task)
 {
     uintptr_t sp = (uintptr_t)task->sp;
-    if (task->kind == GOS_NURSERY && sp < (uintptr_t)task && sp >= (uintptr_t)task + GOS_TASK_SIZE - GOS_NURSERY_SIZE)
+    if (gos__has_nursery(task) && sp < (uintptr_t)task && sp >= gos__nursery_low(task))
         return true;
     for (const gos__region *region = task->region; region; region = region->prev)
         if (sp >= region->bottom && sp < (uintptr_t)region)

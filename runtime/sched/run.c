@@ -197,6 +197,7 @@ static bool stop(gos__runtime *rt)
 static void print_stats(const gos__runtime *rt)
 {
     int64_t spawned = rt->foreign_spawned, borrows = 0, large = 0, extensions = 0, steals = 0, stolen = 0, wakes = 0;
+    int64_t larger = rt->foreign_larger;
     for (uint32_t i = 0; i < rt->made; i++) {
         const gos__worker *worker = rt->workers[i];
         spawned += worker->spawned;
@@ -206,12 +207,13 @@ static void print_stats(const gos__runtime *rt)
         steals += worker->steals;
         stolen += worker->stolen_tasks;
         wakes += worker->wakes;
+        larger += worker->sizing.larger;
     }
     gos__warn("stats: tasks started %lld, steals %lld of %lld tasks, wake-ups %lld, slow borrows %lld (large %lld), "
-              "limits lowered %lld, hand-offs %lld, threads at most %u, abandoned %lld",
+              "limits lowered %lld, larger nurseries %lld, hand-offs %lld, threads at most %u, abandoned %lld",
               (long long)spawned, (long long)steals, (long long)stolen, (long long)wakes, (long long)borrows,
-              (long long)large, (long long)extensions, (long long)rt->handoffs, rt->threads_peak,
-              (long long)rt->abandoned);
+              (long long)large, (long long)extensions, (long long)larger, (long long)rt->handoffs,
+              rt->threads_peak, (long long)rt->abandoned);
 }
 
 /* The end of a run. What an abandoned thread may still touch stays where it is for ever. */

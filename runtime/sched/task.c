@@ -13,17 +13,30 @@
 /* So many tasks of a function that was preempted are started behind their parents. */
 #define HOG_CREDIT 1000
 
-/* The kind of stack that tasks of a function get; kept for gos__go, unless they are to run behind their parent. */
+/* The kind of stack that the next task of a function gets; kept for gos__go, unless tasks of it are to run behind their
+ * parent, or start on a larger nursery, which is looked up each time, so that it can shrink again. */
 static enum gos__kind kind_for(gos__worker *worker, void (*fn)(void *))
 {
-    if (worker->usual_entry == fn)
+    if (gos__load_relaxed(&worker->usual_entry) == fn)
         return worker->usual_kind;
     enum gos__kind kind = gos__kind_of(fn);
-    if (fn != worker->hog) {
-        worker->usual_entry = fn;
+    if (kind == GOS_NURSERY)
+        kind = gos__sizing_start(&worker->sizing, fn);
+    if (fn != worker->hog && (kind == GOS_NURSERY || kind == GOS_PAGED)) {
+        gos__store_relaxed(&worker->usual_entry, fn);
         worker->usual_kind = kind;
     }
     return kind;
+}
+
+/* A stack for it. */
+static gos__task *stack_for(gos__worker *worker, void (*fn)(void *))
+{
+    enum gos__kind kind = kind_for(worker, fn);
+    gos__task *task = gos__stack_alloc(&worker->stacks, kind);
+    if (gos__unlikely(!task && kind != GOS_PAGED))
+        task = gos__stack_alloc(&worker->stacks, GOS_NURSERY); /* the larger ones are used up */
+    return task;
 }
 
 /* A context that begins in `start`. It lies at the very top, so that the function starts with an aligned stack. */
@@ -45,7 +58,7 @@ static void make_context(gos__task *task, void (*start)(void), void (*fn)(void *
 
 gos__task *gos__task_new(gos__worker *worker, void (*start)(void), void (*fn)(void *), void *arg)
 {
-    gos__task *task = gos__stack_alloc(&worker->stacks, kind_for(worker, fn));
+    gos__task *task = stack_for(worker, fn);
     if (gos__likely(task != NULL)) {
         make_context(task, start, fn, arg);
         gos__store_relaxed(&worker->spawned, worker->spawned + 1); /* gos_ntasks reads both, from anywhere */
@@ -107,7 +120,7 @@ static GOS_NOINLINE gos__task *go_slowly(gos__worker *worker, void (*fn)(void *)
     gos__require(fn != NULL, "gos_go: fn is NULL");
     if ((gos__load_relaxed(&self->pinned) & GOS_PIN_DEPTH) || fn == worker->hog)
         return go_behind(worker, fn, arg, self);
-    gos__task *task = gos__stack_alloc(&worker->stacks, kind_for(worker, fn));
+    gos__task *task = stack_for(worker, fn);
     if (task) {
         if (worker->back - worker->front == GOS_QUEUE_SIZE)
             gos__queue_overflow(worker);
@@ -126,8 +139,8 @@ gos__task *gos__go(void (*fn)(void *), void *arg, void *unused, gos__task *self)
     gos__worker *worker = gos__self.worker;
     enum gos__kind kind = worker->usual_kind;
     gos__task *task = worker->stacks.loaded[kind];
-    if (gos__unlikely(fn != worker->usual_entry || !fn || !task || gos__load_relaxed(&self->pinned) ||
-                      worker->back - worker->front == GOS_QUEUE_SIZE))
+    if (gos__unlikely(fn != gos__load_relaxed(&worker->usual_entry) || !fn || !task ||
+                      gos__load_relaxed(&self->pinned) || worker->back - worker->front == GOS_QUEUE_SIZE))
         return go_slowly(worker, fn, arg, self);
     worker->stacks.loaded[kind] = task->next;
     worker->stacks.loaded_n[kind]--;
@@ -136,10 +149,12 @@ gos__task *gos__go(void (*fn)(void *), void *arg, void *unused, gos__task *self)
 
 /* Stacks for tasks started by threads that are not ours; under gos__rt_lock. */
 static gos__stack_cache foreign_stacks;
+static gos__sizing foreign_sizing;
 
 void gos__foreign_reset(void)
 {
     foreign_stacks = (gos__stack_cache){ .regions = NULL };
+    foreign_sizing = (gos__sizing){ .larger = 0 };
 }
 
 int gos__go_foreign(void (*fn)(void *), void *arg)
@@ -149,11 +164,17 @@ int gos__go_foreign(void (*fn)(void *), void *arg)
     gos__runtime *rt = gos__rt;
     int result = -EPERM;
     if (rt && !gos__load_relaxed(&rt->stopping)) {
-        gos__task *task = gos__stack_alloc(&foreign_stacks, gos__kind_of(fn));
+        enum gos__kind kind = gos__kind_of(fn);
+        if (kind == GOS_NURSERY)
+            kind = gos__sizing_start(&foreign_sizing, fn);
+        gos__task *task = gos__stack_alloc(&foreign_stacks, kind);
+        if (!task && kind != GOS_PAGED)
+            task = gos__stack_alloc(&foreign_stacks, GOS_NURSERY);
         result = task ? 0 : -ENOMEM;
         if (task) {
             make_context(task, gos__task_start, fn, arg);
             gos__store_relaxed(&rt->foreign_spawned, rt->foreign_spawned + 1);
+            gos__store_relaxed(&rt->foreign_larger, foreign_sizing.larger);
             gos__store_relaxed(&task->state, (uint8_t)GOS_READY);
             gos__shared_push(task, task, 1);
             gos__wake_one(NULL);
@@ -193,8 +214,8 @@ static inline bool is_clean(const gos__task *self)
     if (gos__load_relaxed(&self->pinned) & GOS_PIN_DEPTH)
         return false;
     const gos__region *own = (const gos__region *)self - 1;
-    return self->kind == GOS_NURSERY ? self->region == NULL && !*gos__allocas((gos__task *)self)
-                                     : self->region == own && !own->allocas;
+    return self->kind != GOS_PAGED ? self->region == NULL && !*gos__allocas((gos__task *)self)
+                                   : self->region == own && !own->allocas;
 }
 
 static GOS_NOINLINE gos__task *exit_slowly(gos__worker *worker, gos__task *self)

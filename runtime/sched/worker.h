@@ -58,7 +58,7 @@ typedef struct gos__worker {
     uint32_t attention;   /* 1: look at quit and at the returning threads before the next task */
     uint32_t streak;      /* tasks put in front since one went to the back */
     int64_t spawned, ended;
-    void (*usual_entry)(void *); /* the last function started, unless it is to run behind its parent */
+    void (*usual_entry)(void *); /* the last function started, if gos__go may start the next at once */
     enum gos__kind usual_kind;   /* and the kind of stack that it gets */
     uint32_t wake_credit; /* idle workers that may still be woken for a single waiting task, until the next refill */
 
@@ -81,6 +81,7 @@ typedef struct gos__worker {
     gos__rng rng;
     gos__timers timers;
     gos__sighting seen[GOS_MAX_PROCS];
+    gos__sizing sizing;
 
     /* Shared with thieves and wakers. */
     GOS_ALIGNED(GOS_FALSE_SHARING) gos__spin lock;
@@ -128,7 +129,7 @@ typedef struct gos__runtime {
     GOS_ALIGNED(GOS_FALSE_SHARING) gos__spin lock; /* the shared queue */
     gos__task *shared_first, *shared_last;
     uint32_t shared_n;
-    int64_t foreign_spawned;
+    int64_t foreign_spawned, foreign_larger;
 
     gos__spin retired_lock;
     gos__worker *retired; /* out of use, with timers that nobody has inherited yet */

@@ -21,8 +21,8 @@ static bool same_stack(const gos__task *task, uintptr_t a, uintptr_t b)
         if (has_a || has_b)
             return has_a && has_b;
     }
-    uintptr_t low = (uintptr_t)task - GOS_NURSERY_SIZE;
-    return a > low && a <= (uintptr_t)task && b > low && b <= (uintptr_t)task;
+    uintptr_t low = gos__nursery_low(task);
+    return gos__has_nursery(task) && a > low && a <= (uintptr_t)task && b > low && b <= (uintptr_t)task;
 }
 
 void *gos__alloca(size_t size, uintptr_t sp)

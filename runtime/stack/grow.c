@@ -32,7 +32,7 @@ static bool contains(const gos__region *region, uintptr_t sp)
 
 static bool on_nursery(const gos__task *task, uintptr_t sp)
 {
-    return task->kind == GOS_NURSERY && sp <= (uintptr_t)task && sp > (uintptr_t)task - GOS_NURSERY_SIZE;
+    return gos__has_nursery(task) && sp <= (uintptr_t)task && sp > gos__nursery_low(task);
 }
 
 /* Whether sp is on the nursery or on a region of this task: not on a signal stack or one the program made. */
@@ -46,7 +46,7 @@ static bool is_on(const gos__task *task, uintptr_t sp)
 
 static uintptr_t limit_of(const gos__task *task)
 {
-    return task->region ? task->region->limit : (uintptr_t)task + GOS_TASK_TO_LIMIT;
+    return task->region ? task->region->limit : (uintptr_t)task + (uintptr_t)gos__task_to_limit[task->kind];
 }
 
 /* Writes the limit word for where the task is now; a poison that this erased is put back. */
@@ -231,6 +231,6 @@ _Noreturn void gos__canary_broken(const gos__task *task)
 {
     gos__fatal("fatal error: unchecked code called through a pointer, or a call with very many arguments, overran the "
                "%d-byte stack of a task started with %p: compile as docs/UNCHECKED.md says, or run with "
-               "GOS_DEBUG=paged", GOS_NURSERY_SIZE,
+               "GOS_DEBUG=paged", (int)((uintptr_t)task + GOS_TASK_SIZE - gos__nursery_low(task)),
                (void *)(uintptr_t)task->entry);
 }

@@ -38,7 +38,7 @@ static void print_backtrace(const void *prologue)
 
 _Noreturn void gos__overflow(const gos__task *task, uintptr_t left_sp)
 {
-    uintptr_t low = task->region ? task->region->bottom : (uintptr_t)task + GOS_TASK_SIZE - GOS_NURSERY_SIZE;
+    uintptr_t low = task->region ? task->region->bottom : gos__nursery_low(task);
     uintptr_t high = task->region ? (uintptr_t)task->region : (uintptr_t)task;
     gos__warn("task stack exceeds %lld-byte limit", (long long)gos__env_get()->maxstack);
     gos__warn("sp=%#lx stack=[%#lx, %#lx]", (unsigned long)left_sp, (unsigned long)low, (unsigned long)high);

@@ -20,10 +20,16 @@ static struct pool {
     uintptr_t base;
     size_t size;
     int64_t memory_limit;
-    arena stacks[2];     /* by kind */
+    arena stacks[GOS_KINDS];
     arena regions[2];    /* deep, large */
     arena signals;
 } pool;
+
+/* The larger ones: no powers of two, whose headers would share a few cache sets. */
+#define TO_LIMIT(size) (GOS_TASK_SIZE + GOS_SLACK - (size))
+const int64_t gos__task_to_limit[GOS_KINDS] = {
+    TO_LIMIT(GOS_NURSERY_SIZE), TO_LIMIT(1280), TO_LIMIT(1984), TO_LIMIT(GOS_NURSERY_MAX), 0,
+};
 
 static size_t round_up(size_t n, size_t to)
 {
@@ -31,7 +37,7 @@ static size_t round_up(size_t n, size_t to)
 }
 
 /* Shares of a reservation that cannot be as large as would ever be of use, in percent. */
-enum { NURSERY_SHARE = 40, PAGED_SHARE = 20, REGION_SHARE = 20, LARGE_SHARE = 18, SIGNAL_SHARE = 2 };
+enum { NURSERY_SHARE = 34, LARGER_SHARE = 2, PAGED_SHARE = 20, REGION_SHARE = 20, LARGE_SHARE = 18, SIGNAL_SHARE = 2 };
 
 static size_t at_most(size_t useful, size_t budget, int share)
 {
@@ -47,7 +53,10 @@ static size_t lay_out(uintptr_t base, size_t budget)
     size_t signal = round_up(gos__signal_stack_size() + PAGE, PAGE);
     size_t one_page_each = memory / PAGE * GOS_REGION_SIZE;
     struct { arena *part; size_t stride, size; } parts[] = {
-        { &pool.stacks[GOS_NURSERY], GOS_NURSERY_SIZE, at_most(memory, budget, NURSERY_SHARE) },
+        { &pool.stacks[GOS_NURSERY_4032], gos__nursery_size(GOS_NURSERY_4032), at_most(memory, budget, LARGER_SHARE) },
+        { &pool.stacks[GOS_NURSERY_1984], gos__nursery_size(GOS_NURSERY_1984), at_most(memory, budget, LARGER_SHARE) },
+        { &pool.stacks[GOS_NURSERY_1280], gos__nursery_size(GOS_NURSERY_1280), at_most(memory, budget, LARGER_SHARE) },
+        { &pool.stacks[GOS_NURSERY], gos__nursery_size(GOS_NURSERY), at_most(memory, budget, NURSERY_SHARE) },
         { &pool.stacks[GOS_PAGED], GOS_REGION_SIZE, at_most(one_page_each, budget, PAGED_SHARE) },
         { &pool.regions[0], GOS_REGION_SIZE, at_most(one_page_each, budget, REGION_SHARE) },
         { &pool.regions[1], large, at_most((size_t)1 << 43, budget, LARGE_SHARE) },
@@ -77,6 +86,7 @@ int gos__stacks_open(void)
             pool.base = (uintptr_t)base;
             pool.size = size;
             lay_out(pool.base, budget);
+            gos__sizing_reset();
             int failed = gos__regions_open(pool.stacks, pool.regions, pool.memory_limit);
             if (failed)
                 gos__vm_release(base, size);
@@ -105,22 +115,24 @@ void gos__stacks_close(bool abandoned)
     if (!abandoned) {
         if (GOS_SAN)
             gos__stacks_walk(end_left, NULL);
-        for (int i = 0; i < 2; i++)
+        for (int i = 0; i < GOS_KINDS; i++)
             gos__san_forget(pool.stacks[i].base, pool.stacks[i].carved);
         gos__regions_close();
         gos__vm_release((void *)pool.base, pool.size);
     } else {
-        for (int i = 0; i < 2; i++) {
+        for (int i = 0; i < GOS_KINDS; i++)
             release_uncarved(&pool.stacks[i]);
-            release_uncarved(&pool.regions[i]);
-        }
+        release_uncarved(&pool.regions[0]);
+        release_uncarved(&pool.regions[1]);
         release_uncarved(&pool.signals);
     }
     pool.base = 0;
     pool.size = 0;
 }
 
-static arena *const arenas[] = { &pool.stacks[0], &pool.stacks[1], &pool.regions[0], &pool.regions[1], &pool.signals };
+static arena *const arenas[] = { &pool.stacks[GOS_NURSERY], &pool.stacks[GOS_NURSERY_1280],
+                                 &pool.stacks[GOS_NURSERY_1984], &pool.stacks[GOS_NURSERY_4032],
+                                 &pool.stacks[GOS_PAGED], &pool.regions[0], &pool.regions[1], &pool.signals };
 
 void gos__stacks_lock(void)
 {
@@ -156,8 +168,8 @@ uintptr_t gos__arena_carve(arena *part, size_t bytes, int64_t limit)
 
 static gos__task *task_in(uintptr_t slot, enum gos__kind kind)
 {
-    uintptr_t top = kind == GOS_NURSERY ? slot + GOS_NURSERY_SIZE
-                                        : slot + GOS_REGION_SIZE - gos__arena_colour(slot, GOS_REGION_SIZE);
+    uintptr_t top = kind < GOS_PAGED ? slot + (uintptr_t)gos__nursery_size(kind)
+                                     : slot + GOS_REGION_SIZE - gos__arena_colour(slot, GOS_REGION_SIZE);
     return (gos__task *)(top - GOS_TASK_SIZE);
 }
 
@@ -166,11 +178,11 @@ gos__task *gos__paged_task_in(uintptr_t slot)
     return task_in(slot, GOS_PAGED);
 }
 
-static gos__task *nursery_init(uintptr_t slot)
+static gos__task *nursery_init(uintptr_t slot, enum gos__kind kind)
 {
     *(uint64_t *)slot = GOS_CANARY;
-    gos__task *task = task_in(slot, GOS_NURSERY);
-    task->kind = GOS_NURSERY;
+    gos__task *task = task_in(slot, kind);
+    task->kind = kind;
     task->region = NULL;
     task->pinned = 0;
     task->waiter.task = task;
@@ -201,7 +213,7 @@ static gos__task *carve_stacks(arena *part, enum gos__kind kind, int32_t *count)
     *count = 0;
     for (int32_t i = want - 1; start && i >= 0; i--) {
         uintptr_t slot = start + (uintptr_t)i * part->stride;
-        gos__task *task = kind == GOS_NURSERY ? nursery_init(slot) : paged_init(slot);
+        gos__task *task = kind < GOS_PAGED ? nursery_init(slot, kind) : paged_init(slot);
         if (!task)
             continue;
         task->next = list;
@@ -253,7 +265,7 @@ GOS_NOINLINE void gos__stack_set_aside(gos__stack_cache *cache, enum gos__kind k
 void gos__stack_cache_flush(gos__stack_cache *cache)
 {
     gos__regions_settle(cache);
-    for (int kind = 0; kind < 2; kind++) {
+    for (int kind = 0; kind < GOS_KINDS; kind++) {
         if (cache->full[kind])
             push_magazine(&pool.stacks[kind], cache->full[kind]);
         if (cache->loaded[kind] && cache->loaded_n[kind] == GOS_MAGAZINE)
@@ -276,7 +288,7 @@ void gos__stacks_walk(void (*see)(const gos__task *task, void *arg), void *arg)
     unsigned char page[GOS_PACK_PAGE];
     uintptr_t unpacked = 0;
     gos__task copy;
-    for (int kind = 0; kind < 2; kind++) {
+    for (int kind = 0; kind < GOS_KINDS; kind++) {
         const arena *part = &pool.stacks[kind];
         for (uintptr_t slot = part->base; slot < gos__load_relaxed(&part->carved); slot += part->stride) {
             const gos__task *task = task_in(slot, kind);
@@ -300,10 +312,10 @@ uintptr_t gos__nurseries_carved(void)
 int64_t gos__stacks_bytes(void)
 {
     int64_t bytes = 0;
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < GOS_KINDS; i++)
         bytes += (int64_t)(gos__load_relaxed(&pool.stacks[i].carved) - pool.stacks[i].base);
+    for (int i = 0; i < 2; i++)
         bytes += (int64_t)(gos__load_relaxed(&pool.regions[i].carved) - pool.regions[i].base);
-    }
     return bytes;
 }
 

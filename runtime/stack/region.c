@@ -325,7 +325,7 @@ bool gos__stack_trim(gos__task *task, int64_t until)
         return true;
     if (sp < region->bottom || sp > (uintptr_t)region) {
         /* On its first stack again, by a longjmp, the region is no more than kept. Else on one of the program's own. */
-        if (region->owned || sp < stacks[0].base || sp >= stacks[GOS_PAGED].end)
+        if (region->owned || sp < stacks[GOS_NURSERY_4032].base || sp >= stacks[GOS_PAGED].end)
             return true;
         end = (uintptr_t)region & ~(uintptr_t)(PAGE - 1);
     }
@@ -345,10 +345,11 @@ static gos__task *owner_of(const gos__region *region)
 {
     gos__task *task = gos__load_relaxed(&region->owner);
     uintptr_t at = (uintptr_t)task;
-    if (at < stacks[0].base || at >= gos__load_relaxed(&stacks[GOS_PAGED].carved))
+    if (at < stacks[GOS_NURSERY_4032].base || at >= gos__load_relaxed(&stacks[GOS_PAGED].carved))
         return NULL;
     /* One whose header is packed away was seen to before, and a look would bring it back. */
-    if (gos__cold_now && at < stacks[0].end && gos__cold_is_away(gos__cold_now, at))
+    const gos__arena *small = &stacks[GOS_NURSERY];
+    if (gos__cold_now && at >= small->base && at < small->end && gos__cold_is_away(gos__cold_now, at))
         return NULL;
     return gos__load_relaxed(&task->region) == region ? task : NULL;
 }

@@ -4,9 +4,9 @@
  * All stacks of a run lie in one reservation, in this order of addresses, so that a limit word left over from a stack
  * higher up (after longjmp or a C++ throw) makes a check fail, never pass, and the slow path repairs it:
  *
- *     nurseries | paged stacks | deep regions | large regions | signal stacks
+ *     nurseries, largest first | paged stacks | deep regions | large regions | signal stacks
  *
- *     nursery (768)                    deep region (64 KiB)              paged stack (64 KiB)
+ *     nursery (768, up to 4032)        deep region (64 KiB)              paged stack (64 KiB)
  *     +--------------------+ high      +--------------------+            +--------------------+
  *     | struct gos__task   | 64        | struct gos__region | 64         | struct gos__task   |
  *     | checked frames     | 304       | stack              |            | struct gos__region |
@@ -29,11 +29,28 @@
 #include "base/compiler.h"
 #include "stack/pack.h"
 
+/* What one worker has seen of late of how deep a function's tasks park (sizing.c). */
+typedef struct gos__evidence {
+    void (*entry)(void *);
+    int64_t spawned; /* by the worker, when it last saw one that needed more */
+    int32_t score;   /* for a larger nursery */
+    int32_t balance; /* of the larger nurseries given out, not yet added to the function's credit */
+    int32_t futile;  /* tasks that had a larger nursery and were on a region all the same */
+} gos__evidence;
+
+enum { GOS_EVIDENCE = 8 };
+
+typedef struct gos__sizing {
+    gos__evidence evidence[GOS_EVIDENCE];
+    int64_t larger;         /* counters: tasks started on larger nurseries, */
+    int64_t raised, lowered; /* sizes of functions */
+} gos__sizing;
+
 /* A worker's stock of free stacks; touched only by who holds the worker. */
 typedef struct gos__stack_cache {
-    gos__task *loaded[2];   /* free stacks by kind, linked by next */
-    gos__task *full[2];     /* one whole magazine in reserve, or NULL */
-    int32_t loaded_n[2];
+    gos__task *loaded[GOS_KINDS]; /* free stacks by kind, linked by next */
+    gos__task *full[GOS_KINDS];   /* one whole magazine in reserve, or NULL */
+    int32_t loaded_n[GOS_KINDS];
     gos__region *regions;   /* plain ones */
     int32_t regions_n;
     gos__region *large;     /* one */
@@ -73,6 +90,19 @@ void gos__regions_settle(gos__stack_cache *cache);
 /* Moves all of a stock to the shared pool. */
 void gos__stack_cache_flush(gos__stack_cache *cache);
 
+static inline bool gos__has_nursery(const gos__task *task)
+{
+    return task->kind < GOS_PAGED;
+}
+
+/* The lowest address of a task's nursery, where its canary is. */
+static inline uintptr_t gos__nursery_low(const gos__task *task)
+{
+    if (__builtin_expect(task->kind == GOS_NURSERY, 1))
+        return (uintptr_t)task + GOS_TASK_SIZE - GOS_NURSERY_SIZE;
+    return (uintptr_t)task + (uintptr_t)gos__task_to_limit[task->kind] - GOS_SLACK;
+}
+
 /* Ends the program when unchecked code has overrun this task's nursery. */
 static inline void gos__stack_verify(const gos__task *task);
 
@@ -109,13 +139,43 @@ void gos__allocas_free(gos__task *task);
 /* Where a task's list of such memory begins: beside the canary, or in its own region. */
 static inline void **gos__allocas(gos__task *task)
 {
-    if (task->kind == GOS_NURSERY)
-        return (void **)((uintptr_t)task + GOS_TASK_SIZE - GOS_NURSERY_SIZE + sizeof(uint64_t));
+    if (gos__has_nursery(task))
+        return (void **)(gos__nursery_low(task) + sizeof(uint64_t));
     return &((gos__region *)task - 1)->allocas;
 }
 
 /* Which kind of stack a function may start on: checked prologue: nursery. */
 enum gos__kind gos__kind_of(void (*entry)(void *));
+
+/* ---- sizing.c ---- */
+
+/* The nursery for the next task of a checked function. */
+enum gos__kind gos__sizing_start(gos__sizing *sizing, void (*entry)(void *));
+
+/* Whether a task is all on the smallest nursery, as nearly all are, with nothing to learn from its park. */
+static inline bool gos__is_small(const gos__task *task)
+{
+    return task->kind == GOS_NURSERY && !task->region;
+}
+
+/* What a park says of the size for its function: nothing new; the task was started on less than is given by now; it
+ * has just become larger. */
+enum gos__sizing_news { GOS_SIZE_SAME, GOS_SIZE_MISSED, GOS_SIZE_NEW };
+
+/* Another one parks, from a nursery or not; `spawned`: tasks that this worker has started. */
+enum gos__sizing_news gos__sizing_parked(gos__sizing *sizing, const gos__task *task, int64_t spawned);
+
+/* Forgets all functions. */
+void gos__sizing_reset(void);
+
+/* Calls see for every function whose tasks start on more than GOS_NURSERY_SIZE, with the size. */
+void gos__sizing_walk(void (*see)(void (*entry)(void *), int size, void *arg), void *arg);
+
+/* The bytes of a kind of nursery, header and all. */
+static inline int gos__nursery_size(enum gos__kind kind)
+{
+    return (int)(GOS_TASK_SIZE + GOS_SLACK - gos__task_to_limit[kind]);
+}
 
 /* A signal stack for the calling thread, *size bytes; NULL at the limit. */
 void *gos__signal_stack_alloc(size_t *size);
@@ -195,8 +255,9 @@ _Noreturn void gos__canary_broken(const gos__task *task);
 
 static inline bool gos__stack_is_overrun(const gos__task *task)
 {
-    const uint64_t *canary = (const uint64_t *)((uintptr_t)task + GOS_TASK_SIZE - GOS_NURSERY_SIZE);
-    return task->kind == GOS_NURSERY && *canary != GOS_CANARY;
+    if (gos__likely(task->kind == GOS_NURSERY)) /* an address that needs no table */
+        return *(const uint64_t *)((uintptr_t)task + GOS_TASK_SIZE - GOS_NURSERY_SIZE) != GOS_CANARY;
+    return gos__has_nursery(task) && *(const uint64_t *)gos__nursery_low(task) != GOS_CANARY;
 }
 
 static inline void gos__stack_verify(const gos__task *task)

@@ -46,9 +46,11 @@ class Stacks(unittest.TestCase):
         for name in self.contenders():
             self.assertGreater(self.per_unit(name, 16384, "at"), 16384, name)
 
-    def test_the_step_at_which_a_task_leaves_its_nursery(self):
+    def test_the_steps_at_which_a_task_needs_a_larger_nursery_and_leaves_it(self):
         shallow = self.per_unit("gossamer", 0, "at")
-        self.assertGreater(self.per_unit("gossamer", 512, "at"), shallow + 2000)
+        self.assertGreater(self.per_unit("gossamer", 512, "at"), shallow + 300)
+        self.assertLess(self.per_unit("gossamer", 512, "at"), shallow + 2000)
+        self.assertGreater(self.per_unit("gossamer", 6000, "at"), shallow + 6000)
         self.assertLess(self.per_unit("gossamer", 512, "after"), shallow + 500)
 
     def test_every_contender_recurses_as_deep_as_asked(self):
