@@ -245,9 +245,9 @@ OUTSIDE gos_sleep
 PARK gos__fd_park, gos__fd_park_c, gos__foreign_gos__fd_park
 OUTSIDE gos__fd_park
 PARK gos_procs, gos__procs, gos__procs_foreign
-PARK gos_chan_send, gos__chan_send, gos__foreign_gos_chan_send
+PARK gos_chan_send, gos__chan_send, gos__foreign_gos_chan_send, SEND_TO_OWN
 OUTSIDE gos_chan_send
-PARK gos_chan_recv, gos__chan_recv, gos__foreign_gos_chan_recv
+PARK gos_chan_recv, gos__chan_recv, gos__foreign_gos_chan_recv, RECV_FROM_OWN
 OUTSIDE gos_chan_recv
 PARK gos_mutex_lock, gos__mutex_lock, gos__foreign_gos_mutex_lock
 OUTSIDE gos_mutex_lock

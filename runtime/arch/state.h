@@ -33,6 +33,7 @@
 #define GOS_THREAD_SPARES 36
 #define GOS_THREAD_MORE_SPARES 40
 #define GOS_THREAD_ERRNO 48
+#define GOS_THREAD_TAG 72
 
 /* Of a channel (sync/chan.h); GOS_CHAN_RING: its elements. */
 #define GOS_CHAN_BIAS 16
@@ -187,8 +188,9 @@ struct __attribute__((aligned(64))) gos__thread {
     int *error;                /* where errno is */
     struct gos__worker *worker;
     struct gos__stack_cache *cache;  /* the worker's stock of stacks, for __morestack */
-    uintptr_t *limit_word;     /* the address of this thread's limit word, for poisoning it from outside */
+    uint32_t tag;              /* the worker's, while `locked` is GOS_UNLOCKED */
     uint32_t futex;            /* 1: woken, or granted a worker */
+    uintptr_t *limit_word;     /* the address of this thread's limit word, for poisoning it from outside */
     uint32_t bound;            /* 1 + index of the worker whose CPU this thread is bound to; 0: none */
     int32_t tid;
     uint32_t blocking;         /* 1: between gos_block_begin and gos_block_end */
@@ -228,6 +230,7 @@ _Static_assert(offsetof(gos__thread, system_sp) == GOS_THREAD_SYSTEM_SP, "thread
 _Static_assert(offsetof(gos__thread, spare) == GOS_THREAD_SPARE, "thread: spare");
 _Static_assert(offsetof(gos__thread, more_spares) == GOS_THREAD_MORE_SPARES, "thread: more_spares");
 _Static_assert(offsetof(gos__thread, spares) == GOS_THREAD_SPARES, "thread: spares");
+_Static_assert(offsetof(gos__thread, tag) == GOS_THREAD_TAG, "thread: tag");
 _Static_assert(offsetof(gos__thread, error) == GOS_THREAD_ERRNO, "thread: error");
 _Static_assert(offsetof(gos__task, kind) == GOS_TASK_KIND, "task: kind");
 _Static_assert(offsetof(gos__region, bottom) == GOS_REGION_BOTTOM, "region: bottom");

@@ -55,6 +55,7 @@ void gos__thread_tie(gos__worker *worker, gos__thread *thread)
 {
     thread->worker = worker;
     thread->cache = &worker->stacks;
+    thread->tag = worker->tag;
     worker->thread = thread;
     gos__store_relaxed(&worker->seen_since, (int64_t)0);
     if (thread->pinned_task)

@@ -23,7 +23,8 @@ struct gos_chan {
     uint32_t watch; /* who watches it and how far that is: watch.c; 0: nobody */
     uint64_t word;  /* the element for who watches */
     uint32_t bias;  /* `tag` of a worker; 0: none, the lock counts */
-    uint32_t closed;
+    uint16_t closed;
+    uint16_t shift; /* bytes from where its memory begins */
     uint64_t elem_size;
     size_t capacity;
     size_t len;                       /* elements in the ring */

@@ -243,7 +243,7 @@ static void free_at_once(void)
         start(send_one, chan);
         int n = 0;
         CHECK_EQ(gos_chan_recv(chan, &n), 0);
-        memset((void *)chan, 0xff, 32); /* whoever still looks at it will not like it */
+        memset((void *)chan, 0xff, 16); /* whoever still looks at it will not like it */
         gos_chan_free(chan);
         CHECK_EQ(n, 5);
     }
