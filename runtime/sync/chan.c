@@ -214,8 +214,8 @@ void gos__chan_met(gos__waiter *met, int result, bool hand_over)
 static void enlist(gos__waiter **last, void *elem, enum gos__wait why, gos__task *self)
 {
     self->waiter.elem = elem;
-    self->why = (uint8_t)why;
-    self->state = GOS_PARKED;
+    gos__store_relaxed(&self->why, (uint8_t)why);
+    gos__store_release(&self->state, (uint8_t)GOS_PARKED); /* pairs with C3 of sched/claim.h */
     gos__chan_append(last, &self->waiter);
 }
 
@@ -227,8 +227,8 @@ static gos__task *watch(gos_chan *chan, gos__waiter **last, void *elem, enum gos
     uint64_t word = 0;
     if (sends)
         copy(chan, &word, elem);
-    self->why = (uint8_t)why; /* for dumps */
-    self->state = GOS_PARKED;
+    gos__store_relaxed(&self->why, (uint8_t)why); /* for dumps */
+    gos__store_release(&self->state, (uint8_t)GOS_PARKED); /* pairs with C3 of sched/claim.h */
     self->result = gos__chan_watch(chan, sends ? GOS_OFFERED : GOS_WATCHED, &word);
     if (gos__likely(self->result != -EAGAIN)) {
         if (!sends && !self->result)

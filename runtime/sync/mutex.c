@@ -44,7 +44,7 @@ void gos__mutex_lock_for(gos_mutex *mutex, gos__waiter *waiter)
     gos__spin_lock(&mutex->gos__spin);
     bool locked = lock_or_announce(mutex);
     if (!locked) {
-        waiter->task->why = GOS_WAIT_MUTEX;
+        gos__store_relaxed(&waiter->task->why, (uint8_t)GOS_WAIT_MUTEX);
         gos__list_append(&mutex->gos__waiters, waiter);
     }
     gos__spin_unlock(&mutex->gos__spin);
