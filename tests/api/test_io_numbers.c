@@ -144,7 +144,7 @@ static void by_range(bool from)
     park_readers(&high);
     CHECK_EQ(close_range((unsigned)high, (unsigned)high + 10, 4 /* CLOSE_RANGE_CLOEXEC */), 0);
     gos_sleep(1000000);
-    CHECK_EQ(ended, 0);
+    CHECK_EQ(__atomic_load_n(&ended, __ATOMIC_RELAXED), 0);
     if (from)
         closefrom(high);
     else

@@ -1,4 +1,5 @@
 // build: plain
+// not-with: address thread (it would measure what they put in front of the C library's)
 /*
  * Functions called `leaf` in runtime/thunks/functions.list run on a nursery below any checked frame: each is run on a
  * painted stack and may not go deeper than GOS_BELOW_FRAME, its return address included. Several sizes, and several
