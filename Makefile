@@ -207,8 +207,10 @@ FORCE:
 
 all: $(LIB) $(BUDGET) $(BASELINES) $(GOSBENCH) $(GOBENCH) $(TOKIO) $(ERLANG) $(SPLIT) $(SERVERS) $(PEER_PROG) $(PROGS)
 
+# Not by which name the folder was called: tests name it in full.
 $(B)/flags: FORCE
-	$(call keep,$(CC) $(CXX) $(C_FLAGS) $(CC_FLAGS) $(LIB_FLAGS) $(TASK_FLAGS) $(IO_FLAGS) $(LINK) $(CFLAGS) $(LDFLAGS))
+	$(call keep,$(subst $(B)/,,$(CC) $(CXX) $(C_FLAGS) $(CC_FLAGS) $(LIB_FLAGS) $(TASK_FLAGS) $(IO_FLAGS) \
+	    $(LINK) $(CFLAGS) $(LDFLAGS)))
 $(B)/sources: FORCE
 	$(call keep,$(LIB_SRC) $(BASE_SRC) $(BENCH_SRC) $(CHECK_SRC))
 
