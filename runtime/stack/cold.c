@@ -240,8 +240,10 @@ static size_t move_out(gos__cold *cold, uintptr_t from, size_t size, int *why)
 {
     size_t bytes = gos__userfault_move(&cold->faults, cold->staging, (void *)from, size, why);
     if (!bytes && *why == -EBUSY) {
-        /* Written to, it is this process's alone again; a locked instruction, so nobody's write is lost. */
-        gos__or_seq((uint64_t *)from, (uint64_t)0);
+        /* Written to, it is this process's alone again; a locked instruction, so nobody's write is lost. Of an OR with
+         * nothing clang makes a load. */
+        uintptr_t *word = (uintptr_t *)from, value = gos__load_relaxed(word);
+        gos__cas_ptr_seq(word, value, value);
         bytes = gos__userfault_move(&cold->faults, cold->staging, (void *)from, GOS_PACK_PAGE, why);
     }
     return bytes;
