@@ -196,6 +196,10 @@ static bool doze(gos__worker *worker)
     bool polls = gos__netpoll_begin(&batch);
     bool is_lost = false;
     gos__spares_settle(&worker->stacks);
+    if (gos__unlikely(gos__load_relaxed(&worker->trim_asked))) {
+        gos__store_relaxed(&worker->trim_asked, false);
+        gos__regions_settle_rest(&worker->stacks);
+    }
     worker->wake_credit = gos__wake_credit();
     gos__store_relaxed(&gos__self.futex, 0u);
     gos__or_seq(&rt->idle[worker->index / 32], 1u << worker->index % 32); /* I1 */

@@ -4,8 +4,9 @@
  * In rounds, which begin a period apart: it looks at all regions and paged stacks once; a task that is deep and has
  * been parked since the last round is claimed (claim.h), and the pages below its stack pointer go, once for each park.
  * Then regions that nobody needed during the last period go cold (stack/region.c). The stocks of workers that have been
- * asleep since the last round go where that is seen to. Tasks that run notice nothing of it: each step is short, and
- * holds no lock and no worker for longer than it takes to unlink something.
+ * asleep since the last round go where that is seen to; others give what they did not need when they next fall
+ * asleep. Tasks that run notice nothing of it: each step is short, and holds no lock and no worker for longer than it
+ * takes to unlink something.
  */
 #include "sched/trim.h"
 
@@ -53,6 +54,7 @@ static void settle_stock(gos__worker *worker)
         trim.is_pending = true;
     worker->trim_settled &= slept;
     worker->trim_tick = tick;
+    gos__store_relaxed(&worker->trim_asked, !slept);
     if (!slept || worker->trim_settled || !gos__membarrier_works() || !gos__worker_lock(worker))
         return;
     if (worker->dozing) {

@@ -98,6 +98,7 @@ typedef struct gos__worker {
     int64_t slice_cpu;   /* the same when the task that runs was first seen; -1: not yet */
     uint32_t trim_tick;  /* of the last round of trim.c */
     bool trim_settled;   /* since then its stock has nothing to give */
+    bool trim_asked;     /* when it next dozes, its thread gives what of it was not needed */
     uint32_t poison_tick; /* the tick whose task was asked to end its slice */
     int64_t poison_cpu;  /* the same when it was first asked to end its slice; -1: it was not */
 } gos__worker;

@@ -177,7 +177,10 @@ gos__region *gos__region_alloc(gos__stack_cache *cache, bool large)
     gos__region *region = *stock;
     if (region) {
         *stock = region->next;
+        cache->large_rests &= !large;
         cache->regions_n -= !large;
+        if (cache->regions_n < cache->regions_least)
+            cache->regions_least = cache->regions_n;
         return region;
     }
     do
@@ -212,7 +215,23 @@ void gos__regions_settle(gos__stack_cache *cache)
         cache->regions = region->next;
         push_warm(region);
     }
-    cache->regions_n = 0;
+    cache->regions_n = cache->regions_least = 0;
+}
+
+void gos__regions_settle_rest(gos__stack_cache *cache)
+{
+    for (; cache->regions_least; cache->regions_least--) {
+        gos__region *region = cache->regions;
+        cache->regions = region->next;
+        cache->regions_n--;
+        push_warm(region);
+    }
+    cache->regions_least = cache->regions_n;
+    if (cache->large && cache->large_rests) {
+        push_warm(cache->large);
+        cache->large = NULL;
+    }
+    cache->large_rests = cache->large != NULL;
 }
 
 bool gos__regions_reclaim(void)

@@ -52,8 +52,9 @@ typedef struct gos__stack_cache {
     gos__task *full[GOS_KINDS];   /* one whole magazine in reserve, or NULL */
     int32_t loaded_n[GOS_KINDS];
     gos__region *regions;   /* plain ones */
-    int32_t regions_n;
+    int32_t regions_n, regions_least; /* and the fewest since gos__regions_settle_rest */
     gos__region *large;     /* one */
+    bool large_rests;       /* since gos__regions_settle_rest */
     int64_t borrows;        /* counters: regions borrowed through C, large ones, limits lowered in place */
     int64_t large_borrows;
     int64_t extensions;
@@ -87,6 +88,10 @@ void gos__spares_settle(gos__stack_cache *cache);
 
 /* Moves the regions of a stock to the shared ones, from which the monitor gives pages back. */
 void gos__regions_settle(gos__stack_cache *cache);
+
+/* The same with those that have not been needed since the last call. */
+void gos__regions_settle_rest(gos__stack_cache *cache);
+
 /* Moves all of a stock to the shared pool. */
 void gos__stack_cache_flush(gos__stack_cache *cache);
 
