@@ -14,6 +14,7 @@
 
 #include "include/gossamer.h"
 #include "io/io.h"
+#include "io/lock.h"
 
 #define KERNEL_SIGSET (_NSIG / 8)
 
@@ -177,14 +178,37 @@ int gos__io_sigwait(const sigset_t *set, int *number)
     return 0;
 }
 
+/* Of the main task: any handler will do, on whichever thread. -EINTR; 1: it cannot park here. */
+static long pause_main(const gos__io_signals *signals)
+{
+    long result;
+    do
+        result = gos__io_park_on(NULL, 0, INT64_MAX, signals);
+    while (!result);
+    return result;
+}
+
 int gos__io_pause(void)
 {
+    gos__io_signals signals = gos__io_signals_now(GOS_BY_ANY);
+    if (signals.interrupts && pause_main(&signals) == -EINTR)
+        return (int)gos__io_fail(EINTR);
     gos__request request = { .number = SYS_pause };
     return (int)gos__io_result(gos__io_blocking(&request));
 }
 
+/* The main task keeps the thread that has the mask while it is parked, and a handler that runs there, or elsewhere,
+ * ends its wait. */
 int gos__io_sigsuspend(const sigset_t *mask)
 {
+    gos__io_signals signals = gos__io_signals_now(GOS_BY_ANY); /* before the mask lets any in */
+    sigset_t former;
+    if (signals.interrupts && !gos__io_pthread_sigmask(SIG_SETMASK, mask, &former)) {
+        long result = pause_main(&signals);
+        gos__io_pthread_sigmask(SIG_SETMASK, &former, NULL);
+        if (result == -EINTR)
+            return (int)gos__io_fail(EINTR);
+    }
     gos__request request = { .number = SYS_rt_sigsuspend, .arg = { (long)mask, KERNEL_SIGSET } };
     return (int)gos__io_result(gos__io_blocking(&request));
 }

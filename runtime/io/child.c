@@ -22,11 +22,11 @@ static int open_child(pid_t pid)
     return (int)high;
 }
 
-/* Parks until the child that `fd` stands for has ended; false: it cannot be waited for so. */
-static bool park_on_child(int fd)
+/* Parks until the child that `fd` stands for has ended. 0: look again; 1: it cannot be waited for so; -EINTR. */
+static int park_on_child(int fd, const gos__io_signals *signals)
 {
     struct pollfd child = { .fd = fd, .events = POLLIN };
-    return gos__io_park_on(&child, 1, INT64_MAX) == 0;
+    return gos__io_park_on(&child, 1, INT64_MAX, signals);
 }
 
 static GOS_NOINLINE long wait_for(pid_t pid, int *status, int options, struct rusage *usage)
@@ -36,13 +36,14 @@ static GOS_NOINLINE long wait_for(pid_t pid, int *status, int options, struct ru
     if (fd < 0)
         return gos__io_blocking(&request);
     request.arg[2] |= WNOHANG;
-    bool parks = true;
+    gos__io_signals signals = gos__io_signals_now(GOS_BY_UNRESTARTED);
+    int parked = 0;
     long result = 0;
-    while (!(result = gos__io_make(&request)) && parks)
-        parks = park_on_child(fd);
+    while (!(result = gos__io_make(&request)) && !parked)
+        parked = park_on_child(fd, &signals);
     gos__io_close(fd);
-    if (result)
-        return result;
+    if (result || parked < 0)
+        return result ? result : parked;
     request.arg[2] = options;
     return gos__io_blocking(&request);
 }
@@ -85,14 +86,15 @@ static GOS_NOINLINE long wait_for_id(idtype_t type, id_t id, siginfo_t *found, i
     if (type == P_PID && ends_only)
         own = open_child((pid_t)id);
     int fd = type == P_PIDFD && ends_only ? (int)id : own;
-    bool parks = fd >= 0;
+    gos__io_signals signals = gos__io_signals_now(GOS_BY_UNRESTARTED);
+    int parked = fd < 0;
     long result = 0;
-    while (parks && !(result = look(type, id, found, options)))
-        parks = park_on_child(fd);
+    while (!parked && !(result = look(type, id, found, options)))
+        parked = park_on_child(fd, &signals);
     if (own >= 0)
         gos__io_close(own);
-    if (result)
-        return result;
+    if (result || parked < 0)
+        return result ? result : parked;
     gos__request request = { .number = SYS_waitid, .arg = { (long)type, (long)id, (long)found, options } };
     return gos__io_blocking(&request);
 }

@@ -29,6 +29,7 @@
 #include "arch/syscall.h"
 #include "base/compiler.h"
 #include "base/config.h"
+#include "sched/interrupt.h"
 #include "sched/netpoll.h"
 #include "sched/slot.h"
 
@@ -155,13 +156,22 @@ long gos__io_lockf_by(long (*wait_for_lock)(int, int, long), int fd, int command
 /* A request that is likely to block its thread, whose worker goes to another thread at once if tasks wait for it. */
 long gos__io_blocking(const gos__request *request);
 
+/* What a call that is about to wait has seen of signal handlers (sched/interrupt.h). interrupts: which end it, if the
+ * caller is the main task. */
+typedef struct gos__io_signals {
+    uint8_t interrupts; /* enum gos__interrupts */
+    uint32_t any, unrestarted;
+} gos__io_signals;
+gos__io_signals gos__io_signals_now(enum gos__interrupts interrupts);
+
 /* Parks a call that would block. 0: try again; 1: it cannot be waited for, call and block; or -errno, the result of
  * the call, -EAGAIN for O_NONBLOCK and the socket's own time limit (`option`: SO_RCVTIMEO, SO_SNDTIMEO; 0: no socket).
  * *deadline: 0 at first. look: of before the call, for a socket; or NULL. */
-int gos__io_park(int fd, uint32_t events, int option, int64_t *deadline, const gos__fd_look *look);
+int gos__io_park(int fd, uint32_t events, int option, int64_t *deadline, const gos__fd_look *look,
+                 const gos__io_signals *signals);
 
-/* Parks until one of these is ready or until the deadline. 0: look again; 1: as above; -ETIMEDOUT. */
-int gos__io_park_on(struct pollfd *fds, nfds_t n, int64_t deadline);
+/* Parks until one of these is ready or until the deadline. 0: look again; 1: as above; -ETIMEDOUT; -EINTR. */
+int gos__io_park_on(struct pollfd *fds, nfds_t n, int64_t deadline, const gos__io_signals *signals);
 
 /* A request on a socket that has just given -EAGAIN: parks and repeats it until it gives something else. look: of
  * before the call; NULL: there was none, and it is made once more after one. */

@@ -90,4 +90,18 @@ typedef void gos__handler(int);
     type gos__plain_##name parameters;
 GOS_LOCK_CALLS(GOS_LOCK_DECLARE)
 
+/* An action that is being changed: what is given to the kernel in its place, and what stood there. */
+typedef void gos__action_handler(int, siginfo_t *, void *);
+typedef struct gos__handler_change {
+    struct sigaction action;
+    gos__action_handler *former;
+    int former_flags;
+    bool wraps;
+} gos__handler_change;
+
+/* Before and after the C library's sigaction, which gives *found (plain_signal.c). */
+const struct sigaction *gos__handler_wrap(gos__handler_change *change, int number, const struct sigaction *action);
+void gos__handler_done(const gos__handler_change *change, int number, int result, const struct sigaction *found,
+                       struct sigaction *old);
+
 #endif

@@ -207,36 +207,3 @@ pid_t gos__plain_vfork(void)
 {
     return GOS_REAL(fork)();
 }
-
-/* ---- signals ---- */
-
-int gos__plain_pthread_sigmask(int how, const sigset_t *set, sigset_t *old)
-{
-    return GOS_REAL(pthread_sigmask)(how, set, old);
-}
-
-int gos__plain_sigprocmask(int how, const sigset_t *set, sigset_t *old)
-{
-    int result = GOS_REAL(pthread_sigmask)(how, set, old);
-    if (!result)
-        return 0;
-    errno = result;
-    return -1;
-}
-
-int gos__plain_sigaction(int number, const struct sigaction *action, struct sigaction *old)
-{
-    struct sigaction changed;
-    if (action && action->sa_handler != SIG_DFL && action->sa_handler != SIG_IGN) {
-        changed = *action;
-        changed.sa_flags |= SA_ONSTACK; /* a task's stack may be too small */
-        action = &changed;
-    }
-    return GOS_REAL(sigaction)(number, action, old);
-}
-
-gos__handler *gos__plain_signal(int number, gos__handler *handler)
-{
-    struct sigaction action = { .sa_handler = handler, .sa_flags = SA_RESTART }, old;
-    return gos__plain_sigaction(number, &action, &old) ? SIG_ERR : old.sa_handler;
-}

@@ -32,13 +32,16 @@ static long poll_directly(struct pollfd *fds, nfds_t n, int64_t deadline)
 
 static GOS_NOINLINE long poll_until(struct pollfd *fds, nfds_t n, int64_t deadline)
 {
+    gos__io_signals signals = gos__io_signals_now(GOS_BY_ANY);
     for (;;) {
-        int result = gos__io_park_on(fds, n, deadline);
+        int result = gos__io_park_on(fds, n, deadline, &signals);
         if (result == 1)
             return poll_directly(fds, n, deadline);
         long ready = GOS_SYS(poll, fds, n, 0);
         if (ready || result == -ETIMEDOUT)
             return ready;
+        if (result == -EINTR)
+            return result;
     }
 }
 
@@ -160,8 +163,9 @@ int gos__io_pselect(int n, fd_set *in, fd_set *out, fd_set *special, const struc
 static GOS_NOINLINE long epoll_until(int epoll, struct epoll_event *events, int room, int64_t deadline)
 {
     struct pollfd fd = { .fd = epoll, .events = POLLIN };
+    gos__io_signals signals = gos__io_signals_now(GOS_BY_ANY);
     for (;;) {
-        int result = gos__io_park_on(&fd, 1, deadline);
+        int result = gos__io_park_on(&fd, 1, deadline, &signals);
         if (result == 1) {
             result = (int)poll_directly(&fd, 1, deadline);
             if (result <= 0)
@@ -170,6 +174,8 @@ static GOS_NOINLINE long epoll_until(int epoll, struct epoll_event *events, int 
         long ready = GOS_SYS(epoll_wait, epoll, events, room, 0);
         if (ready || result == -ETIMEDOUT)
             return ready;
+        if (result == -EINTR)
+            return result;
     }
 }
 

@@ -3,8 +3,6 @@
  *
  * A signal mask is a thread's. A task that sets another than its threads have is pinned to the one it set it on, until
  * it sets that again: so the mask is the task's, and no other task's.
- *
- * Every handler runs on its thread's signal stack, asked for or not: the kernel's frame alone is larger than a nursery.
  */
 #include <errno.h>
 #include <signal.h>
@@ -63,13 +61,12 @@ int gos__io_sigprocmask(int how, const sigset_t *set, sigset_t *old)
 
 int gos__io_sigaction(int number, const struct sigaction *action, struct sigaction *old)
 {
-    struct sigaction changed;
-    if (action && action->sa_handler != SIG_DFL && action->sa_handler != SIG_IGN) {
-        changed = *action;
-        changed.sa_flags |= SA_ONSTACK;
-        action = &changed;
-    }
-    return gos__real_sigaction(number, action, old);
+    gos__handler_change change;
+    struct sigaction found;
+    action = gos__handler_wrap(&change, number, action);
+    int result = gos__real_sigaction(number, action, &found);
+    gos__handler_done(&change, number, result, &found, old);
+    return result;
 }
 
 gos__handler *gos__io_signal(int number, gos__handler *handler)

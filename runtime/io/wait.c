@@ -51,7 +51,21 @@ static GOS_NOINLINE int ask(int fd, uint32_t events, int option, int64_t *limit)
     return 0;
 }
 
-GOS_NOINLINE int gos__io_park(int fd, uint32_t events, int option, int64_t *deadline, const gos__fd_look *look)
+GOS_NOINLINE gos__io_signals gos__io_signals_now(enum gos__interrupts interrupts)
+{
+    return (gos__io_signals){ .interrupts = gos__is_main(gos__self.task) ? (uint8_t)interrupts : GOS_BY_NONE,
+                              .any = gos__load_acquire(&gos__handled[GOS_BY_ANY]),
+                              .unrestarted = gos__load_acquire(&gos__handled[GOS_BY_UNRESTARTED]) };
+}
+
+static void heed(gos__fd_wait *wait, const gos__io_signals *signals, bool any)
+{
+    wait->interrupts = any && signals->interrupts ? GOS_BY_ANY : signals->interrupts;
+    wait->seen = wait->interrupts == GOS_BY_ANY ? signals->any : signals->unrestarted;
+}
+
+GOS_NOINLINE int gos__io_park(int fd, uint32_t events, int option, int64_t *deadline, const gos__fd_look *look,
+                              const gos__io_signals *signals)
 {
     gos__fd_record record = { .fd = fd, .events = events };
     gos__fd_wait wait = { .records = &record, .n = 1, .look = look };
@@ -69,15 +83,16 @@ GOS_NOINLINE int gos__io_park(int fd, uint32_t events, int option, int64_t *dead
         wait.is_far = wait.limit >= 2 * GOS_FD_TRUST_NS;
     }
     wait.deadline = *deadline;
+    heed(&wait, signals, *deadline != INT64_MAX); /* a call with a time limit is never begun again */
     int result = gos__fd_park(&wait);
-    if (wait.timed)
+    if (wait.timed || wait.interrupts)
         gos__fd_done(&wait);
     if (result == -ETIMEDOUT)
         return -EAGAIN;
-    return !result || result == -EBADF ? result : 1;
+    return !result || result == -EBADF || result == -EINTR ? result : 1;
 }
 
-GOS_NOINLINE int gos__io_park_on(struct pollfd *fds, nfds_t n, int64_t deadline)
+GOS_NOINLINE int gos__io_park_on(struct pollfd *fds, nfds_t n, int64_t deadline, const gos__io_signals *signals)
 {
     gos__fd_record one, *records = n == 1 ? &one : gos__fd_alloc(n);
     if (!records)
@@ -86,21 +101,23 @@ GOS_NOINLINE int gos__io_park_on(struct pollfd *fds, nfds_t n, int64_t deadline)
     for (nfds_t i = 0; i < n; i++)
         if (fds[i].fd >= 0)
             records[wait.n++] = (gos__fd_record){ .fd = fds[i].fd, .events = (uint16_t)fds[i].events };
+    heed(&wait, signals, false);
     int result = gos__fd_park(&wait);
     gos__fd_done(&wait);
     if (records != &one)
         gos__fd_free(records);
-    return !result || result == -EBADF ? 0 : result == -ETIMEDOUT ? result : 1;
+    return !result || result == -EBADF ? 0 : result == -ETIMEDOUT || result == -EINTR ? result : 1;
 }
 
 GOS_NOINLINE long gos__io_again(gos__request *request, uint32_t events, int option, gos__fd_look *look)
 {
     int64_t deadline = 0;
     int fd = (int)request->arg[0];
+    gos__io_signals signals = gos__io_signals_now(GOS_BY_UNRESTARTED);
     gos__fd_look now = look ? *look : gos__fd_look_at(fd);
     long result = look ? -EAGAIN : gos__io_make(request);
     while (result == -EAGAIN) {
-        result = gos__io_park(fd, events, option, &deadline, &now);
+        result = gos__io_park(fd, events, option, &deadline, &now, &signals);
         if (result < 0)
             return result;
         if (result)
@@ -119,11 +136,12 @@ GOS_NOINLINE long gos__io_again(gos__request *request, uint32_t events, int opti
 GOS_NOINLINE long gos__io_polled(const gos__request *request, uint32_t events, int option)
 {
     int64_t deadline = 0;
+    gos__io_signals signals = gos__io_signals_now(GOS_BY_UNRESTARTED);
     for (;;) {
         struct pollfd fd = { .fd = (int)request->arg[0], .events = (short)events };
         if (GOS_SYS(poll, &fd, 1, 0))
             break;
-        int result = gos__io_park(fd.fd, events, option, &deadline, NULL);
+        int result = gos__io_park(fd.fd, events, option, &deadline, NULL, &signals);
         if (result == -EAGAIN && deadline)
             return result;
         if (result == 1 || result == -EAGAIN) /* O_NONBLOCK: the call says so itself */

@@ -16,6 +16,7 @@
 #include "base/check.h"
 #include "os/os.h"
 #include "sched/cold.h"
+#include "sched/interrupt.h"
 #include "sched/lot.h"
 #include "sched/netpoll.h"
 #include "sched/task.h"
@@ -45,6 +46,7 @@ static void without_task(void)
     gos__onlooker_forked();
     gos__netpoll_forked();
     gos__lot_forked();
+    gos__interrupt_forget();
     gos__foreign_reset();
     gos__stacks_close(true);
     gos__store_release(&gos__rt, NULL);
@@ -95,6 +97,7 @@ void gos__fork_revive(void)
     gos__onlooker_forked();
     gos__netpoll_forked();
     gos__lot_forked();
+    gos__interrupt_forget();
     gos__foreign_reset();
     /* In place: this thread's own frames further up know the run by its address. */
     *rt = (gos__runtime){ .fn = rt->fn, .arg = rt->arg, .procs = 1, .made = 1, .threads_n = 1, .threads_peak = 1,
@@ -112,6 +115,7 @@ void gos__fork_revive(void)
     self->next = self->pinned_next = NULL;
     rt->pinned = self->pinned_task ? self : NULL;
     gos__thread_tie(worker, self);
+    gos__main_is(self->task);
     self->locked = GOS_UNLOCKED;
     pthread_t monitor;
     int failed = pthread_create(&monitor, NULL, monitor_main, rt);

@@ -108,11 +108,7 @@ void gos__lot_wake_task(const void *key, int all)
 static void leave_word(void)
 {
     gos__store_release(&left_word, 1u);
-    gos__runtime *rt = gos__load_acquire(&gos__rt);
-    if (!rt)
-        return;
-    gos__futex_wake(&rt->done, 1);
-    gos__monitor_wake(rt);
+    gos__monitor_poke();
 }
 
 /* A handler may interrupt who holds the lock, and then would wait for itself. */

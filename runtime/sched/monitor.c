@@ -4,6 +4,7 @@
  */
 #include "base/check.h"
 #include "os/os.h"
+#include "sched/interrupt.h"
 #include "sched/lot.h"
 #include "sched/netpoll.h"
 #include "sched/task.h"
@@ -253,6 +254,15 @@ static void look_at_descriptors(gos__runtime *rt, int64_t now)
         gos__netpoll();
 }
 
+void gos__monitor_poke(void)
+{
+    gos__runtime *rt = gos__load_acquire(&gos__rt);
+    if (!rt)
+        return;
+    gos__futex_wake(&rt->done, 1);
+    gos__monitor_wake(rt);
+}
+
 /* Asleep until a worker leaves its own sleep, or until it is time to look for a deadlock again. */
 static void sleep_with_workers(gos__runtime *rt, gos__stillness *still, int64_t trim_at)
 {
@@ -262,7 +272,7 @@ static void sleep_with_workers(gos__runtime *rt, gos__stillness *still, int64_t 
     gos__exchange_seq(&rt->monitor, 1u);
     /* A worker that left its sleep before it could see the word is seen here. */
     if (gos__load_relaxed(&rt->idle_n) >= rt->procs && !gos__load_relaxed(&rt->procs_requests) &&
-        !gos__lot_is_left() && !gos__load_acquire(&rt->done))
+        !gos__lot_is_left() && !gos__interrupt_is_due() && !gos__load_acquire(&rt->done))
         gos__futex_wait(&rt->monitor, 1, until);
     gos__store_relaxed(&rt->monitor, 0u);
 }
@@ -275,6 +285,7 @@ void gos__monitor(gos__runtime *rt)
     while (!gos__load_acquire(&rt->done)) {
         serve_requests(rt);
         gos__lot_attend();
+        gos__interrupt_attend();
         int64_t now = gos__clock_ns();
         bool lately = handed_off && now - handed_off < LATELY_NS;
         bool idle = gos__load_relaxed(&rt->idle_n) >= rt->procs;

@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "sched/claim.h"
+#include "sched/interrupt.h"
 #include "sched/slot.h"
 #include "sched/task.h"
 #include "sched/worker.h"
@@ -202,6 +203,8 @@ gos__task *gos__fd_park_c(gos__fd_wait *wait, void *b, void *c, gos__task *self)
         error = arm(&wait->records[armed++], wait);
     if (!error && wait->deadline != INT64_MAX && !(wait->is_far && wait->round))
         error = add_deadline(wait);
+    if (!error && gos__unlikely(wait->interrupts) && !gos__interrupt_publish(wait))
+        error = -EINTR;
     if (!error && gos__cas_seq(&wait->state, GOS_FD_ARMING, GOS_FD_WAITING)) /* seq: releases `task` and its state */
         return gos__park(self);
 
@@ -223,6 +226,8 @@ gos__task *gos__fd_park_c(gos__fd_wait *wait, void *b, void *c, gos__task *self)
 
 void gos__fd_done_c(gos__fd_wait *wait)
 {
+    if (wait->interrupts)
+        gos__interrupt_withdraw(wait);
     if (wait->deadline != INT64_MAX)
         gos__deadline_drop(wait);
     for (uint32_t i = 0; i < wait->n; i++) {

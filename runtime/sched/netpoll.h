@@ -42,7 +42,9 @@ typedef struct gos__fd_record {
     uint32_t events; /* 0: not in its slot's list */
 } gos__fd_record;
 
-enum gos__fd_state { GOS_FD_ARMING, GOS_FD_WAITING, GOS_FD_READY, GOS_FD_CLOSED, GOS_FD_LATE };
+enum gos__fd_state {
+    GOS_FD_ARMING, GOS_FD_WAITING, GOS_FD_READY, GOS_FD_CLOSED, GOS_FD_LATE, GOS_FD_INTERRUPTED
+};
 
 /* Lies in a frame of the task that waits. */
 struct gos__fd_wait {
@@ -55,6 +57,8 @@ struct gos__fd_wait {
     uint8_t is_listed; /* 1: sched/lot.c has begun it: `task` and `state` are set, and it may have ended already */
     uint8_t why;       /* then: enum gos__wait */
     uint32_t round;   /* of the looks at waits that rest on trust; 0: does not, or was looked at */
+    uint32_t seen;    /* interrupt.h, and: */
+    uint8_t interrupts; /* not 0: gos__fd_done is owed */
     bool timed;       /* gos__fd_done is owed, since somebody may hold this by its deadline */
     bool is_far;      /* the deadline need not be known before the wait is looked at */
     bool found_facts; /* the socket blocks and has this time limit */
@@ -71,8 +75,8 @@ extern uint32_t gos__fork_pending;
 /* When gos__netpoll was last called. */
 extern int64_t gos__netpoll_last;
 
-/* Parks until a descriptor is ready or the deadline is over. 0: try the call again; -ETIMEDOUT; -EBADF: closed; other
- * errors: it cannot be waited for (-EPERM: always ready). A parking stub of arch/entry_x86_64.S. */
+/* Parks until a descriptor is ready or the deadline is over. 0: try the call again; -ETIMEDOUT; -EINTR; -EBADF: closed;
+ * other errors: it cannot be waited for (-EPERM: always ready). A parking stub of arch/entry_x86_64.S. */
 int gos__fd_park(gos__fd_wait *wait);
 gos__task *gos__fd_park_c(gos__fd_wait *wait, void *b, void *c, gos__task *self);
 

@@ -21,6 +21,7 @@
 #include "base/env.h"
 #include "os/os.h"
 #include "sched/cold.h"
+#include "sched/interrupt.h"
 #include "sched/lot.h"
 #include "sched/netpoll.h"
 #include "sched/worker.h"
@@ -166,6 +167,7 @@ static int launch(gos__runtime *rt)
             if (!task)
                 return -ENOMEM;
             gos__store_relaxed(&task->state, (uint8_t)GOS_READY);
+            gos__main_is(task);
             gos__push_back(rt->workers[0], task);
         }
         gos__store_release(&rt->made, i + 1);
@@ -266,6 +268,7 @@ int gos__run(int (*fn)(void *), void *arg)
     gos__spin_lock(&gos__rt_lock); /* foreign threads that are inside go first */
     gos__netpoll_close();
     gos__lot_close();
+    gos__interrupt_forget();
     for (uint32_t i = 0; i < rt->made; i++)
         gos__timers_close(rt->workers[i]);
     gos__procs_end(rt);

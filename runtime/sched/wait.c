@@ -108,7 +108,8 @@ void gos__deadlines_forget(void)
 
 int32_t gos__fd_result(uint32_t state)
 {
-    return state == GOS_FD_CLOSED ? -EBADF : state == GOS_FD_LATE ? -ETIMEDOUT : 0;
+    return state == GOS_FD_CLOSED ? -EBADF : state == GOS_FD_LATE ? -ETIMEDOUT
+         : state == GOS_FD_INTERRUPTED ? -EINTR : 0;
 }
 
 bool gos__fd_end(gos__fd_wait *wait, enum gos__fd_state how, gos__task **woken)

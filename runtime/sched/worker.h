@@ -339,6 +339,9 @@ static inline uint32_t gos__wake_credit(void)
 }
 
 /* Wakes the monitor if it sleeps because all workers do. */
+/* The same from anywhere, a signal handler too; it looks around soon. */
+void gos__monitor_poke(void);
+
 static inline void gos__monitor_wake(gos__runtime *rt)
 {
     if (gos__unlikely(gos__load_relaxed(&rt->monitor))) {

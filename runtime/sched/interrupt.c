@@ -1,0 +1,84 @@
+/* interrupt.c: signal handlers end waits of the main task. Protocol: interrupt.h. */
+#include "sched/interrupt.h"
+
+#include "base/spin.h"
+#include "sched/worker.h"
+
+uint32_t gos__handled[3];
+const gos__task *gos__main_task;
+void (*gos__main_entry)(void *);
+
+static gos__spin lock; /* never taken in a handler */
+static gos__fd_wait *published;
+
+void gos__main_is(const gos__task *task)
+{
+    gos__main_entry = task ? task->entry : NULL;
+    gos__main_task = task;
+}
+
+static bool is_due(const gos__fd_wait *wait)
+{
+    return wait && gos__load_acquire(&gos__handled[wait->interrupts]) != wait->seen;
+}
+
+void gos__signal_handled(bool restarts)
+{
+    gos__add_seq(&gos__handled[GOS_BY_ANY], 1u); /* H2 */
+    if (!restarts)
+        gos__add_seq(&gos__handled[GOS_BY_UNRESTARTED], 1u);
+    gos__fence_seq(); /* before H3; partner: gos__interrupt_publish */
+    if (gos__load_relaxed(&published))
+        gos__monitor_poke();
+}
+
+bool gos__interrupt_publish(gos__fd_wait *wait)
+{
+    gos__spin_lock(&lock);
+    gos__store_relaxed(&published, wait); /* M2 */
+    gos__fence_seq();                     /* before M3; partner: gos__signal_handled */
+    bool due = is_due(wait);
+    if (due)
+        gos__store_relaxed(&published, NULL);
+    gos__spin_unlock(&lock);
+    return !due;
+}
+
+void gos__interrupt_withdraw(gos__fd_wait *wait)
+{
+    gos__spin_lock(&lock);
+    if (published == wait)
+        gos__store_relaxed(&published, NULL);
+    gos__spin_unlock(&lock);
+}
+
+bool gos__interrupt_is_due(void)
+{
+    if (gos__likely(!gos__load_relaxed(&published)))
+        return false;
+    gos__spin_lock(&lock); /* so that its frame stays */
+    bool due = is_due(published);
+    gos__spin_unlock(&lock);
+    return due;
+}
+
+void gos__interrupt_attend(void)
+{
+    if (gos__likely(!gos__load_relaxed(&published)))
+        return;
+    gos__task *woken = NULL;
+    gos__spin_lock(&lock);
+    if (is_due(published)) {
+        gos__fd_end(published, GOS_FD_INTERRUPTED, &woken);
+        gos__store_relaxed(&published, NULL);
+    }
+    gos__spin_unlock(&lock);
+    gos__fd_ready_all(woken, false);
+}
+
+void gos__interrupt_forget(void)
+{
+    lock = 0;
+    published = NULL;
+    gos__main_is(NULL);
+}

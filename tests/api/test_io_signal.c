@@ -1,0 +1,356 @@
+/* A handler that has run ends the wait of the main task, and of no other, with EINTR, as signal(7) lists them. */
+// also: paged
+// env: GOS_PROCS=2
+// timeout: 120
+#define _GNU_SOURCE 1
+#include <gossamer.h>
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <sys/epoll.h>
+#include <sys/select.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include "tests/parked.h"
+#include "tests/test.h"
+
+enum { ROUNDS = 2000, LONG = 1000 /* seconds */ };
+
+static volatile sig_atomic_t handled, handled_info;
+static gos_waitgroup all, others;
+static int fds[2], pair[2], listener, epoll, other[2];
+static pid_t child;
+
+static int run(void *arg);
+
+static void handle(int number)
+{
+    (void)number;
+    handled++;
+}
+
+static void handle_info(int number, siginfo_t *info, void *context)
+{
+    (void)context;
+    handled_info += info->si_signo == number && info->si_code == SI_USER;
+}
+
+static void install(int flags)
+{
+    struct sigaction action = { .sa_handler = handle, .sa_flags = flags };
+    CHECK_EQ(sigaction(SIGUSR1, &action, NULL), 0);
+}
+
+/* ---- calls of the main task; each gives -1 and errno ---- */
+
+static __attribute__((noinline)) int error(void)
+{
+    return errno;
+}
+
+static int read_pipe(void)
+{
+    char byte;
+    return (int)read(fds[0], &byte, 1);
+}
+
+static int read_socket(void)
+{
+    char byte;
+    return (int)recv(pair[0], &byte, 1, 0);
+}
+
+static int take_connection(void)
+{
+    return accept(listener, NULL, NULL);
+}
+
+static int wait_child(void)
+{
+    return waitpid(child, NULL, 0);
+}
+
+static int poll_pipe(void)
+{
+    return poll(&(struct pollfd){ .fd = fds[0], .events = POLLIN }, 1, -1);
+}
+
+static int select_pipe(void)
+{
+    fd_set set;
+    FD_ZERO(&set);
+    FD_SET(fds[0], &set);
+    return select(fds[0] + 1, &set, NULL, NULL, &(struct timeval){ .tv_sec = LONG });
+}
+
+static int wait_epoll(void)
+{
+    struct epoll_event event;
+    return epoll_wait(epoll, &event, 1, LONG * 1000);
+}
+
+static int sleep_long(void)
+{
+    struct timespec left = { .tv_sec = 0 };
+    int result = nanosleep(&(struct timespec){ .tv_sec = LONG }, &left);
+    CHECK(left.tv_sec > 0 && left.tv_sec < LONG && left.tv_nsec >= 0 && left.tv_nsec < 1000000000);
+    return result;
+}
+
+static int sleep_by_clock(void)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += LONG;
+    CHECK_EQ(clock_nanosleep(CLOCK_REALTIME, TIMER_ABSTIME, &until, NULL), EINTR);
+    errno = EINTR;
+    return -1;
+}
+
+static int sleep_micro(void)
+{
+    return usleep(LONG * 1000000u);
+}
+
+static int sleep_seconds(void)
+{
+    unsigned left = sleep(LONG);
+    CHECK(left > 0 && left <= LONG);
+    errno = EINTR;
+    return -1;
+}
+
+static int suspend(void)
+{
+    sigset_t none;
+    sigemptyset(&none);
+    return sigsuspend(&none);
+}
+
+typedef struct call {
+    const char *name;
+    int (*make)(void);
+    bool restarts;
+} call;
+
+static const call calls[] = {
+    { "read", read_pipe, true },         { "recv", read_socket, true },        { "accept", take_connection, true },
+    { "waitpid", wait_child, true },     { "poll", poll_pipe, false },         { "select", select_pipe, false },
+    { "epoll_wait", wait_epoll, false }, { "nanosleep", sleep_long, false },   { "usleep", sleep_micro, false },
+    { "pause", pause, false },           { "sigsuspend", suspend, false },     { "sleep", sleep_seconds, false },
+    { "clock_nanosleep", sleep_by_clock, false },
+};
+
+/* ---- */
+
+static void (*main_entry(void))(void *)
+{
+    return (void (*)(void *))(uintptr_t)run;
+}
+
+/* The main task is in its call: its state says so even before the wait is complete, and the signal counts from then. */
+static void interrupt_main(void *unused)
+{
+    (void)unused;
+    while (!parked_tasks(main_entry(), GOS_WAIT_FD))
+        gos_yield();
+    CHECK_EQ(kill(getpid(), SIGUSR1), 0);
+    gos_waitgroup_done(&all);
+}
+
+static void start(void (*fn)(void *), void *arg)
+{
+    gos_waitgroup_add(&all, 1);
+    CHECK_EQ(gos_go(fn, arg), 0);
+}
+
+static void is_interrupted(const call *it)
+{
+    int before = handled;
+    fprintf(stderr, "%s\n", it->name); /* shown when it fails */
+    start(interrupt_main, NULL);
+    errno = 0;
+    CHECK_EQ(it->make(), -1);
+    CHECK_EQ(error(), EINTR);
+    CHECK_EQ(handled, before + 1); /* before the call returned */
+    gos_waitgroup_wait(&all);
+}
+
+static void interrupt_and_end(void *arg)
+{
+    const call *it = arg;
+    int before = handled;
+    interrupt_main(NULL);
+    while (handled == before)
+        gos_yield();
+    gos_sleep(5000000); /* in which nothing ends it */
+    CHECK(parked_tasks(main_entry(), GOS_WAIT_FD));
+    if (it->make == read_pipe)
+        CHECK_EQ(write(fds[1], "x", 1), 1);
+    if (it->make == read_socket)
+        CHECK_EQ(write(pair[1], "x", 1), 1);
+    if (it->make == wait_child)
+        kill(child, SIGKILL);
+    if (it->make == take_connection) {
+        struct sockaddr_in address;
+        socklen_t size = sizeof address;
+        CHECK(!getsockname(listener, (struct sockaddr *)&address, &size));
+        int fd = socket(AF_INET, SOCK_STREAM, 0);
+        CHECK_EQ(connect(fd, (struct sockaddr *)&address, size), 0);
+        close(fd);
+    }
+}
+
+static void goes_on(const call *it)
+{
+    fprintf(stderr, "%s, restarted\n", it->name);
+    start(interrupt_and_end, (void *)(uintptr_t)it);
+    int result = it->make();
+    CHECK(result > 0);
+    if (it->make == take_connection)
+        close(result);
+    gos_waitgroup_wait(&all);
+}
+
+static void read_other(void *unused)
+{
+    (void)unused;
+    char byte;
+    CHECK_EQ(read(other[0], &byte, 1), 1);
+    gos_waitgroup_done(&others);
+}
+
+static void sees_its_own_handlers(void)
+{
+    struct sigaction action = { .sa_sigaction = handle_info, .sa_flags = SA_SIGINFO }, now;
+    CHECK_EQ(sigaction(SIGUSR2, &action, NULL), 0);
+    CHECK_EQ(kill(getpid(), SIGUSR2), 0);
+    while (!handled_info)
+        gos_yield();
+    CHECK_EQ(sigaction(SIGUSR2, NULL, &now), 0);
+    CHECK(now.sa_sigaction == handle_info && now.sa_flags & SA_SIGINFO);
+    CHECK(signal(SIGUSR2, SIG_DFL) == (void (*)(int))(uintptr_t)handle_info);
+    CHECK_EQ(sigaction(SIGUSR2, NULL, &now), 0);
+    CHECK(now.sa_handler == SIG_DFL);
+    CHECK_EQ(sigaction(SIGUSR1, NULL, &now), 0);
+    CHECK(now.sa_handler == handle && !(now.sa_flags & SA_SIGINFO));
+    CHECK(sigaction(SIGKILL, &action, NULL) == -1 && error() == EINVAL);
+}
+
+/* Blocked on every thread since before the run, so that the handler runs as sigsuspend lets it, before the wait. */
+static void pending(void)
+{
+    int before = handled;
+    struct sigaction action = { .sa_handler = handle };
+    CHECK_EQ(sigaction(SIGHUP, &action, NULL), 0);
+    for (int i = 1; i <= 20; i++) {
+        CHECK_EQ(kill(getpid(), SIGHUP), 0);
+        CHECK_EQ(handled, before + i - 1);
+        CHECK_EQ(suspend(), -1);
+        CHECK_EQ(error(), EINTR);
+        CHECK_EQ(handled, before + i);
+    }
+    sigset_t now;
+    CHECK_EQ(sigprocmask(SIG_SETMASK, NULL, &now), 0);
+    CHECK(sigismember(&now, SIGHUP));
+}
+
+/* From another process, when all threads have been asleep for so long that the monitor is, too. SIGHUP comes to the
+ * main task's thread, which alone lets it in; SIGUSR1 most likely to the monitor. */
+static void while_all_sleep(int number, int (*make)(void))
+{
+    pid_t parent = getpid(), pid = fork();
+    CHECK(pid >= 0);
+    if (!pid) {
+        nanosleep(&(struct timespec){ .tv_nsec = 200000000 }, NULL);
+        kill(parent, number);
+        _exit(0);
+    }
+    CHECK_EQ(make(), -1);
+    CHECK_EQ(error(), EINTR);
+    CHECK_EQ(waitpid(pid, NULL, 0), pid);
+}
+
+/* With a time limit a socket's read is not restarted. */
+static void with_limit(void)
+{
+    static const call limited = { "recv with a time limit", read_socket, false };
+    struct timeval limit = { .tv_sec = LONG };
+    CHECK_EQ(setsockopt(pair[0], SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit), 0);
+    is_interrupted(&limited);
+    limit.tv_sec = 0;
+    CHECK_EQ(setsockopt(pair[0], SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit), 0);
+}
+
+static void in_a_child(void)
+{
+    int status;
+    pid_t pid = fork();
+    CHECK(pid >= 0);
+    if (!pid) {
+        start(interrupt_main, NULL);
+        _exit(usleep(LONG * 1000000u) == -1 && error() == EINTR ? 17 : 1);
+    }
+    while (waitpid(pid, &status, 0) < 0)
+        CHECK_EQ(error(), EINTR);
+    CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 17);
+}
+
+static int run(void *arg)
+{
+    const size_t n = sizeof calls / sizeof *calls;
+    (void)arg;
+    child = fork();
+    CHECK(child >= 0);
+    if (!child) {
+        pause();
+        _exit(0);
+    }
+    gos_waitgroup_add(&others, 1);
+    CHECK_EQ(gos_go(read_other, NULL), 0);
+    await_parked(other[0], 1);
+    install(0);
+    for (size_t i = 0; i < n; i++)
+        is_interrupted(&calls[i]);
+    for (int i = 0; i < ROUNDS; i++) {
+        static const call any[] = { { "rounds: usleep", sleep_micro, false }, { "rounds: recv", read_socket, true } };
+        is_interrupted(&any[i % 2]);
+    }
+    pending();
+    while_all_sleep(SIGUSR1, read_pipe);
+    while_all_sleep(SIGHUP, suspend);
+    install(SA_RESTART);
+    for (size_t i = 0; i < n; i++)
+        if (calls[i].restarts)
+            goes_on(&calls[i]);
+        else
+            is_interrupted(&calls[i]);
+    with_limit();
+    sees_its_own_handlers();
+    install(0);
+    in_a_child();
+    CHECK_EQ(write(other[1], "x", 1), 1);
+    gos_waitgroup_wait(&others);
+    return 0;
+}
+
+int main(void)
+{
+    struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    sigset_t hup;
+    sigemptyset(&hup);
+    sigaddset(&hup, SIGHUP);
+    CHECK_EQ(sigprocmask(SIG_BLOCK, &hup, NULL), 0);
+    install(0); /* before the run */
+    CHECK(!pipe(fds) && !pipe(other) && !socketpair(AF_UNIX, SOCK_STREAM, 0, pair));
+    epoll = epoll_create1(0);
+    listener = socket(AF_INET, SOCK_STREAM, 0);
+    CHECK(epoll >= 0 && !bind(listener, (struct sockaddr *)&address, sizeof address) && !listen(listener, 5));
+    return gos_run(run, NULL);
+}
