@@ -163,13 +163,13 @@ static void too_deep_is_not_tried(void)
     CHECK_EQ(size_of(hopeless), SMALLEST);
     CHECK_EQ(now().larger_nurseries, before);
     /* Up to the largest and no further. */
-    burst(hopeless, 200, 2600);
+    burst(hopeless, 200, 2100);
     int size = size_of(hopeless);
-    CHECK(size > 2600 && size <= LARGEST);
+    CHECK(size > 2100 && size <= LARGEST);
     /* Tasks that leave the largest as well soon end that. */
     burst(hopeless, 400, 20000);
     CHECK_EQ(size_of(hopeless), SMALLEST);
-    burst(hopeless, 200, 2600);
+    burst(hopeless, 200, 2100);
     CHECK_EQ(size_of(hopeless), SMALLEST);
 }
 
