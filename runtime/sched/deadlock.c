@@ -69,11 +69,12 @@ int64_t gos__deadlock_look(gos__runtime *rt, gos__stillness *still, int64_t now)
     if (switches != still->switches)
         *still = (gos__stillness){ .switches = switches };
     gos__reap_threads(rt);
-    if (events_may_come(rt) || (only_our_threads(rt) && any_alive(rt))) {
+    bool waits = events_may_come(rt), is_alone = !waits && only_our_threads(rt);
+    if (waits || (is_alone && any_alive(rt))) {
         still->looks = 0;
         return INT64_MAX; /* whatever happens wakes a worker */
     }
-    if (!only_our_threads(rt)) {
+    if (!is_alone) {
         still->looks = 0;
         return now + THREADS_LOOK_NS;
     }
