@@ -87,8 +87,9 @@ def check_stack_note(path, lines, found):
 def compile_alone(root, path, compiler, language, standard):
     includes = [f"-I{root}/{folder}" for folder in ("runtime", "runtime/include", ".")]
     # A header's static functions are for others to use, and a header that wraps the system's is found by path here.
-    command = compiler.split() + ["-fsyntax-only", "-Wall", "-Wextra", "-Werror", "-Wno-unused-function", "-Wno-unknown-attributes",
-                                  "-Wno-include-next-absolute-path", f"-std={standard}", *includes, "-x", language, "-"]
+    quiet = ["-Wno-unused-function", "-Wno-include-next-absolute-path", "-Wno-unknown-attributes"]
+    command = compiler.split() + ["-fsyntax-only", "-Wall", "-Wextra", "-Werror", *quiet, f"-std={standard}",
+                                  *includes, "-x", language, "-"]
     result = subprocess.run(command, input=f'#include "{path}"\n', capture_output=True, text=True, cwd=root)
     if result.returncode == 0:
         return None
