@@ -41,8 +41,8 @@ static void connection(void *arg)
         write_all(fd, http_refusal(&http));
         serve_refused();
     }
+    serve_closed(); /* first: who sees the end may connect again at once */
     close(fd);
-    serve_closed();
 }
 
 static int serve(void *unused)

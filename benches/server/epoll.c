@@ -49,9 +49,9 @@ static void heard(loop *loop, client *client)
 static void drop(client *client)
 {
     unlink_client(client);
+    serve_closed(); /* first: who sees the end may connect again at once */
     close(client->fd); /* which ends its registration */
     free(client);
-    serve_closed();
 }
 
 static void watch(loop *loop, client *client, uint32_t events, int how)
