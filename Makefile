@@ -21,6 +21,7 @@
 #   RESULTS       plots, report: a folder of results/; by default latest, else reference
 #   CASES         bench: only these cases, comma-separated
 #   CONTENDERS    bench: only these contenders, comma-separated
+#   MORE          a folder of further contenders (docs/ADDING-A-CONTENDER.md); baselines/more by default
 #   MOST          bench: gossamer parks so many tasks as well; 20000000 need 16 GiB of free memory (full does it)
 #   ONLY          check: only tests whose name contains this
 #   SEED          check, bench: repeats the draws of a run that printed this seed
@@ -41,6 +42,7 @@ VERSION := 0.1.0
 PROFILE ?= default
 RESULTS ?= $(if $(wildcard results/latest),results/latest,results/reference)
 ONLY    ?=
+MORE    ?= baselines/more
 SEED    ?=
 SAN     ?=
 CHECKS  ?= 0
@@ -188,6 +190,14 @@ WITHOUT_cxx20/cxx20  := %/benches/workload.c.o
 $(B)/baselines/peers/cxx20/%: KIND += -std=gnu++20
 PEERS     := $(if $(SAN),,$(foreach p,$(PEERS),$(if $(wildcard /usr/include/$(NEEDS_$p)),$p)))
 PEER_PROG := $(foreach p,$(PEERS),$(B)/peer-$(notdir $p))
+# Whatever else lies in this folder: docs/ADDING-A-CONTENDER.md.
+MORE_SRC  := $(if $(SAN),,$(wildcard $(MORE)/*.c $(MORE)/*.cc))
+PEER_PROG += $(foreach f,$(MORE_SRC),$(B)/peer-$(basename $(notdir $f)))
+# The same objects linked in other orders: where code happens to lie must not decide between contenders.
+ORDERS    := $(if $(SAN),,2 3)
+ORDERED   := $(foreach o,$(ORDERS),$(patsubst $(B)/%,$(B)/order-$o/%,$(GOSBENCH) $(PEER_PROG)))
+shuffle    = $(patsubst order-%,-fuse-ld=lld -Wl$(comma)--shuffle-sections=.text*=%,$(filter order-%,$(notdir $(@D))))
+comma     := ,
 # Tokio, where its crates have been fetched.
 TOKIO     := $(if $(SAN),,$(if $(shell command -v cargo),$(if $(wildcard build/peers/tokio.fetched),$(B)/tokiobench)))
 ERLANG    := $(if $(SAN),,$(if $(shell command -v erlc),$(B)/erlbench))
@@ -205,7 +215,7 @@ keep  = @mkdir -p $(@D); text='$(subst ','\'',$1)'; \
 .PHONY: all bench check check-layers check-model clean help install nightly plots report setup setup-peers uninstall FORCE
 FORCE:
 
-all: $(LIB) $(BUDGET) $(BASELINES) $(GOSBENCH) $(GOBENCH) $(TOKIO) $(ERLANG) $(SPLIT) $(SERVERS) $(PEER_PROG) $(PROGS)
+all: $(LIB) $(BUDGET) $(BASELINES) $(GOSBENCH) $(GOBENCH) $(TOKIO) $(ERLANG) $(SPLIT) $(SERVERS) $(PEER_PROG) $(ORDERED) $(PROGS)
 
 # Not by which name the folder was called: tests name it in full.
 $(B)/flags: FORCE
@@ -275,16 +285,20 @@ $(B)/budget: $(LIB) .ci/budget.py runtime/thunks/functions.list
 	$(call say,PROVE,$<)
 	$(Q)CC='$(CC)' $(PYTHON) .ci/budget.py $<
 	@touch $@
-$(B)/gosbench: $(BENCH_OBJ) $(LIB) $(WRAP) $(BASELINES) $(B)/sources
+$(B)/gosbench $(ORDERS:%=$(B)/order-%/gosbench): $(BENCH_OBJ) $(LIB) $(WRAP) $(BASELINES) $(B)/sources
 	$(call say,LINK,$@)
-	$(Q)$(CXX) $(LINK) $(CFLAGS) $(LDFLAGS) $(BENCH_OBJ) $(LIBS) -lbenchmark -o $@
+	@mkdir -p $(@D)
+	$(Q)$(CXX) $(LINK) $(shuffle) $(CFLAGS) $(LDFLAGS) $(BENCH_OBJ) $(LIBS) -lbenchmark -o $@
+# A program of its own for a library: name, source, what to link, objects of gosbench that it replaces.
 define peer
-$(B)/peer-$(notdir $1): $(B)/$(patsubst %,%.o,$(wildcard baselines/peers/$1.c*)) \
-    $(filter-out %/contenders.c.o %/workload_gossamer.c.o $(WITHOUT_$1),$(BENCH_OBJ)) $(LIB) $(BASELINES)
+$(B)/peer-$1 $(ORDERS:%=$(B)/order-%/peer-$1): $(B)/$2.o $(BASELINES) $(LIB) \
+    $(filter-out %/contenders.c.o %/workload_gossamer.c.o $4,$(BENCH_OBJ))
 	$$(call say,LINK,$$@)
-	$$(Q)$$(CXX) $$(CFLAGS) $$(LDFLAGS) $$(filter %.o,$$^) $$(LIBS) $(LINKS_$1) -lbenchmark -o $$@
+	@mkdir -p $$(@D)
+	$$(Q)$$(CXX) $$(shuffle) $$(CFLAGS) $$(LDFLAGS) $$(filter %.o,$$^) $$(LIBS) $3 -lbenchmark -o $$@
 endef
-$(foreach p,$(PEERS),$(eval $(call peer,$p)))
+$(foreach p,$(PEERS),$(eval $(call peer,$(notdir $p),$(wildcard baselines/peers/$p.c*),$(LINKS_$p),$(WITHOUT_$p))))
+$(foreach f,$(MORE_SRC),$(eval $(call peer,$(basename $(notdir $f)),$f,$(shell sed -n 's,^// links: ,,p' $f),)))
 $(patsubst %.c,$(B)/%,$(filter %.c,$(PROG_SRC))): $(B)/%: $(B)/%.c.o $(LIB) $(BASELINES) $(WRAP)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LINK) $(CFLAGS) $(LDFLAGS) $< $(LIBS) -lm -o $@
@@ -356,7 +370,7 @@ check-model:
 	@$(PYTHON) tests/model/check.py
 bench: all programs
 	@$(PYTHON) scripts/bench.py --gosbench $(B)/gosbench --profile $(PROFILE) $(if $(SEED),--seed '$(SEED)') \
-	    --only '$(CASES)' --contenders '$(CONTENDERS)' $(if $(MOST),--most '$(MOST)')
+	    --only '$(CASES)' --contenders '$(CONTENDERS)' --more '$(MORE)' $(if $(MOST),--most '$(MOST)')
 	@+$(MAKE) plots report RESULTS=results/latest
 plots:
 	@$(PYTHON) plots/plots.py --results $(RESULTS)

@@ -23,6 +23,7 @@ typedef struct options {
     uint64_t depth;         /* bytes of stack to touch: the cases of workload_depth.h */
     const char *variant;    /* of a case that measures one variation a process; NULL: not given */
     uint64_t seed;          /* draws the order of arms where a process has several */
+    bool lockstep;          /* a repetition begins when standard input says so: turn_comes */
     const char *json, *rows;
 } options;
 
@@ -109,6 +110,15 @@ uint64_t memory_left(void);
 
 /* Puts into `why` what ended the spawning: errno in words and the limit that is nearest to being used up. */
 void limits_explain(int error, char *why, size_t size);
+
+/* ---- turn.c -------------------------------------------------------------------------------------------------- */
+
+/* Before a repetition: says "ready" on standard output and waits for a line on standard input, where the process is one
+ * of several that take turns; true at once where it is not. False: no more repetitions are wanted. */
+bool turn_comes(const options *opt);
+
+/* Writes the nanoseconds of the anchor loop for each line read, until standard input ends. */
+void anchor_serve(void);
 
 /* ---- clock ------------------------------------------------------------------------------------------------------ */
 

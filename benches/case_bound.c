@@ -72,6 +72,23 @@ static uint64_t bound_clock(uint64_t rounds)
     return rounds;
 }
 
+/* The harness' own share of each figure here: the loop round nothing. */
+static uint64_t bound_null(uint64_t rounds)
+{
+    for (uint64_t i = 0; i < rounds; i++) __asm__ volatile("");
+    return rounds;
+}
+
+/* A page copied from one part of the stack to the other, cache-warm: what growing a stack by copying costs at least. */
+static uint64_t bound_memcpy(uint64_t rounds)
+{
+    for (uint64_t i = 0; i < rounds; i++) {
+        memcpy(stack, stack + sizeof stack / 2, 4096);
+        __asm__ volatile("" : : "r"(stack) : "memory");
+    }
+    return rounds;
+}
+
 /* ---- two threads ----------------------------------------------------------------------------------------------- */
 
 /* A ball that two threads pass to each other: `hit` hands it to the other side, `wait_for` blocks until it is here. */
@@ -194,7 +211,9 @@ typedef struct bound {
 } bound;
 
 static bound bounds[] = {
+    { .name = "null", .loop = bound_null },
     { .name = "call", .loop = bound_call },
+    { .name = "memcpy", .loop = bound_memcpy },
     { .name = "switch", .loop = bound_switch },
     { .name = "swapcontext", .loop = bound_swapcontext },
     { .name = "clock", .loop = bound_clock },

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SAMPLE_NS = 20000000, PILOT_OPS = 1000, LEAST_OPS = 1000 };
+enum { SAMPLE_NS = 10000000, PILOT_OPS = 1000, LEAST_OPS = 1000 };
 
 /* One row to be measured `reps` times. */
 typedef struct series {
@@ -17,6 +17,7 @@ typedef struct series {
     void (*main)(void *);
     workload work;        /* as every repetition starts */
     unsigned sides;       /* operations are counted on this many units; 0: the operation is the unit itself */
+    bool observed;        /* spawning may meet a limit */
     int rep;
 } series;
 
@@ -100,7 +101,7 @@ static void memory_once(gb_state *state, void *arg)
 
 bool case_memory(const options *opt)
 {
-    series q = { sheet_new(opt, ""), opt, memory_main, { .who = opt->who, .asked = opt->n }, 0, 0 };
+    series q = { sheet_new(opt, ""), opt, memory_main, { .who = opt->who, .asked = opt->n }, 0, false, 0 };
     q.sheet.units_asked = opt->n;
     if (!sheet_offers(&q.sheet, opt, opt->who->gate_new != NULL, "rss_bytes")) return true;
     gb_register("memory", memory_once, &q, 1, 1);
@@ -129,7 +130,13 @@ static void timed_rep(gb_state *state, void *arg)
     series *q = arg;
     while (gb_keep_running(state, (int64_t)q->sheet.n)) {
         uint64_t ops = 0;
+        if (!turn_comes(q->opt)) {
+            gb_skip(state, "no further repetition was wanted");
+            return;
+        }
+        if (q->observed) observer_start(q->opt->cap_seconds);
         double ns = sample(q, &ops);
+        if (q->observed) observer_end();
         row_write(&q->sheet, q->rep++, "ns_per_op", ns);
         if (isnan(ns)) gb_skip(state, q->sheet.why);
         else gb_set_seconds(state, ns * (double)q->sheet.n * 1e-9);
@@ -148,7 +155,7 @@ static bool succeeded(const series *q) { return strcmp(q->sheet.status, "failed"
 
 bool case_spawn(const options *opt)
 {
-    series cold = { sheet_new(opt, "cold"), opt, spawn_main, { .who = opt->who, .asked = opt->n }, 0, 0 };
+    series cold = { sheet_new(opt, "cold"), opt, spawn_main, { .who = opt->who, .asked = opt->n }, 0, true, 0 };
     cold.sheet.units_asked = opt->n;
     if (!sheet_offers(&cold.sheet, opt, opt->who->latch_new != NULL, "ns_per_op")) return true;
     cold.work.marks = malloc(opt->n);
@@ -159,9 +166,7 @@ bool case_spawn(const options *opt)
     add_series(&cold, 1);
     add_series(&warm, opt->reps);
     if (opt->threads == 1) pin_to_one_cpu();
-    observer_start(opt->cap_seconds);
     gb_run();
-    observer_end();
     free(cold.work.marks);
     return succeeded(&cold) && succeeded(&warm);
 }
@@ -181,7 +186,7 @@ static bool calibrate(series *q)
 /* Two units pass control to each other `n` times each. */
 static bool case_pair(const options *opt, const char *variant, void (*main)(void *), bool offered)
 {
-    series q = { sheet_new(opt, variant), opt, main, { .who = opt->who, .asked = opt->n }, 2, 0 };
+    series q = { sheet_new(opt, variant), opt, main, { .who = opt->who, .asked = opt->n }, 2, false, 0 };
     q.work.apart = strcmp(variant, "pinned") == 0;
     q.sheet.units_asked = 2;
     if (!sheet_offers(&q.sheet, opt, offered, "ns_per_op")) return true;

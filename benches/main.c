@@ -119,7 +119,7 @@ static uint64_t number(const char *option, const char *text, double least, doubl
 }
 
 enum { CASE, CONTENDER, N, THREADS, REPS, LAUNCH, CAP, SEED, DEPTH, JSON, ROWS, LIST, LOOP, VARIANT,
-       TOPOLOGY, EVENTS, HELP };
+       TOPOLOGY, EVENTS, LOCKSTEP, ANCHOR, HELP };
 
 static const struct option long_options[] = {
     { "case", required_argument, NULL, CASE },
@@ -138,6 +138,8 @@ static const struct option long_options[] = {
     { "variant", required_argument, NULL, VARIANT },
     { "topology", required_argument, NULL, TOPOLOGY },
     { "events", required_argument, NULL, EVENTS },
+    { "lockstep", no_argument, NULL, LOCKSTEP },
+    { "anchor", no_argument, NULL, ANCHOR },
     { "help", no_argument, NULL, HELP },
     { NULL, 0, NULL, 0 },
 };
@@ -146,6 +148,8 @@ static void help(void)
 {
     puts("usage: gosbench --case=CASE [--contender=NAME] [--n=N] [--threads=T] [--reps=R] [--launch=L]\n"
          "                [--cap=SECONDS] [--seed=S] [--depth=BYTES] [--variant=V] [--json=FILE] [--rows=FILE]\n"
+         "                [--lockstep]     (a repetition for each line of standard input)\n"
+         "       gosbench --anchor     (times a loop of arithmetic for each line of standard input)\n"
          "       gosbench --events=COUNT --n=RATE [--seed=S]     (words to standard output, each at its time)\n"
          "       gosbench --list | --topology=FILE | --callgrind-loop=LOOP --variant=plain|checked --n=ROUNDS\n"
          "cases:");
@@ -155,7 +159,7 @@ static void help(void)
 
 typedef struct command {
     options opt;
-    bool list;
+    bool list, anchor;
     const char *loop, *topology;
     uint64_t events;
 } command;
@@ -180,6 +184,8 @@ static void take(command *c, int option, const char *value)
     case VARIANT: o->variant = value; break;
     case TOPOLOGY: c->topology = value; break;
     case EVENTS: c->events = number("events", value, 1, 1e9); break;
+    case LOCKSTEP: o->lockstep = true; break;
+    case ANCHOR: c->anchor = true; break;
     case HELP: help(); exit(0);
     default: usage_error("bad option in '%s': gosbench --help lists what there is", value);
     }
@@ -222,6 +228,10 @@ int main(int argc, char **argv)
     const options *opt = &c.opt;
     if (c.list) {
         list();
+        return 0;
+    }
+    if (c.anchor) {
+        anchor_serve();
         return 0;
     }
     if (c.topology != NULL) return write_topology(c.topology) ? 0 : 1;

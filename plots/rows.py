@@ -1,7 +1,9 @@
 """Reads a results folder (results/README.md) and turns its raw samples into estimates.
 
-No sample is dropped: an estimate is the median over launches of each launch's median over its repetitions, since
-launches differ more than repetitions do; a run of a single launch falls back on the repetitions.
+An estimate is the median over launches of each launch's median over its repetitions, since launches differ more than
+repetitions do; a run of a single launch falls back on the repetitions. Three things are left out, and counted: turns
+that were taken again because the machine was disturbed, disturbed turns of a launch that has others, and repetitions
+before a steady state.
 """
 import argparse
 import json
@@ -14,7 +16,9 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 import stats  # noqa: E402
 
 US = "gossamer"
+AGAIN = "aa"   # gossamer once more: the A/A control, no contender
 NO_CONTENDERS = ("check", "bound", "programs")   # cases whose `contender` is a build or a bound
+REPEATED = ("yield", "handover", "spawn", "bound", "scale", "programs")   # the same thing several times a launch
 BUILDS = ("plain", "checked")   # of the same code, in the case check
 RAW = "raw"   # bounds that no contender takes part in
 
@@ -112,6 +116,11 @@ class Results:
         self.folder = folder
         rows_path, env_path = os.path.join(folder, "rows.jsonl"), os.path.join(folder, "env.json")
         self.rows = parse_rows(read_text(rows_path), rows_path)
+        self.cases = {}
+        for row in self.rows:
+            for key in (row["case"], (row["case"], row["contender"])):    # to find rows fast
+                self.cases.setdefault(key, []).append(row)
+        self.known = {}
         try:
             self.env = json.loads(read_text(env_path))
         except ValueError:
@@ -120,17 +129,20 @@ class Results:
             raise ResultsError(f"{env_path}: not a JSON object; run `make bench` again")
         self.topology = read_text(os.path.join(folder, "topology.xml"))
         known = list(CONTENDERS)
-        names = {row["contender"] for row in self.rows if row["case"] not in NO_CONTENDERS}
+        names = {row["contender"] for row in self.rows if row["case"] not in NO_CONTENDERS} - {AGAIN}
+        self.controls = self.comparisons = None   # what report_cases makes of it, once
+        self.discarded, self.unsteady = {}, set()   # {row: repetitions a launch}, rows; filled by estimates
         self.contenders = [name for name in known if name in names] + sorted(names - set(known))
 
     def select(self, case, **fields):
         """The rows of a case whose fields have the given values."""
-        return [row for row in self.rows
-                if row["case"] == case and all(row[name] == value for name, value in fields.items())]
+        some = self.cases.get((case, fields["contender"]) if "contender" in fields else case, ())
+        return [row for row in some if all(row[name] == value for name, value in fields.items())]
 
     def values(self, case, **fields):
         """The samples that hold a number, of a contender that did what was asked."""
-        return [row for row in self.select(case, **fields) if row["status"] == "ok" and row["value"] is not None]
+        return [row for row in self.select(case, **fields)
+                if row["status"] == "ok" and row["value"] is not None and not row.get("rejected")]
 
     def of_case(self, case):
         """Contenders with at least one row in this case, in table order."""
@@ -145,8 +157,63 @@ class Results:
         return sorted({row["threads"] for row in self.values(case, contender=contender)})
 
     def per_launch(self, case, **fields):
-        """{launch: median of its repetitions}; of a single launch {(launch, rep): value}."""
-        return by_launch((row["launch"], row["rep"], row["value"]) for row in self.values(case, **fields))
+        """{launch: median of its repetitions}; of a single launch {(launch, rep): value}. Empty without a steady
+        state."""
+        return by_launch((row["launch"], row["rep"], row["value"]) for row in self.steady(case, **fields))
+
+    def steady(self, case, **fields):
+        """The undisturbed samples, without the first repetitions of each launch where these show a trend."""
+        key = (case, *sorted(fields.items()))
+        if key not in self.known:
+            self.known[key] = self.steady_rows(case, **fields)
+        return self.known[key]
+
+    def steady_rows(self, case, **fields):
+        found = undisturbed(self.values(case, **fields))
+        if case not in REPEATED or fields.get("variant") == "cold" or fields.get("metric") != "ns_per_op":
+            return found
+        launches = {}
+        for row in found:
+            launches.setdefault(row["launch"], []).append(row)
+        longest = max(map(len, launches.values()), default=0)
+        what = (case, *sorted(fields.items()))
+        for skip in range(max(1, longest - 2)):
+            series = [rows[skip:] for rows in launches.values()]
+            if not stats.has_trend([[row["value"] for row in rows] for rows in series]):
+                if skip:
+                    self.discarded[what] = skip
+                return [row for rows in series for row in rows]
+        self.unsteady.add(what)
+        return []
+
+    def ratios(self, case, contender, **fields):
+        """{launch: contender's value over gossamer's}: the median over the rounds in which both took a turn, or the
+        ratio of the launch's medians where they took none."""
+        turns = [self.rounds(case, contender=name, **fields) for name in (US, contender)]
+        if all(turns):
+            found = {}
+            for launch in turns[0].keys() & turns[1].keys():
+                ours, theirs = turns[0][launch], turns[1][launch]
+                pairs = [theirs[key] / ours[key] for key in ours.keys() & theirs.keys() if ours[key] > 0]
+                if pairs:
+                    found[launch] = stats.median(pairs)
+            if found:
+                return dict(sorted(found.items()))
+        ours, theirs = (self.per_launch(case, contender=name, **fields) for name in (US, contender))
+        return {key: theirs[key] / ours[key] for key in ours if key in theirs and ours[key] > 0}
+
+    def rounds(self, case, **fields):
+        """{launch: {round: value}} of what was measured in turns."""
+        found = {}
+        for row in self.steady(case, **fields):
+            if "round" in row:
+                found.setdefault(row["launch"], {})[row["round"]] = row["value"]
+        return found
+
+    def disturbed(self):
+        """(timed samples that were looked at, disturbed, of these taken again)."""
+        looked = [row for row in self.rows if "anchor_ns" in row]
+        return (len(looked), sum("bad" in row for row in looked), sum(bool(row.get("rejected")) for row in looked))
 
     def estimate(self, case, **fields):
         """Estimate over launches, or None where there is no sample."""
@@ -206,6 +273,12 @@ class Results:
             return CONTENDERS[contender][0]
         spare = [name for name in self.contenders if name not in CONTENDERS].index(contender)
         return FIRST_SPARE_STYLE + spare % (STYLES - FIRST_SPARE_STYLE + 1)
+
+
+def undisturbed(found):
+    """Of each launch the samples that nothing disturbed, or all where there is none."""
+    quiet = {row["launch"] for row in found if "bad" not in row}
+    return [row for row in found if "bad" not in row or row["launch"] not in quiet]
 
 
 def by_launch(samples):

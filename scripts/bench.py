@@ -2,7 +2,7 @@
 """Runs the suite: draws the order, starts one gosbench process for each measurement, keeps the raw rows.
 
 usage: scripts/bench.py --gosbench PATH [--profile quick|default|full] [--seed N] [--out FOLDER]
-                        [--only CASE[,CASE]] [--contenders NAME[,NAME]] [--most UNITS]
+                        [--only CASE[,CASE]] [--contenders NAME[,NAME]] [--most UNITS] [--more FOLDER]
 
 Writes results/<UTC time>-<host>/ as results/README.md says. Finished rows are on disk at any moment: Ctrl-C keeps them.
 """
@@ -21,87 +21,18 @@ import time
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import bench_blocking  # noqa: E402  (beside this file)
 import bench_env  # noqa: E402
-import bench_peers  # noqa: E402
+import bench_plan  # noqa: E402
 import bench_programs  # noqa: E402
 import bench_server  # noqa: E402
 import bench_stacks  # noqa: E402
+import bench_steps  # noqa: E402
+from bench_plan import CASES, ORDERS, PEER_OF, PEERS, PROFILES, UNTIMED, Job  # noqa: E402
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-CASES = ('memory', 'spawn', 'yield', 'handover', 'check', 'bound', 'depth', 'descent', 'burst', *bench_blocking.CASES,
-         'server', *bench_programs.CASES)
 CALLGRIND_LOOPS = ('shallow', 'deep', 'deep256', 'fib')
-
-# Who goes to a million units: those that no limit ends before. The others show where they end at 1e5 already.
-MILLION = ('gossamer', 'gossamer-fixed', 'fixed-bare', 'go')
-# Measured for memory alone: its calls are those of gossamer.
-COLD = 'gossamer-cold'
-# Programs of other languages, beside gosbench in the build folder: their contenders, cases, and how to install them.
-PEERS = {'gobench': {'contenders': ('go', 'go-nogc'),
-                     'cases': ('memory', 'spawn', 'yield', 'handover', 'depth', 'descent', 'burst',
-                               *bench_blocking.CASES),
-                     'install': 'Go is not installed: apt-get install golang-go, then make'},
-         'libgcc-split': {'contenders': ('libgcc',), 'cases': ('check',),
-                          'install': 'this libgcc has no __morestack: use one for x86-64 Linux, then make'},
-         **bench_peers.PEERS}
-PEER_OF = {name: program for program, peer in PEERS.items() for name in peer['contenders']}
-# Contenders whose unit is a thread of the kernel.
-SLOW_SPAWN = ('pthread', 'pthread-min')
-
-# launches: processes for each row, the outer level of repetition; reps: within a process, odd.
-PROFILES = {
-    'quick': {'memory': [1000, 10000], 'memory_launches': 1, 'spawn': [1000, 10000], 'spawn_slow': [1000],
-              'launches': 3, 'reps': 5, 'check_reps': 15, 'cap': 20},
-    'default': {'memory': [1000, 10000, 100000], 'memory_million': [1000000], 'memory_launches': 3,
-                'spawn': [1000, 10000, 100000], 'spawn_slow': [1000, 10000], 'launches': 9, 'reps': 5,
-                'check_reps': 21, 'cap': 60},
-    'full': {'memory': [1000, 2000, 5000, 10000, 20000, 50000, 100000, 200000, 500000],
-             'memory_million': [1000000], 'most': 20000000, 'memory_launches': 5,
-             'spawn': [1000, 10000, 100000, 1000000], 'spawn_slow': [1000, 10000, 30000], 'launches': 15, 'reps': 11,
-             'check_reps': 51, 'cap': 120},
-}
-
-
-class Job:
-    """One process to start: what to measure, and what is known about how long that takes."""
-
-    def __init__(self, case, contender=None, n=0, threads=1, reps=5, series='', depth=None, variant='', seconds=0):
-        self.case, self.contender, self.n, self.threads, self.reps = case, contender, n, threads, reps
-        self.series = series    # aa-a, aa-b: the same measurement under two names
-        self.seconds = seconds    # how long it takes, of the server
-        self.depth, self.variant = depth, variant    # of the cases of bench_stacks.py
-
-    def key(self):
-        return (self.case, self.contender, self.n, self.threads, self.series, self.depth, self.variant)
-
-    def title(self):
-        words = [self.case]
-        if self.contender:
-            words.append(self.contender)
-        if self.n:
-            words.append(f'n={self.n}')
-        if self.case in ('spawn', 'handover', 'scale'):
-            words.append(f'threads={self.threads}')
-        if self.depth is not None:
-            words.append(f'depth={self.depth}')
-        words += [word for word in (self.series, self.variant) if word]
-        return ' '.join(words)
-
-    def guess(self):
-        """Seconds, before this kind has run once."""
-        slow = self.contender in SLOW_SPAWN
-        if self.case == 'memory':
-            return 0.1 + min(self.n, 33000 if slow else self.n) * (80e-6 if slow else 3e-6)
-        if self.case == 'spawn':
-            return 0.1 + self.n * (2 * self.reps + 1) * (30e-6 if slow else 0.5e-6)
-        if self.depth is not None:
-            return bench_stacks.guess(self)
-        if self.case in bench_programs.CASES:
-            return bench_programs.guess(self)
-        if self.case in bench_blocking.CASES:
-            return bench_blocking.guess(self)
-        if self.case == 'server':
-            return bench_server.guess(self)
-        return {'callgrind': 6, 'check': 1, 'bound': 0.5}.get(self.case, 0.3)
+# The programs stop at 80 % of the free memory by themselves; this is for those that do not.
+LEAST_MEMORY = 0.12
+MEMORY_SHORT = '\nthe watchdog: 88 % of the memory were in use'
 
 
 def fail(message):
@@ -119,6 +50,7 @@ def parse_arguments():
     parser.add_argument('--only', default='')
     parser.add_argument('--contenders', default='')
     parser.add_argument('--most', default='')
+    parser.add_argument('--more', default=os.path.join(ROOT, 'baselines', 'more'))
     args = parser.parse_args()
     if args.profile not in PROFILES:
         fail(f"PROFILE='{args.profile}' is unknown: use one of {', '.join(PROFILES)}")
@@ -159,62 +91,6 @@ def contender_table(gosbench):
     return dict(table, **{name: 0 for name in (*PEER_OF, 'epoll')})
 
 
-def plan(profile, cases, contenders, cpus, most_units=0):
-    """The jobs of each launch round. most_units: gossamer parks so many as well, once."""
-    rounds = {}
-
-    def add(launches, *args, **named):
-        job = Job(*args, **named)
-        if job.case not in PEERS.get(PEER_OF.get(job.contender), {'cases': (job.case,)})['cases']:
-            return
-        for launch in range(launches):
-            rounds.setdefault(launch, []).append(Job(*args, **named))
-
-    p = PROFILES[profile]
-    for name, most in contenders.items():
-        if name in ('go-nogc', 'epoll', *bench_peers.NAMES):
-            continue    # planned elsewhere, for fewer cases
-        threads = sorted({1, cpus if most == 0 else min(cpus, most)})
-        if name == COLD:
-            for n in p.get('memory_million', []) if 'memory' in cases else []:
-                add(p['memory_launches'], 'memory', name, n=n, threads=threads[-1], reps=1)
-            continue
-        if 'memory' in cases:
-            for n in p['memory'] + (p.get('memory_million', []) if name in MILLION else []):
-                # Threads up to the limit of the machine: once, since nobody else can start one meanwhile.
-                launches = 1 if name in SLOW_SPAWN and n > 20000 else p['memory_launches']
-                add(launches, 'memory', name, n=n, threads=threads[-1], reps=1)
-            if name == 'gossamer' and most_units:
-                add(1, 'memory', name, n=most_units, threads=threads[-1], reps=1)
-        if 'spawn' in cases:
-            for n in p['spawn_slow'] if name in SLOW_SPAWN else p['spawn']:
-                launches = p['memory_launches'] if n >= 100000 else p['launches']
-                reps = min(3, p['reps']) if name in SLOW_SPAWN and n >= 10000 else p['reps']    # seconds each
-                for t in threads:
-                    add(launches, 'spawn', name, n=n, threads=t, reps=reps)
-        if 'yield' in cases:
-            add(p['launches'], 'yield', name, reps=p['reps'])
-        if 'handover' in cases:
-            for t in (1, 2) if cpus > 1 else (1,):
-                add(p['launches'], 'handover', name, threads=t, reps=p['reps'])
-    if 'bound' in cases:
-        add(p['launches'], 'bound', reps=p['reps'])
-        first = next((name for name in contenders if name not in ('pool', 'epoll')), None)
-        for series in ('aa-a', 'aa-b') if first else ():
-            add(p['launches'], 'yield', first, reps=p['reps'], series=series)
-    bench_programs.plan(add, profile, cases)
-    if 'check' in cases:
-        add(p['launches'], 'check', reps=p['check_reps'])
-        add(1, 'callgrind')
-    if 'check' in cases and 'libgcc' in contenders:
-        add(p['launches'], 'check', 'libgcc', reps=p['check_reps'] // 3, variant='crossing')
-    bench_stacks.plan(add, profile, cases, contenders, cpus)
-    bench_blocking.plan(add, profile, cases, contenders, cpus)
-    bench_peers.plan(add, profile, cases, contenders, cpus)
-    bench_server.plan(rounds, Job, profile, cases, contenders)
-    return rounds
-
-
 # ---- running -----------------------------------------------------------------------------------------------------
 
 
@@ -228,14 +104,17 @@ class Suite:
         self.profile = PROFILES[args.profile]
         self.random = random.Random(args.seed)
         cpus = len(os.sched_getaffinity(0))
-        rounds = plan(args.profile, args.cases, contenders, cpus, args.most)
+        rounds = bench_plan.plan(args.profile, args.cases, contenders, cpus, args.most)
         for jobs in rounds.values():
             self.random.shuffle(jobs)    # a new order each round: no contender always follows the same one
         self.jobs = [(launch, job) for launch in sorted(rounds) for job in rounds[launch]]
         self.known = {}
+        self.seconds = {}    # case: how long all of it took
         self.server_peaks = {}    # contender: requests a second, of this run
         self.unfinished = ()    # files of the launch under way
         self.failures = []
+        self.retakes = sum(job.reps * max(1, len(job.arms)) for _, job in self.jobs) // 4    # that are left
+        self.anchor = bench_steps.Anchor(args.gosbench)
         self.env = {k: v for k, v in os.environ.items() if not k.startswith('GOS_')}
 
     def time_left(self, done):
@@ -249,44 +128,79 @@ class Suite:
         for i, (launch, job) in enumerate(self.jobs):
             print(f'[{i + 1:{width}}/{len(self.jobs)}] {job.title()} ... ', end='', flush=True)
             begin = time.monotonic()
-            if job.case == 'server':
+            if job.arms:
+                rows = bench_steps.Group(self, launch, job, TOOLS).run()
+            elif job.case == 'server':
                 rows = bench_server.launch(self, job, launch, empty_row)
             elif job.case in bench_programs.CASES:
                 rows = bench_programs.run(self, launch, job)
             else:
-                rows = self.callgrind(launch) if job.case == 'callgrind' else self.launch(launch, job)
-            self.known[job.key()] = time.monotonic() - begin
+                rows = self.callgrind(launch) if job.case == 'callgrind' else self.watched(launch, job)
+            took = self.known[job.key()] = time.monotonic() - begin
+            self.seconds[job.case] = round(self.seconds.get(job.case, 0) + took, 1)
             self.keep(rows)
+            self.tidy()
             print(f'{summary(rows)}   {self.time_left(i + 1)}', flush=True)
 
     def keep(self, rows):
+        for row in rows:
+            check_work(row)
         with open(os.path.join(self.folder, 'rows.jsonl'), 'a', encoding='utf-8') as file:
             file.writelines(json.dumps(row) + '\n' for row in rows)
         self.failures += [row for row in rows if row['status'] == 'failed']
 
     def start(self, command, limit, env=None):
-        """Runs a child; its exit code (None: ended for taking too long) and what it said."""
+        """Runs a child; its exit code (None: it took too long, or the last of the memory) and what it said."""
+        end = time.monotonic() + limit
         with subprocess.Popen(command, env=env, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as child:
             try:
-                out, err = child.communicate(timeout=limit)
-                return child.returncode, out, err
-            except subprocess.TimeoutExpired:
-                child.kill()
-                out, err = child.communicate()
-                return None, out, err
+                while True:
+                    try:
+                        out, err = child.communicate(timeout=0.2)
+                        return child.returncode, out, err
+                    except subprocess.TimeoutExpired:
+                        short = bench_env.memory_left() < LEAST_MEMORY
+                        if short or time.monotonic() > end:
+                            child.kill()
+                            out, err = child.communicate()
+                            return None, out, err + (MEMORY_SHORT if short else '')
             finally:
                 if child.poll() is None:
                     child.kill()
 
-    def launch(self, launch, job):
-        part = os.path.join(self.folder, 'rows.part')
-        name = '-'.join(str(x) for x in job.key() if x) + f'-{launch}.json'
-        output = os.path.join(self.folder, 'gbench', name)
-        self.unfinished = (part, output)
-        program = self.program(job)
+    def may_retake(self):
+        """Takes one of the turns that are left to be taken again."""
+        self.retakes -= self.retakes > 0
+        return self.retakes > 0
+
+    def watched(self, launch, job):
+        """A launch; where the machine was disturbed meanwhile, once more, as far as that is cheap."""
+        if job.case in UNTIMED:
+            return self.launch(launch, job)
+        found = []
+        for again in (True, False):
+            watch = bench_steps.Watch(self.anchor)
+            rows = self.launch(launch, job)
+            fields, bad = watch.end()
+            retake = bool(bad and again and time.monotonic() - watch.begin < 1.5 and self.may_retake())
+            for row in rows:
+                row.update(fields)
+                row.update({'bad': bad, 'rejected': retake} if bad else {})
+            found += rows
+            if not retake:
+                return found
+        return found
+
+    def command(self, launch, job):
+        """How to start a launch: command, environment, where its rows go, and the rows in its place if it cannot be."""
+        name = '-'.join(str(x) for x in job.key() if x)
+        part = os.path.join(self.folder, f'{name}.part')
+        output = os.path.join(self.folder, 'gbench', f'{name}-{launch}.json')
+        self.unfinished = (*self.unfinished, part, output)
+        program = self.program(job, launch)
         if not os.access(program, os.X_OK):
-            return [not_installed_row(job, launch)]
-        cap = max(self.profile['cap'], job.n // 50000 if job.case == 'memory' else 0)    # 20,000,000: 400 s
+            return None, None, None, [not_installed_row(job, launch)]
+        cap = self.cap(job)
         command = [program, f'--case={job.case}', f'--threads={job.threads}', f'--reps={job.reps}',
                    f'--launch={launch}', f'--seed={self.random.randrange(1 << 32)}', f'--cap={cap}',
                    f'--rows={part}', f'--json={output}']
@@ -295,22 +209,40 @@ class Suite:
         command += [f'--depth={job.depth}'] if job.depth is not None else []
         command += [f'--variant={job.variant}'] if job.variant else []
         command += [f'--source={self.args.gosbench}'] if job.case == 'wakeup' and job.contender in PEER_OF else []
-        limit = 2 * cap + 30
         padding = 'x' * self.random.randrange(4096)    # where the stack begins must not decide between contenders
-        code, _, err = self.start(command, limit, dict(self.env, GOSBENCH_PADDING=padding))
+        return command, dict(self.env, GOSBENCH_PADDING=padding), part, []
+
+    def cap(self, job):
+        if job.cap:
+            return job.cap
+        return max(self.profile['cap'], job.n // 50000 if job.case == 'memory' else 0)    # 20,000,000: 400 s
+
+    def launch(self, launch, job):
+        command, env, part, absent = self.command(launch, job)
+        if absent:
+            return absent
+        limit = 2 * self.cap(job) + 30
+        code, _, err = self.start(command, limit, env)
         rows = read_rows(part)
-        self.unfinished = ()
-        if os.path.exists(output) and os.path.getsize(output) == 0:
-            os.remove(output)    # the case was not run
+        for row in rows:
+            row['link'] = link_of(launch)
         if code != 0 and not any(row['status'] == 'failed' for row in rows):
             rows.append(failed_row(job, launch, why_ended(code, limit, err)))
-        for row in rows if job.series else ():
-            row.update(case='bound', variant=job.series)
         return rows
 
-    def program(self, job):
-        peer = PEER_OF.get(job.contender)
-        return os.path.join(os.path.dirname(self.args.gosbench), peer) if peer else self.args.gosbench
+    def program(self, job, launch):
+        """Of the launch's link order, where it was linked in several."""
+        build, name = os.path.split(self.args.gosbench)
+        name = PEER_OF.get(job.contender, name)
+        ordered = os.path.join(build, f'order-{link_of(launch) + 1}', name)
+        return ordered if os.access(ordered, os.X_OK) else os.path.join(build, name)
+
+    def tidy(self):
+        """After each job: files that a program left empty, since its case was not run."""
+        for path in self.unfinished:
+            if os.path.exists(path) and (path.endswith('.part') or os.path.getsize(path) == 0):
+                os.remove(path)
+        self.unfinished = ()
 
     def callgrind(self, launch):
         """Instructions a call, exact: the slope between two lengths of the same loop under callgrind."""
@@ -328,7 +260,6 @@ class Suite:
         for row in rows:
             self.count_instructions(row, program)
         os.remove(program)
-        self.unfinished = ()
         return rows
 
     def count_instructions(self, row, program):
@@ -347,8 +278,23 @@ class Suite:
         row.update(n=calls, ops=calls, value=(seen[1][1] - seen[0][1]) / calls)
 
 
+def link_of(launch):
+    """Which of the orders in which the programs were linked a launch uses."""
+    return launch % ORDERS
+
+
+def check_work(row):
+    """Fails a row whose units are fewer than were asked for, or not as many as it counts operations of."""
+    if row['status'] == 'ok' and row['units_made'] < row['units_asked']:
+        row.update(status='failed', value=None, why=f"made {row['units_made']} of {row['units_asked']} units")
+    elif row['status'] == 'ok' and row['case'] == 'spawn' and row.get('ops', row['n']) != row['n']:
+        row.update(status='failed', value=None, why=f"{row['ops']} of {row['n']} units ended")
+
+
 def why_ended(code, limit, err):
     last = err.strip().splitlines()[-1][:300] if err.strip() else 'said nothing'
+    if code is None and err.endswith(MEMORY_SHORT):
+        return MEMORY_SHORT.strip()
     if code is None:
         return f'did not end within {limit} s and was ended'
     if code < 0:
@@ -389,6 +335,11 @@ def read_rows(path):
                 pass
     os.remove(path)
     return rows
+
+
+class TOOLS:
+    """What bench_steps needs of this file."""
+    limit, failed_row, why_ended, link = 120, staticmethod(failed_row), staticmethod(why_ended), staticmethod(link_of)
 
 
 def summary(rows):
@@ -458,6 +409,10 @@ def shown(path):
 def main():
     args = parse_arguments()
     table = contender_table(args.gosbench)
+    try:
+        table.update(bench_plan.add_more(os.path.dirname(args.gosbench), args.more, ROOT))
+    except ValueError as error:
+        fail(error)
     names = chosen('--contenders', args.contenders, list(table))
     dropped = sorted(k for k in os.environ if k.startswith('GOS_'))
     if dropped:
@@ -472,7 +427,8 @@ def main():
     try:
         suite.run()
     except Interrupted:
-        env.update(bench_env.at_end(env), complete=False)
+        suite.anchor.end()
+        env.update(bench_env.at_end(env), seconds=suite.seconds, complete=False)
         bench_env.write(folder, env)
         for path in suite.unfinished:
             if os.path.exists(path):
@@ -480,7 +436,8 @@ def main():
         print(f'\ninterrupted: finished rows are kept in {shown(folder)}; '
               f'`make plots report RESULTS={shown(folder)}` uses them')
         return 130
-    env.update(bench_env.at_end(env), complete=True)
+    suite.anchor.end()
+    env.update(bench_env.at_end(env), seconds=suite.seconds, complete=True)
     bench_env.write(folder, env)
     point_latest(args.out, folder)
     for row in suite.failures:

@@ -14,11 +14,10 @@ HANDOFFS = {'gossamer': ('raw', 'hint', 'posix'), 'pthread': ('raw',), 'fixed-ba
 
 PROFILES = {
     'quick': {'blocked': (0, 10, 1000), 'launches': 1, 'reps': 1, 'programs': ('skynet', 'ring', 'tree'),
-              'nogc': (), 'million': {}},
+              'nogc': ()},
     'default': {'blocked': (0, 1, 10, 100, 1000), 'launches': 3, 'reps': 3, 'programs': PROGRAMS,
-                'nogc': ('skynet-chan',), 'million': {'gossamer': 3, 'go': 1}},
-    'full': {'blocked': (0, 1, 10, 100, 1000), 'launches': 9, 'reps': 3, 'programs': PROGRAMS, 'nogc': MANY,
-             'million': {}},    # spawn goes as far anyway
+                'nogc': ('skynet-chan',)},
+    'full': {'blocked': (0, 1, 10, 100, 1000), 'launches': 9, 'reps': 3, 'programs': PROGRAMS, 'nogc': MANY},
 }
 
 
@@ -38,8 +37,6 @@ def plan(add, profile, cases, contenders, cpus):
             add(p['launches'], 'lateness', name, threads=threads, reps=1, variant=variant)
         if 'handover' in cases and cpus > 1 and name != 'fixed-bare':
             add(p['launches'], 'handover', name, threads=2, reps=3, variant='pinned')
-        if 'spawn' in cases and name in p['million']:
-            add(p['million'][name], 'spawn', name, n=1000000, reps=3)
         if 'scale' in cases:
             plan_scale(add, p, name, threads)
     if 'scale' in cases and 'go-nogc' in contenders:

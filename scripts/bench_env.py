@@ -73,6 +73,12 @@ def cgroup():
     return limits
 
 
+def memory_left():
+    """The share of the machine's memory that is available."""
+    meminfo = dict(re.findall(r'^(MemTotal|MemAvailable):\s+(\d+)', text_of('/proc/meminfo') or '', re.M))
+    return int(meminfo.get('MemAvailable', 1)) / int(meminfo.get('MemTotal', 1))
+
+
 def kernel():
     meminfo = dict(re.findall(r'^(\w+):\s+(\d+) kB', text_of('/proc/meminfo') or '', re.M))
     return {

@@ -21,13 +21,15 @@ PEERS = {
                  'install': 'oneTBB is not installed: apt-get install libtbb-dev, then make'},
 }
 NAMES = tuple(name for peer in PEERS.values() for name in peer['contenders'])
+# Of these programs, those that stop by themselves when memory or time are used up, as all of gosbench's contenders do.
+STOPPABLE = ('go',)
 ONE_THREAD = ('fcontext', 'boost-fiber-pool', 'cxx20', 'st', 'pth')
 
 PROFILES = {
-    'quick': {'memory': (1000, 10000), 'spawn': (1000,), 'launches': 1, 'programs': ()},
-    'default': {'memory': (1000, 10000, 100000), 'spawn': (1000, 10000), 'launches': 3,
+    'quick': {'spawn': (1000,), 'launches': 1, 'programs': ()},
+    'default': {'spawn': (1000, 10000), 'launches': 3,
                 'programs': ('skynet', 'skynet-chan')},
-    'full': {'memory': (1000, 10000, 100000), 'spawn': (1000, 10000, 100000), 'launches': 9,
+    'full': {'spawn': (1000, 10000, 100000), 'launches': 9,
              'programs': ('skynet', 'skynet-chan', 'ring', 'fan', 'tree')},
 }
 # Programs of their own, in other languages.
@@ -41,15 +43,10 @@ def plan(add, profile, cases, contenders, cpus):
     p = PROFILES[profile]
     for name in (name for name in NAMES if name in contenders):
         threads = (1,) if name in ONE_THREAD or cpus == 1 else (1, 2)
-        for n in p['memory'] if 'memory' in cases else ():
-            if n <= LARGEST.get(name, n):
-                add(p['launches'], 'memory', name, n=n, threads=threads[-1], reps=1)
-        for n in p['spawn'] if 'spawn' in cases else ():
-            for t in threads if n <= LARGEST.get(name, n) else ():
+        for n in p['spawn'][-1:] if 'spawn' in cases else ():
+            for t in threads[1:] if n <= LARGEST.get(name, n) else ():
                 add(p['launches'], 'spawn', name, n=n, threads=t, reps=3)
-        if 'yield' in cases:
-            add(p['launches'], 'yield', name, reps=3)
-        for t in threads if 'handover' in cases else ():
+        for t in threads[1:] if 'handover' in cases else ():
             add(p['launches'], 'handover', name, threads=t, reps=3)
         for program in p['programs'] if 'scale' in cases else ():
             # Stacks for a million units fill the memory that there is: a tenth of them.

@@ -6,6 +6,7 @@ import sys
 sys.dont_write_bytecode = True
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path[:0] = [os.path.join(ROOT, "plots"), os.path.join(ROOT, "scripts")]
+import bench_steps  # noqa: E402
 import layout  # noqa: E402
 import prep  # noqa: E402
 import report_blocking  # noqa: E402
@@ -108,18 +109,48 @@ class Report:
     # ---- sections ------------------------------------------------------------------------------------------------
 
     def method(self):
-        controls = cases.controls(self.run)
-        text = [METHOD, machine.design_table(self.run)]
-        if controls:
-            text.append("Controls, whose true ratio is 1: " + "; ".join(
-                f"{what} {same.median:.3f} [{same.low:.3f}, {same.high:.3f}]" for what, same in controls.items()) + ".")
-        text.append(f"A ratio is called better or worse only if its whole interval lies more than "
-                    f"{cases.resolution(self.run) * 100:.1f} % from 1: "
-                    + ("the largest error of a control, at least 2 %." if controls else "this run has no control."))
-        text.append(self.accounting())
+        text = [METHOD, machine.design_table(self.run), TURNS, self.conditions(), self.noise(), self.accounting()]
         if self.run.env.get("complete") is not True:
             text.append("**The run was interrupted**: what had been measured until then is shown.")
         return "\n\n".join(text)
+
+    def conditions(self):
+        """What was disturbed, taken again or left out, and what the timer costs."""
+        looked, bad, again = self.run.disturbed()
+        text = [f"Of {looked:,} timed samples {bad:,} were disturbed (the anchor moved by more than "
+                f"{bench_steps.ANCHOR_MOVED * 100:g} %, or the host or other processes took more than "
+                f"{bench_steps.STOLEN * 100:g} % or {bench_steps.OTHERS * 100:g} % of the time); {again:,} of them "
+                "were taken again and do not count."] if looked else []
+        clock = self.run.estimate("bound", contender=rows.RAW, variant="clock", metric="ns_per_op")
+        null = self.run.estimate("bound", contender=rows.RAW, variant="null", metric="ns_per_op")
+        if clock:
+            text.append(f"Reading the clock takes {cases.duration(clock)}; a sample reads it twice and lasts "
+                        "some 10 ms.")
+        if null:
+            text.append(f"A loop round nothing takes {cases.duration(null)} a pass: the harness' own share of a bound.")
+        cases.comparisons(self.run)    # asks for every estimate, so that what follows is complete
+        dropped, unsteady = self.run.discarded, self.run.unsteady
+        text.append(f"Repetitions before a steady state: {sum(dropped.values()):,} a launch discarded, in "
+                    f"{machine.plural(len(dropped), 'row')}"
+                    + ("; no steady state, and so no number: " + "; ".join(sorted(map(cases.row_words, unsteady)))
+                       if unsteady else "; every row became steady") + ".")
+        return " ".join(text)
+
+    def noise(self):
+        """The A/A floor, what counts as a difference, and how many were looked at."""
+        found = cases.controls_once(self.run)
+        if not found:
+            return f"This run has no control. A ratio counts if its interval is more than {cases.RESOLVED:.0%} from 1."
+        table = cases.markdown(["control: its true ratio is 1", "ratio", "so a difference counts from"],
+                               [[words, f"{same.median:.3f} [{same.low:.3f}, {same.high:.3f}]",
+                                 f"{max(cases.RESOLVED, cases.error_of(same)) * 100:.1f} %"]
+                                for words, same in found.values()])
+        n = len(cases.comparisons(self.run))
+        return (f"{table}\n\nA ratio is called better or worse only if its whole interval lies farther from 1 than "
+                "the row's own control was off, and at least 2 %; rows without a control of their own use the largest "
+                f"error of the warm ones. {n} ratios are compared. Their intervals are not corrected for that number: at 96.9 % "
+                f"each about {0.031 * n:.1f} may miss their true value, which is why an interval that merely excludes 1 "
+                "does not count.")
 
     def accounting(self):
         asked = [row for row in self.run.rows if row["units_asked"] > 0 and row["status"] == "ok"]
@@ -231,6 +262,12 @@ The estimate of a quantity is the median over launches (processes) of each launc
 interval is a pair of order statistics over launches, which assumes nothing about the distribution. Memory per unit
 is the least-squares slope over all sizes, so that fixed costs fall out. Ratios to gossamer are medians of the ratios
 within each launch, with their own interval."""
+
+TURNS = """Rows on one CPU (yield, hand-over, start + run + finish) are measured *in turns*: the processes of all
+contenders, gossamer twice, wait for a token and do one repetition when they have it, in an order drawn anew each round; a ratio is
+that of two turns of one round. Launches take in turn three programs that hold the same objects linked in different
+orders, and each process starts with environment padding of random length. Between turns an *anchor*, a loop of
+multiplications in registers, tells whether the processor itself was slower."""
 
 MEMORY = """Units are made, park, and are counted and weighed while all of them are parked. Bytes per unit are the
 slope of resident memory + page tables + kernel stack over the number of units; the three parts are given beside the

@@ -1,12 +1,13 @@
 """The measured sections of REPORT.md: tables, ratios to gossamer, and where another contender is better."""
 from typing import NamedTuple
 
+import bench_steps
 import layout
 import prep
 import prep_blocking
 import rows
 import stats
-from report_machine import escape, plural
+from report_machine import CASE_WORDS, escape, plural
 
 RESOLVED = 0.02   # a ratio counts as different from 1 when its whole interval is at least this far away
 
@@ -19,6 +20,7 @@ class Comparison(NamedTuple):
     theirs: stats.Estimate
     ratio: stats.Estimate
     words: object   # formats an estimate of this quantity
+    margin: float   # how far from 1 the ratio must be to count
 
 
 def interval(cost, text):
@@ -74,14 +76,23 @@ def ratio(ours, theirs):
     return stats.Estimate(theirs.median / ours.median, theirs.low / ours.high, theirs.high / ours.low, 0, 0.0)
 
 
+def ratio_to_us(run, case, contender, metric="ns_per_op", **fields):
+    """The contender's value over gossamer's, paired by turn or launch; None when one of them has no value."""
+    paired = run.ratios(case, contender, metric=metric, **fields)
+    if paired:
+        return stats.estimate(list(paired.values()))
+    ours, theirs = (run.per_launch(case, contender=name, metric=metric, **fields) for name in (rows.US, contender))
+    return ratio(ours, theirs) if ours and theirs else None
+
+
 def timed(run, what, case, metric="ns_per_op", **fields):
     """Comparisons with gossamer of one timed quantity."""
-    ours = run.per_launch(case, contender=rows.US, metric=metric, **fields)
+    ours = run.estimate(case, contender=rows.US, metric=metric, **fields)
+    margin = resolution(run, case, **fields)
     for name in run.of_case(case):
-        theirs = run.per_launch(case, contender=name, metric=metric, **fields)
+        theirs = run.estimate(case, contender=name, metric=metric, **fields)
         if name != rows.US and ours and theirs:
-            yield Comparison(what, name, stats.estimate(list(ours.values())), stats.estimate(list(theirs.values())),
-                             ratio(ours, theirs), duration)
+            yield Comparison(what, name, ours, theirs, ratio_to_us(run, case, name, metric, **fields), duration, margin)
 
 
 def memory_comparisons(run):
@@ -90,7 +101,7 @@ def memory_comparisons(run):
         theirs = run.memory_slopes(name)
         if name != rows.US and ours and theirs:
             yield Comparison("bytes per parked unit", name, stats.estimate(list(ours.values())),
-                             stats.estimate(list(theirs.values())), ratio(ours, theirs), amount)
+                             stats.estimate(list(theirs.values())), ratio(ours, theirs), amount, RESOLVED)
 
 
 def spawn_places(run, contender, variant):
@@ -115,6 +126,8 @@ def spawn_comparisons(run, variant):
 
 def comparisons(run):
     """Every quantity of gossamer against every contender that has it."""
+    if run.comparisons is not None:
+        return run.comparisons
     found = list(memory_comparisons(run))
     for variant in ("warm", "cold"):
         found += spawn_comparisons(run, variant)
@@ -122,6 +135,7 @@ def comparisons(run):
         found += timed(run, meaning, case, variant=variant)
     for what, case, metric, fields in prep_blocking.quantities(run):
         found += timed(run, what, case, metric, **fields)
+    run.comparisons = found
     return found
 
 
@@ -246,21 +260,52 @@ def check(run):
 
 
 def controls(run):
-    """{what: Estimate of a ratio whose true value is 1}: the same thing measured twice under two names."""
-    arms = {"the same yield in two processes": [{"case": "bound", "variant": arm} for arm in ("aa-a", "aa-b")],
-            "the same calls in one process": [{"case": "check", "variant": "aa", "contender": arm}
-                                              for arm in ("plain-a", "plain-b")]}
+    """{(case, variant, n, threads): (words, Estimate)} of ratios whose true value is 1: gossamer against itself in
+    every row that is measured in turns, and one build of the check against itself."""
     found = {}
-    for what, (one, other) in arms.items():
-        one, other = run.per_launch(metric="ns_per_op", **one), run.per_launch(metric="ns_per_op", **other)
-        if one and other:
-            found[what] = ratio(one, other)
+    for case in bench_steps.CASES:
+        places = {(row["variant"], row["n"] if case == "spawn" else None, row["threads"])
+                  for row in run.values(case, contender=rows.AGAIN)}
+        for variant, n, threads in sorted(places, key=str):
+            fields = {"variant": variant, "threads": threads, **({"n": n} if n else {})}
+            same = run.ratios(case, rows.AGAIN, metric="ns_per_op", **fields)
+            if same:
+                words = f"{CASE_WORDS[case]}" + (f", {variant}" if variant else "") + (f", {n:,} units" if n else "")
+                found[case, variant, n, threads] = (words, stats.estimate(list(same.values())))
+    one, other = (run.per_launch("check", variant="aa", contender=arm, metric="ns_per_op")
+                  for arm in ("plain-a", "plain-b"))
+    if one and other:
+        found["check", "aa", None, 1] = ("the same calls in one process", ratio(one, other))
     return found
 
 
-def resolution(run):
-    """How far from 1 a ratio must be to count: the least effect of interest, or the controls' error if greater."""
-    return max([RESOLVED] + [max(abs(same.low - 1), abs(same.high - 1)) for same in controls(run).values()])
+def error_of(same):
+    """How far from 1 a control's interval reaches."""
+    return max(abs(same.low - 1), abs(same.high - 1))
+
+
+def resolution(run, case=None, variant="", n=None, threads=1):
+    """How far from 1 a ratio must be to count: the least effect of interest, or what the row's own control was off by;
+    for rows without one what any warm control was off by."""
+    found = controls_once(run)
+    own = found.get((case, variant, n if case == "spawn" else None, threads))
+    if own:
+        return max(RESOLVED, error_of(own[1]))
+    return max([RESOLVED] + [error_of(same) for key, (_, same) in found.items() if key[1] != "cold"])
+
+
+def row_words(what):
+    """A row of Results.steady in words."""
+    case, *fields = what
+    found = dict(fields)
+    place = [str(found[name]) for name in ("variant", "n", "threads") if found.get(name)]
+    return f"{case} of {rows.label(found.get('contender', ''))}" + (f" ({', '.join(place)})" if place else "")
+
+
+def controls_once(run):
+    if run.controls is None:
+        run.controls = controls(run)
+    return run.controls
 
 
 def counted(cost, metric):
@@ -272,12 +317,12 @@ def counted(cost, metric):
 
 def losses(run):
     """What others do better than gossamer, and what this run cannot tell apart."""
-    lines, level, margin = [], [], resolution(run)
+    lines, level = [], []
     for item in comparisons(run):
-        if item.ratio.high < 1 - margin:
+        if item.ratio.high < 1 - item.margin:
             lines.append([item.what, name_of(item.contender), item.words(item.theirs), item.words(item.ours),
                           times(item.ratio)])
-        elif item.ratio.low <= 1 + margin:
+        elif item.ratio.low <= 1 + item.margin:
             level.append(f"{item.what} against {rows.label(item.contender)} ({times(item.ratio)})")
     ours, stop = run.most_units("memory", rows.US)
     for name in run.of_case("memory"):

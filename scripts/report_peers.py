@@ -17,8 +17,9 @@ KINDS = {"go": "stack, copied to grow", "boost-fiber": "stack of fixed size",
 STACKLESS = ("tokio", "cxx20", "tbb")
 
 
-def costs(run, case, **fields):
-    return {name: run.per_launch(case, contender=name, metric="ns_per_op", **fields) for name in (rows.US, *KINDS)}
+def to_us(run, case, **fields):
+    """{peer: its ratio to gossamer or None}"""
+    return {name: cases.ratio_to_us(run, case, name, **fields) for name in KINDS}
 
 
 def spawn_costs(run):
@@ -28,9 +29,7 @@ def spawn_costs(run):
              for name in (rows.US, *KINDS)}
     for name in KINDS:
         n = max(sizes[rows.US] & sizes[name], default=0)
-        pair = [run.per_launch("spawn", contender=who, variant="warm", threads=1, n=n, metric="ns_per_op")
-                for who in (rows.US, name)]
-        found[name] = cases.ratio(*pair) if n and all(pair) else None
+        found[name] = cases.ratio_to_us(run, "spawn", name, variant="warm", threads=1, n=n) if n else None
     return found
 
 
@@ -41,24 +40,22 @@ def program_costs(run, program):
                for name in (rows.US, *KINDS)}
     for name in KINDS:
         most = max(threads[rows.US] & threads[name], default=0)
-        pair = [run.per_launch("scale", contender=who, variant=program, threads=most, metric="ns_per_op")
-                for who in (rows.US, name)]
-        found[name] = cases.ratio(*pair) if all(pair) else None
+        found[name] = cases.ratio_to_us(run, "scale", name, variant=program, threads=most) if most else None
     return found
 
 
-def ratios(found):
-    ours = found[rows.US]
-    return {name: cases.ratio(ours, found[name]) if ours and found[name] else None for name in KINDS}
+def memory_costs(run):
+    slopes = {name: run.memory_slopes(name) for name in (rows.US, *KINDS)}
+    return {name: cases.ratio(slopes[rows.US], slopes[name]) if slopes[rows.US] and slopes[name] else None
+            for name in KINDS}
 
 
 def columns(run):
     """[(heading, {contender: ratio})]"""
-    memory = {name: run.memory_slopes(name) for name in (rows.US, *KINDS)}
-    found = [("memory, parked", ratios(memory)), ("start + run + finish", spawn_costs(run)),
-             ("yield", ratios(costs(run, "yield"))),
-             ("hand-over, one CPU", ratios(costs(run, "handover", variant="same"))),
-             ("two CPUs", ratios(costs(run, "handover", variant="across"))),
+    found = [("memory, parked", memory_costs(run)), ("start + run + finish", spawn_costs(run)),
+             ("yield", to_us(run, "yield")),
+             ("hand-over, one CPU", to_us(run, "handover", variant="same")),
+             ("two CPUs", to_us(run, "handover", variant="across")),
              ("skynet", program_costs(run, "skynet")),
              ("skynet by channels", program_costs(run, "skynet-chan"))]
     return [(title, values) for title, values in found if any(values.values())]

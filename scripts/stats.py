@@ -4,7 +4,7 @@ The estimate of a quantity is its median; its interval is a pair of order statis
 true median follows from the binomial distribution alone. Below six samples no such pair reaches 95 %; the interval is
 then [minimum, maximum] and `confidence` says what it is worth.
 """
-from math import comb
+from math import comb, erf, sqrt
 from typing import NamedTuple
 
 WANTED_CONFIDENCE = 0.95
@@ -59,6 +59,35 @@ def slope(points):
     mean_y = sum(y for _, y in points) / len(points)
     return (sum((x - mean_x) * (y - mean_y) for x, y in points) /
             sum((x - mean_x) ** 2 for x, _ in points))
+
+
+TREND_P, TREND_EFFECT = 0.01, 0.02
+
+
+def kendall(series):
+    """(S, its variance) of the Mann-Kendall test for a trend in a series without ties worth speaking of."""
+    n = len(series)
+    s = sum((later > earlier) - (later < earlier) for i, earlier in enumerate(series) for later in series[i + 1:])
+    return s, n * (n - 1) * (2 * n + 5) / 18
+
+
+def trend_p(strata):
+    """Two-sided p of a common trend within several series (the seasonal Kendall test), by the normal approximation with
+    its correction for continuity. 1 where there is too little to tell."""
+    parts = [kendall(series) for series in strata if len(series) > 1]
+    s, variance = sum(part[0] for part in parts), sum(part[1] for part in parts)
+    if s == 0 or variance == 0:
+        return 1.0
+    return 1 - erf((abs(s) - 1) / sqrt(2 * variance))
+
+
+def has_trend(strata):
+    """Whether the series, one a launch, still move: a trend that is beyond chance and of a size that matters."""
+    strata = [series for series in strata if len(series) > 2]
+    if not strata or trend_p(strata) >= TREND_P:
+        return False
+    change = median([median(series[:len(series) // 2]) / median(series[(len(series) + 1) // 2:]) for series in strata])
+    return abs(change - 1) > TREND_EFFECT
 
 
 def paired_ratio(ours, theirs, wanted=WANTED_CONFIDENCE):

@@ -66,6 +66,46 @@ class Slope(unittest.TestCase):
         self.assertIsNone(stats.slope([(5, 1), (5, 2)]))
 
 
+class Trend(unittest.TestCase):
+    FALLING = [[1.5, 1.3, 1.1, 1.0, 0.9]] * 6
+    LEVEL = [[1.0, 1.2, 0.9, 1.1, 1.05], [1.1, 0.9, 1.0, 1.2, 0.95], [0.9, 1.0, 1.2, 1.1, 1.0]] * 2
+
+    def test_a_trend_is_seen_and_noise_is_not(self):
+        self.assertTrue(stats.has_trend(self.FALLING))
+        self.assertFalse(stats.has_trend(self.LEVEL))
+        self.assertFalse(stats.has_trend([[2.0, 1.0]] * 9))    # two repetitions are no series
+
+    def test_a_trend_too_small_to_matter_is_none(self):
+        small = [[1 + (value - 1) / 100 for value in series] for series in self.FALLING]
+        self.assertLess(stats.trend_p(small), stats.TREND_P)
+        self.assertFalse(stats.has_trend(small))
+
+    def test_false_alarms_are_as_rare_as_promised(self):
+        random = __import__("random").Random(7)
+        alarms = sum(stats.trend_p([[random.random() for _ in range(5)] for _ in range(6)]) < 0.05
+                     for _ in range(2000))
+        self.assertLess(alarms, 2000 * 0.065)
+
+    @unittest.skipIf(scipy is None, "scipy is not installed")
+    def test_against_scipy(self):
+        random = __import__("random").Random(8)
+        for n in (5, 9, 30):
+            series = [random.random() + i * 0.03 for i in range(n)]
+            s, variance = stats.kendall(series)
+            tau = scipy.stats.kendalltau(range(n), series, method="asymptotic")
+            self.assertAlmostEqual(s / (n * (n - 1) / 2), tau.statistic if hasattr(tau, "statistic") else tau[0])
+            # scipy corrects nothing for continuity.
+            self.assertAlmostEqual(2 * scipy.stats.norm.sf(abs(s) / variance ** 0.5), tau[1])
+            self.assertAlmostEqual(stats.trend_p([series]), 2 * scipy.stats.norm.sf((abs(s) - 1) / variance ** 0.5))
+
+    @unittest.skipIf(scipy is None, "scipy is not installed")
+    def test_slope_and_median_against_scipy(self):
+        points = [(n, 4096 + 513 * n + (n % 7) * 100) for n in (1000, 2000, 5000, 10000)]
+        self.assertAlmostEqual(stats.slope(points), scipy.stats.linregress(points).slope)
+        for values in ([3.0, 1.0, 2.0], [4.0, 1.0, 3.0, 2.0]):
+            self.assertEqual(stats.median(values), scipy.stats.scoreatpercentile(values, 50))
+
+
 class Ratio(unittest.TestCase):
     def test_pairs_by_launch(self):
         # Both arms of a launch share its speed, so the ratio is exact although the times differ tenfold.

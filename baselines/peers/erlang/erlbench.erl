@@ -3,7 +3,7 @@
 -module(erlbench).
 -export([main/0]).
 
--define(SAMPLE_NS, 20000000).
+-define(SAMPLE_NS, 10000000).
 -define(WARM_UP_NS, 5000000).
 -define(PILOT_OPS, 1000).
 -define(CHILDREN, 10).
@@ -23,6 +23,7 @@ run("handover", O) ->
 run("scale", O) -> scale(O);
 run(_, _) -> throw({usage, "--case is one of handover, memory, scale, spawn, yield"}).
 
+parse("--lockstep") -> {"lockstep", "yes"};
 parse("--" ++ Word) ->
     case string:split(Word, "=") of
         [Name, Value] -> {Name, Value};
@@ -38,6 +39,13 @@ number(Name, Options, Default) ->
         {ok, Text} ->
             try list_to_integer(Text)
             catch error:badarg -> throw({usage, "--" ++ Name ++ "=" ++ Text ++ ": use a whole number"}) end
+    end.
+
+%% Before a repetition (docs/ADDING-A-CONTENDER.md). False: no more are wanted.
+turn_comes(O) ->
+    case option("lockstep", O, "no") of
+        "no" -> true;
+        "yes" -> io:put_chars("ready\n"), is_list(io:get_line(""))
     end.
 
 complain(Words) -> io:format(standard_error, "erlbench: ~s~n", [Words]).
@@ -149,7 +157,7 @@ spawn_warm(N, Until, Rounds) ->
 
 spawn_case(O) ->
     N = number("n", O, 1000),
-    lists:all(fun(Rep) -> spawn_rep(O, N, Rep) end, lists:seq(0, number("reps", O, 5))).
+    lists:all(fun(Rep) -> not turn_comes(O) orelse spawn_rep(O, N, Rep) end, lists:seq(0, number("reps", O, 5))).
 
 spawn_rep(O, N, Rep) ->
     {Variant, Rounds} = case Rep of 0 -> {"cold", 0}; _ -> {"warm", spawn_warm(N, stamp() + ?WARM_UP_NS, 0)} end,
@@ -169,7 +177,8 @@ timed_pairs(O, Variant, Pair) ->
             0 -> {Pilot, _} = Pair(?PILOT_OPS), max(?PILOT_OPS, ?SAMPLE_NS * ?PILOT_OPS div (Pilot + 1));
             Given -> Given
         end,
-    lists:all(fun(Rep) -> timed_pair(O, Variant, N, Rep - 1, Pair(N)) end, lists:seq(1, number("reps", O, 5))).
+    lists:all(fun(Rep) -> not turn_comes(O) orelse timed_pair(O, Variant, N, Rep - 1, Pair(N)) end,
+              lists:seq(1, number("reps", O, 5))).
 
 timed_pair(O, Variant, _, _, {_, 0}) -> fail(O, Variant, "ns_per_op", "the units counted no operation");
 timed_pair(O, Variant, N, Rep, {Ns, Ops}) ->

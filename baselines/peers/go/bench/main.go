@@ -3,6 +3,7 @@
 package main
 
 import (
+	"bufio"
 	"flag"
 	"fmt"
 	"os"
@@ -16,16 +17,29 @@ import (
 )
 
 type options struct {
-	name    string // of the case
-	n       int    // units, operations a sample, or what the case says; 0: chosen so that a sample takes about 20 ms
-	threads int
-	reps    int
-	launch  int
-	cap     int
-	seed    int64
-	variant string
-	depth   int
-	source  string // gosbench, for events from outside the process
+	name     string // of the case
+	n        int    // units, operations a sample, or what the case says; 0: chosen so that a sample takes about 20 ms
+	threads  int
+	reps     int
+	launch   int
+	cap      int
+	seed     int64
+	variant  string
+	depth    int
+	source   string // gosbench, for events from outside the process
+	lockstep bool   // a repetition begins when standard input says so
+}
+
+var standardInput = bufio.NewReader(os.Stdin)
+
+// Before a repetition (docs/ADDING-A-CONTENDER.md). False: no more are wanted.
+func (o *options) turnComes() bool {
+	if !o.lockstep {
+		return true
+	}
+	fmt.Println("ready")
+	_, err := standardInput.ReadString('\n')
+	return err == nil
 }
 
 var cases = map[string]func(*options) bool{
@@ -119,6 +133,7 @@ func main() {
 	flag.StringVar(&o.source, "source", "", "path of gosbench (wakeup)")
 	flag.StringVar(&rows, "rows", "", "file to append rows to")
 	flag.StringVar(&json, "json", "", "not used")
+	flag.BoolVar(&o.lockstep, "lockstep", false, "a repetition for each line of standard input")
 	flag.Parse()
 	run, known := cases[o.name]
 	if !known || flag.NArg() > 0 {

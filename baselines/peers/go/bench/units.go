@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"fmt"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -10,7 +11,7 @@ import (
 )
 
 const (
-	sampleNs = 20_000_000 // a timed sample
+	sampleNs = 10_000_000 // a timed sample
 	warmUpNs = 5_000_000  // as gosbench
 	pilotOps = 1000
 )
@@ -77,6 +78,20 @@ func more(after, before float64) float64 {
 	return 0
 }
 
+// Why spawning has to stop; "": it can go on.
+func stopper(seconds int) func() string {
+	left := func() float64 { return procNumber(procText("/proc/meminfo"), "MemAvailable:") }
+	atStart, end := left(), stamp()+int64(seconds)*int64(time.Second)
+	return func() string {
+		if left() < atStart/5 {
+			return fmt.Sprintf("safety stop: 80 %% of the %.1f GiB of free memory are used", atStart/(1<<20))
+		} else if stamp() > end {
+			return fmt.Sprintf("time cap: spawning took longer than %d s", seconds)
+		}
+		return ""
+	}
+}
+
 func caseMemory(o *options) bool {
 	s := newSheet(o, "")
 	var arrived, finished sync.WaitGroup
@@ -84,9 +99,13 @@ func caseMemory(o *options) bool {
 	gate := make(chan struct{})
 	usageNow()
 	before := usageNow()
-	arrived.Add(o.n)
-	finished.Add(o.n)
-	for i := 0; i < o.n; i++ {
+	why, stop := "", stopper(o.cap)
+	for i := 0; i < o.n && why == ""; i++ {
+		if i%1024 == 0 {
+			why = stop()
+		}
+		arrived.Add(1)
+		finished.Add(1)
 		go func() {
 			atomic.AddInt64(&ran, 1)
 			arrived.Done()
@@ -100,6 +119,9 @@ func caseMemory(o *options) bool {
 	finished.Wait()
 	retained := usageNow()
 	s.Asked, s.Made = o.n, int(ran)
+	if why != "" {
+		s.Status, s.Why = "stopped", why
+	}
 	s.row(0, "rss_bytes", more(parked.rss, before.rss))
 	s.row(0, "pte_bytes", more(parked.pte, before.pte))
 	s.row(0, "pss_bytes", more(parked.pss, before.pss))
@@ -136,7 +158,7 @@ func caseSpawn(o *options) bool {
 		pinToOneCPU()
 	}
 	marks := make([]byte, o.n)
-	for rep := -1; rep < o.reps; rep++ {
+	for rep := -1; rep < o.reps && o.turnComes(); rep++ {
 		s := newSheet(o, "warm")
 		s.Asked = o.n
 		if rep < 0 {
@@ -171,7 +193,7 @@ func timedPairs(o *options, variant string, pair func(n int) (int64, int)) bool 
 		ns, _ := pair(pilotOps)
 		n = max(pilotOps, int(float64(sampleNs)*pilotOps/float64(ns+1)))
 	}
-	for rep := 0; rep < o.reps; rep++ {
+	for rep := 0; rep < o.reps && o.turnComes(); rep++ {
 		ns, ops := pair(n)
 		s := newSheet(o, variant)
 		s.N, s.Asked, s.Made, s.Ops = 2*n, 2, 2, ops

@@ -17,8 +17,13 @@ fn number(name: &str, text: &str) -> usize {
 }
 
 fn parse() -> Options {
-    let mut o = Options { case: String::new(), n: 0, threads: 1, reps: 5, launch: 0, variant: String::new(), rows: None };
+    let mut o = Options { case: String::new(), n: 0, threads: 1, reps: 5, launch: 0, variant: String::new(), rows: None,
+                          lockstep: false };
     for argument in std::env::args().skip(1) {
+        if argument == "--lockstep" {
+            o.lockstep = true;
+            continue;
+        }
         let (name, value) = argument.strip_prefix("--").and_then(|rest| rest.split_once('='))
             .unwrap_or_else(|| fail(&format!("'{argument}': options are --NAME=VALUE")));
         match name {

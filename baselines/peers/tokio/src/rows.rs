@@ -13,6 +13,19 @@ pub struct Options {
     pub launch: usize,
     pub variant: String,
     pub rows: Option<String>,
+    /// A repetition begins when standard input says so.
+    pub lockstep: bool,
+}
+
+impl Options {
+    /// Before a repetition (docs/ADDING-A-CONTENDER.md). False: no more are wanted.
+    pub fn turn_comes(&self) -> bool {
+        if !self.lockstep {
+            return true;
+        }
+        println!("ready");
+        std::io::stdin().read_line(&mut String::new()).is_ok_and(|bytes| bytes > 0)
+    }
 }
 
 static ROWS: Mutex<Option<File>> = Mutex::new(None);

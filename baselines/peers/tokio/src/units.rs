@@ -10,7 +10,7 @@ use tokio::task::{yield_now, JoinHandle};
 
 use crate::rows::{pin_to_one_cpu, stamp, usage, Options, Sheet};
 
-const SAMPLE_NS: u64 = 20_000_000;
+const SAMPLE_NS: u64 = 10_000_000;
 const WARM_UP_NS: u64 = 5_000_000;
 const PILOT_OPS: usize = 1000;
 
@@ -116,6 +116,9 @@ pub fn spawn(o: &Options) -> bool {
     let tasks = runtime(o.threads);
     let marks: Arc<Vec<AtomicU8>> = Arc::new((0..o.n).map(|_| AtomicU8::new(0)).collect());
     for rep in 0..=o.reps {
+        if !o.turn_comes() {
+            break;
+        }
         let mut s = sheet(o, if rep == 0 { "cold" } else { "warm" });
         s.asked = o.n;
         let until = stamp() + WARM_UP_NS;
@@ -146,6 +149,9 @@ fn timed_pairs(o: &Options, variant: &str, pair: impl Fn(&Runtime, usize) -> (u6
         PILOT_OPS.max((SAMPLE_NS as f64 * PILOT_OPS as f64 / (ns + 1) as f64) as usize)
     };
     for rep in 0..o.reps {
+        if !o.turn_comes() {
+            break;
+        }
         let (ns, ops) = pair(&tasks, n);
         let mut s = sheet(o, variant);
         (s.n, s.asked, s.made, s.ops) = (2 * n, 2, 2, ops);
