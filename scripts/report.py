@@ -148,9 +148,9 @@ class Report:
         n = len(cases.comparisons(self.run))
         return (f"{table}\n\nA ratio is called better or worse only if its whole interval lies farther from 1 than "
                 "the row's own control was off, and at least 2 %; rows without a control of their own use the largest "
-                f"error of the warm ones. {n} ratios are compared. Their intervals are not corrected for that number: at 96.9 % "
-                f"each about {0.031 * n:.1f} may miss their true value, which is why an interval that merely excludes 1 "
-                "does not count.")
+                f"error of the warm ones. {n} ratios are compared, without a correction for that number: at 96.9 % "
+                f"each about {0.031 * n:.1f} may miss their true value, which is why an interval that merely excludes "
+                "1 does not count.")
 
     def accounting(self):
         asked = [row for row in self.run.rows if row["units_asked"] > 0 and row["status"] == "ok"]
@@ -264,10 +264,10 @@ is the least-squares slope over all sizes, so that fixed costs fall out. Ratios 
 within each launch, with their own interval."""
 
 TURNS = """Rows on one CPU (yield, hand-over, start + run + finish) are measured *in turns*: the processes of all
-contenders, gossamer twice, wait for a token and do one repetition when they have it, in an order drawn anew each round; a ratio is
-that of two turns of one round. Launches take in turn three programs that hold the same objects linked in different
-orders, and each process starts with environment padding of random length. Between turns an *anchor*, a loop of
-multiplications in registers, tells whether the processor itself was slower."""
+contenders, gossamer twice, wait for a token and do one repetition when they have it, in an order drawn anew each round;
+a ratio is that of two turns of one round. Launches take in turn three programs that hold the same objects linked in
+different orders, and each process starts with environment padding of random length. Between turns an *anchor*, a loop
+of multiplications in registers, tells whether the processor itself was slower."""
 
 MEMORY = """Units are made, park, and are counted and weighed while all of them are parked. Bytes per unit are the
 slope of resident memory + page tables + kernel stack over the number of units; the three parts are given beside the
