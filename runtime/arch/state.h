@@ -62,6 +62,16 @@
 /* In the count of a gos_waitgroup (sync/waitgroup.c). */
 #define GOS_GROUP_WAITED_FOR 1
 #define GOS_GROUP_ONE 2
+#define GOS_GROUP_SPIN 8
+
+/* In the word of a gos_mutex (sync/mutex.c), and what its C side gives to be called again. */
+#define GOS_MUTEX_LOCKED 1
+#define GOS_MUTEX_WOKEN 4
+#define GOS_MUTEX_STARVING 8
+#define GOS_LOCK_AGAIN 1
+
+/* INT64_MAX: the deadline of who has none. */
+#define GOS_NO_DEADLINE 0x7fffffffffffffff
 
 /* What a variadic thunk asks to be copied: as much as there is, of a nursery, and of a region so much. */
 #define GOS_THUNK_ARGUMENTS 16384
@@ -79,7 +89,7 @@
  * What may be pushed on a task's stack below the deepest frame that a check let pass, all told (GOS_BELOW_FRAME):
  * a runtime entry: its return address and the saved registers; __morestack: the return addresses of the function
  * whose prologue failed and into that prologue, rbp, and three words of scratch.
- * gos_once_do: its return address and three words, and below them a runtime entry.
+ * gos_once_do and gos_mutex_lock: their return address and three words, and below them a runtime entry.
  */
 #define GOS_ENTRY_BYTES 64
 #define GOS_ONCE_BYTES (32 + GOS_ENTRY_BYTES)

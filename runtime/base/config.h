@@ -81,6 +81,9 @@
 /* Front-of-queue hand-overs in a row before one goes to the back, so that a pair cannot starve the others. */
 #define GOS_FRONT_STREAK 64
 
+/* A task that has waited so long for a mutex is handed it in its turn. */
+#define GOS_STARVED_NS 1000000
+
 /* Freed nurseries move between workers and the shared pool in magazines of this many. */
 #define GOS_MAGAZINE 64
 

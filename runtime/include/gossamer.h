@@ -7,7 +7,8 @@
  * bug (unlocking an unlocked mutex, a NULL channel) ends the program with one line on standard error.
  * "Parks" means: the calling task waits and its worker runs other tasks meanwhile. Calls that park may be made
  * from tasks only; the line says where a call also serves threads that the runtime did not start.
- * Durations are int64_t nanoseconds on the monotonic clock.
+ * Durations are int64_t nanoseconds on the monotonic clock. A call that ends in _until is the one above it, but gives
+ * up at `deadline`, a time of gos_now, with -ETIMEDOUT: at once if that is past. Else 0; -ENOMEM: no memory to wait.
  */
 #ifndef GOSSAMER_H
 #define GOSSAMER_H
@@ -108,23 +109,24 @@ enum { GOS_SEND, GOS_RECV };
  * n > 65536; -ENOMEM. */
 int gos_select(gos_case *cases, size_t n, int64_t timeout_ns);
 
-/* ---- synchronisation: plain structs, valid when zero --------------------------------------------------------- */
+/* ---- synchronisation: plain structs, valid when zero; for tasks and any thread, which a wait then blocks --------- */
 
-/* Tasks parked in one of them; guarded by its gos__spin. */
+/* Who waits in one of them; guarded by its gos__spin. */
 typedef struct gos__list {
     struct gos__waiter *gos__first, *gos__last;
 } gos__list;
 
 typedef struct gos_mutex {
-    uint32_t gos__word;   /* bit 0: locked, bit 1: the list has entries */
+    uint32_t gos__word;   /* bit 0: locked; others: somebody waits */
     uint32_t gos__spin;
     gos__list gos__waiters;
 } gos_mutex;
 #define GOS_MUTEX_INIT { 0, 0, { NULL, NULL } }
 
-void gos_mutex_lock(gos_mutex *mutex);     /* parks while it is locked; first come, first served */
-int gos_mutex_trylock(gos_mutex *mutex);   /* 0, or -EBUSY. Any thread. */
-void gos_mutex_unlock(gos_mutex *mutex);   /* by any task; fatal when it is not locked. Any thread. */
+void gos_mutex_lock(gos_mutex *mutex);     /* parks while it is locked; who has waited 1 ms gets it in turn */
+int gos_mutex_lock_until(gos_mutex *mutex, int64_t deadline);
+int gos_mutex_trylock(gos_mutex *mutex);   /* 0, or -EBUSY */
+void gos_mutex_unlock(gos_mutex *mutex);   /* by any task; fatal when it is not locked */
 
 typedef struct gos_rwmutex {
     int32_t gos__held;    /* by so many readers; -1: by a writer */
@@ -134,11 +136,13 @@ typedef struct gos_rwmutex {
 #define GOS_RWMUTEX_INIT { 0, 0, { NULL, NULL } }
 
 void gos_rwmutex_rlock(gos_rwmutex *mutex);     /* parks while a writer has it or waits, so do not nest it */
-int gos_rwmutex_tryrlock(gos_rwmutex *mutex);   /* 0, or -EBUSY. Any thread. */
-void gos_rwmutex_runlock(gos_rwmutex *mutex);   /* fatal when no reader has it. Any thread. */
-void gos_rwmutex_lock(gos_rwmutex *mutex);      /* for writing: parks while anybody has it */
-int gos_rwmutex_trylock(gos_rwmutex *mutex);    /* 0, or -EBUSY. Any thread. */
-void gos_rwmutex_unlock(gos_rwmutex *mutex);    /* fatal when no writer has it. Any thread. */
+int gos_rwmutex_rlock_until(gos_rwmutex *mutex, int64_t deadline);
+int gos_rwmutex_tryrlock(gos_rwmutex *mutex);   /* 0, or -EBUSY */
+void gos_rwmutex_runlock(gos_rwmutex *mutex);   /* fatal when no reader has it */
+void gos_rwmutex_lock(gos_rwmutex *mutex);      /* for writing: parks while anybody has it; first come, first served */
+int gos_rwmutex_lock_until(gos_rwmutex *mutex, int64_t deadline);
+int gos_rwmutex_trylock(gos_rwmutex *mutex);    /* 0, or -EBUSY */
+void gos_rwmutex_unlock(gos_rwmutex *mutex);    /* fatal when no writer has it */
 
 typedef struct gos_cond {
     uint32_t gos__spin;
@@ -147,8 +151,9 @@ typedef struct gos_cond {
 #define GOS_COND_INIT { 0, { NULL, NULL } }
 
 void gos_cond_wait(gos_cond *cond, gos_mutex *mutex);   /* unlocks, parks until signalled (never without), locks */
-void gos_cond_signal(gos_cond *cond);                   /* for who waits longest, if anybody does. Any thread. */
-void gos_cond_broadcast(gos_cond *cond);                /* for all that wait. Any thread. */
+int gos_cond_wait_until(gos_cond *cond, gos_mutex *mutex, int64_t deadline); /* locks whatever it returns */
+void gos_cond_signal(gos_cond *cond);                   /* for who waits longest, if anybody does */
+void gos_cond_broadcast(gos_cond *cond);                /* for all that wait */
 
 typedef struct gos_sem {
     int64_t gos__count;
@@ -158,8 +163,9 @@ typedef struct gos_sem {
 #define GOS_SEM_INIT(n) { (n), 0, { NULL, NULL } }
 
 void gos_sem_acquire(gos_sem *sem, long n);      /* takes n units; parks until they are there and it is its turn */
-int gos_sem_tryacquire(gos_sem *sem, long n);    /* 0, or -EAGAIN: too few, or others wait. Any thread. */
-void gos_sem_release(gos_sem *sem, long n);      /* gives n units; they need not have been taken. Any thread. */
+int gos_sem_acquire_until(gos_sem *sem, long n, int64_t deadline);
+int gos_sem_tryacquire(gos_sem *sem, long n);    /* 0, or -EAGAIN: too few, or others wait */
+void gos_sem_release(gos_sem *sem, long n);      /* gives n units; they need not have been taken */
 
 typedef struct gos_waitgroup {
     int64_t gos__count;
@@ -168,9 +174,10 @@ typedef struct gos_waitgroup {
 } gos_waitgroup;
 #define GOS_WAITGROUP_INIT { 0, 0, { NULL, NULL } }
 
-void gos_waitgroup_add(gos_waitgroup *group, long n);   /* n more to wait for; fatal below zero. Any thread. */
-void gos_waitgroup_done(gos_waitgroup *group);          /* add(-1). Any thread. */
+void gos_waitgroup_add(gos_waitgroup *group, long n);   /* n more to wait for; fatal below zero */
+void gos_waitgroup_done(gos_waitgroup *group);          /* add(-1) */
 void gos_waitgroup_wait(gos_waitgroup *group);          /* parks until the count is 0, then touches it no more */
+int gos_waitgroup_wait_until(gos_waitgroup *group, int64_t deadline);
 
 typedef struct gos_once {
     uint32_t gos__state;
@@ -182,6 +189,7 @@ typedef struct gos_once {
 
 /* The first call runs fn(arg), on its own stack; the others park until it has returned. Returns when fn has run. */
 void gos_once_do(gos_once *once, void (*fn)(void *), void *arg);
+int gos_once_do_until(gos_once *once, void (*fn)(void *), void *arg, int64_t deadline); /* -ETIMEDOUT: it still runs */
 
 /* ---- special tasks ---------------------------------------------------------------------------------------------- */
 

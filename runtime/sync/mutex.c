@@ -1,78 +1,193 @@
 /*
- * mutex.c: word 0: free, 1: locked, 3: locked and the list, guarded by gos__spin, is not empty. An unlock with
- * waiters hands the mutex to the first of them, so it is fair and nobody starves.
+ * mutex.c: a word, which says all, and a list, guarded by gos__spin.
+ *
+ * Usually who unlocks leaves it free and wakes the first waiter, which then tries again: whoever runs may take it
+ * meanwhile, so that no switch of tasks lies between two that hold it. A waiter that has lost that race for
+ * GOS_STARVED_NS makes it starving: from then on it is handed from one waiter to the next, in their order, until one
+ * gets it that has not waited so long or there is none left.
+ *
+ *     WAITED    the list is not empty (changed under gos__spin, while locked)
+ *     WOKEN     somebody has been woken and will try: nobody else need be woken. Set by the unlock that wakes, taken
+ *               away by the woken, in the same step in which it takes the mutex or finds it locked
+ *     STARVING  only with LOCKED and WAITED, but for a moment of who unlocks
+ *
+ * An unlock that has set it free does not touch it any more, since it may be gone: so it looks into the list before.
  */
 #include <errno.h>
 
 #include "base/check.h"
+#include "os/os.h"
 #include "sched/worker.h"
 #include "sync/list.h"
 #include "sync/sync.h"
 
-enum { FREE = 0, LOCKED = 1, WAITED_FOR = 3 };
+enum { LOCKED = GOS_MUTEX_LOCKED, WAITED = 2, WOKEN = GOS_MUTEX_WOKEN,
+       STARVING = GOS_MUTEX_STARVING };
 
-/* With the spin lock held: takes the mutex, or makes sure that who unlocks it looks into the list. */
-static bool lock_or_announce(gos_mutex *mutex)
+/* What a waiter's `elem` says of one that cannot try, since it was in a condition: it is handed the mutex, and its call
+ * returns 0 or -ETIMEDOUT. Of all others `elem` is a gos__mutex_wait. */
+static const uintptr_t HANDED = 1, HANDED_LATE = 3;
+
+static bool is_handed(const gos__waiter *waiter)
+{
+    return (uintptr_t)waiter->elem & HANDED;
+}
+
+static bool try_take(gos_mutex *mutex)
 {
     for (;;) {
-        if (gos__cas_acquire(&mutex->gos__word, FREE, LOCKED))
+        uint32_t word = gos__load_relaxed(&mutex->gos__word);
+        if (word & LOCKED)
+            return false;
+        if (gos__cas_acquire(&mutex->gos__word, word, word | LOCKED))
             return true;
-        if (gos__load_relaxed(&mutex->gos__word) == WAITED_FOR)
-            return false;
-        if (gos__cas_acquire(&mutex->gos__word, LOCKED, WAITED_FOR))
-            return false;
     }
 }
 
-gos__task *gos__mutex_lock(gos_mutex *mutex, void *b, void *c, gos__task *self)
+/* Of who was woken; false: it is locked. */
+static bool try_take_woken(gos_mutex *mutex)
 {
-    (void)b, (void)c;
-    gos__require(mutex != NULL, "gos_mutex_lock: the mutex is NULL");
-    self->result = 0;
-    if (gos__likely(gos__cas_acquire(&mutex->gos__word, FREE, LOCKED)))
-        return self;
-    gos__spin_lock(&mutex->gos__spin);
-    bool locked = lock_or_announce(mutex);
-    if (!locked)
-        gos__list_wait(&mutex->gos__waiters, self, GOS_WAIT_MUTEX);
-    gos__spin_unlock(&mutex->gos__spin);
-    return locked ? self : gos__park(self);
+    for (;;) {
+        uint32_t word = gos__load_relaxed(&mutex->gos__word);
+        if (gos__cas_acquire(&mutex->gos__word, word, (word | LOCKED) & ~(uint32_t)WOKEN))
+            return !(word & LOCKED);
+    }
 }
 
-void gos__mutex_lock_for(gos_mutex *mutex, gos__waiter *waiter)
+/* ---- waiting; under gos__spin ---- */
+
+static bool starves(const void *elem)
 {
+    if ((uintptr_t)elem & HANDED)
+        return false;
+    int64_t since = ((const gos__mutex_wait *)elem)->since;
+    return gos__clock_ns() - since >= GOS_STARVED_NS;
+}
+
+/* Or makes sure that who unlocks it looks into the list. */
+static bool take_or_announce(void *object, void *elem)
+{
+    gos_mutex *mutex = object;
+    uint32_t starving = starves(elem) ? STARVING : 0;
+    while (!try_take(mutex)) {
+        uint32_t word = gos__load_relaxed(&mutex->gos__word);
+        if (word & LOCKED && gos__cas_acquire(&mutex->gos__word, word, word | WAITED | starving))
+            return false;
+    }
+    return true;
+}
+
+static void left(void *object, gos__list *served)
+{
+    (void)served;
+    gos_mutex *mutex = object;
+    if (!mutex->gos__waiters.gos__first)
+        gos__and_seq(&mutex->gos__word, ~(uint32_t)(WAITED | STARVING)); /* seq: no weaker one is named */
+}
+
+static gos__place place_in(gos_mutex *mutex)
+{
+    return (gos__place){ .object = mutex, .lock = &mutex->gos__spin, .list = &mutex->gos__waiters,
+                         .take = take_or_announce, .left = left, .why = GOS_WAIT_MUTEX };
+}
+
+/* True: done, with *result. Else to be waited for. */
+static bool try_lock(gos_mutex *mutex, gos__mutex_wait *wait, int32_t *result)
+{
+    gos__require(mutex != NULL, "gos_mutex_lock: the mutex is NULL");
+    *result = 0;
+    if (wait->since ? try_take_woken(mutex) : try_take(mutex))
+        return true;
+    if (!wait->since)
+        wait->since = gos__clock_ns();
+    return false;
+}
+
+gos__task *gos__mutex_lock(gos_mutex *mutex, gos__mutex_wait *wait, void *c, gos__task *self)
+{
+    (void)c;
+    bool was_woken = wait->since;
+    if (try_lock(mutex, wait, &self->result))
+        return self;
+    gos__place place = place_in(mutex);
+    place.in_front = was_woken;
+    return gos__list_await(&place, wait, wait->deadline, self);
+}
+
+int gos__mutex_lock_outside(gos_mutex *mutex, gos__mutex_wait *wait)
+{
+    for (int32_t result = GOS_AGAIN;;) {
+        bool was_woken = wait->since;
+        if (try_lock(mutex, wait, &result))
+            return result;
+        gos__place place = place_in(mutex);
+        place.in_front = was_woken;
+        result = gos__list_await_outside(&place, wait, wait->deadline);
+        if (result != GOS_AGAIN)
+            return result;
+    }
+}
+
+void gos__mutex_lock_for(gos__waiter *waiter, int32_t result)
+{
+    gos_mutex *mutex = waiter->elem;
+    void *elem = (void *)(result ? HANDED_LATE : HANDED);
     gos__spin_lock(&mutex->gos__spin);
-    bool locked = lock_or_announce(mutex);
+    bool locked = take_or_announce(mutex, elem);
     if (!locked) {
-        gos__store_relaxed(&waiter->task->why, (uint8_t)GOS_WAIT_MUTEX);
+        waiter->elem = elem;
+        if (waiter->task)
+            gos__store_relaxed(&waiter->task->why, (uint8_t)GOS_WAIT_MUTEX);
         gos__list_append(&mutex->gos__waiters, waiter);
     }
     gos__spin_unlock(&mutex->gos__spin);
     if (locked)
-        gos__ready(waiter->task, false);
+        gos__list_end(waiter, result);
 }
 
 bool gos__mutex_is_locked(const gos_mutex *mutex)
 {
-    return gos__load_relaxed(&mutex->gos__word) != FREE;
+    return gos__load_relaxed(&mutex->gos__word) & LOCKED;
 }
 
 int gos__mutex_trylock(gos_mutex *mutex)
 {
     gos__require(mutex != NULL, "gos_mutex_trylock: the mutex is NULL");
-    return gos__cas_acquire(&mutex->gos__word, FREE, LOCKED) ? 0 : -EBUSY;
+    return try_take(mutex) ? 0 : -EBUSY;
+}
+
+/* ---- unlocking ---- */
+
+/* The first waiter, out of the list; *hand: it is to have the mutex, which then stays locked. NULL: nobody waits. */
+static gos__waiter *take_heir(gos_mutex *mutex, bool *hand)
+{
+    gos__spin_lock(&mutex->gos__spin);
+    gos__waiter *heir = gos__list_take(&mutex->gos__waiters);
+    bool more = mutex->gos__waiters.gos__first, starving = gos__load_relaxed(&mutex->gos__word) & STARVING;
+    *hand = heir && (starving || is_handed(heir));
+    uint32_t gone = (more ? 0 : WAITED) | (more && heir && (is_handed(heir) || starves(heir->elem)) ? 0 : STARVING);
+    gos__and_seq(&mutex->gos__word, ~gone); /* seq: no weaker one is named */
+    gos__spin_unlock(&mutex->gos__spin);
+    return heir;
 }
 
 void gos__mutex_unlock(gos_mutex *mutex)
 {
     gos__require(mutex != NULL, "gos_mutex_unlock: the mutex is NULL");
-    if (gos__likely(gos__cas_seq(&mutex->gos__word, LOCKED, FREE))) /* seq: the one order named that releases */
+    gos__waiter *heir = NULL;
+    bool hand = false;
+    while (!hand) {
+        uint32_t word = gos__load_relaxed(&mutex->gos__word);
+        gos__require(word & LOCKED, "gos_mutex_unlock: the mutex is not locked");
+        if (heir && word & STARVING)
+            hand = true; /* another has begun to starve meanwhile; this one has waited longer */
+        else if (!heir && word & WAITED && (word & (WOKEN | STARVING)) != WOKEN)
+            heir = take_heir(mutex, &hand);
+        else if (gos__cas_seq(&mutex->gos__word, word, (word & ~(uint32_t)LOCKED) | (heir ? WOKEN : 0)))
+            break; /* seq: the one order named that releases */
+    }
+    if (!heir)
         return;
-    gos__require(gos__mutex_is_locked(mutex), "gos_mutex_unlock: the mutex is not locked");
-    gos__spin_lock(&mutex->gos__spin);
-    gos__waiter *heir = gos__list_take_first(&mutex->gos__waiters);
-    if (!mutex->gos__waiters.gos__first)
-        gos__store_release(&mutex->gos__word, (uint32_t)LOCKED);
-    gos__spin_unlock(&mutex->gos__spin);
-    gos__ready(heir->task, false);
+    int32_t late = (uintptr_t)heir->elem == HANDED_LATE ? -ETIMEDOUT : 0;
+    gos__list_end(heir, hand ? late : GOS_AGAIN);
 }

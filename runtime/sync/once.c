@@ -8,23 +8,49 @@
 
 enum { FRESH, RUNNING, DONE = GOS_ONCE_DONE };
 
-gos__task *gos__once_enter(gos_once *once, void (*fn)(void *), void *c, gos__task *self)
+/* Whether it is the caller, `self`, who runs fn. */
+static bool begin(gos_once *once, void (*fn)(void *), void *self)
 {
-    (void)c;
     gos__require(once != NULL && fn != NULL, "gos_once_do: %s is NULL", once ? "fn" : "once");
-    self->result = 0;
     gos__spin_lock(&once->gos__spin);
-    uint32_t state = once->gos__state;
-    if (state == FRESH) {
+    bool fresh = once->gos__state == FRESH;
+    gos__require(once->gos__state != RUNNING || once->gos__runner != self,
+                 "gos_once_do: its function waits for itself");
+    if (fresh) {
         once->gos__state = RUNNING;
         once->gos__runner = self;
-        self->result = 1;
-    } else if (state == RUNNING) {
-        gos__require(once->gos__runner != self, "gos_once_do: its function waits for itself");
-        gos__list_wait(&once->gos__waiters, self, GOS_WAIT_ONCE);
     }
     gos__spin_unlock(&once->gos__spin);
-    return state == RUNNING ? gos__park(self) : self;
+    return fresh;
+}
+
+static bool is_done(void *object, void *elem)
+{
+    (void)elem;
+    return ((gos_once *)object)->gos__state == DONE;
+}
+
+static gos__place place_in(gos_once *once)
+{
+    return (gos__place){ .object = once, .lock = &once->gos__spin, .list = &once->gos__waiters, .take = is_done,
+                         .why = GOS_WAIT_ONCE };
+}
+
+gos__task *gos__once_enter(gos_once *once, void (*fn)(void *), int64_t deadline, gos__task *self)
+{
+    self->result = 1;
+    if (begin(once, fn, self))
+        return self;
+    gos__place place = place_in(once);
+    return gos__list_await(&place, NULL, deadline, self);
+}
+
+int gos__once_enter_outside(gos_once *once, void (*fn)(void *), int64_t deadline)
+{
+    if (begin(once, fn, &gos__self)) /* what is this thread's own */
+        return 1;
+    gos__place place = place_in(once);
+    return gos__list_await_outside(&place, NULL, deadline);
 }
 
 void gos__once_leave(gos_once *once)
@@ -34,5 +60,5 @@ void gos__once_leave(gos_once *once)
     once->gos__runner = NULL;
     gos__waiter *first = gos__list_take_all(&once->gos__waiters);
     gos__spin_unlock(&once->gos__spin);
-    gos__ready_all(first);
+    gos__list_end_all(first);
 }

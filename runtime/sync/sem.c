@@ -16,35 +16,64 @@ static void check(const gos_sem *sem, long n, const char *what)
     gos__require(n >= 0, "%s: %ld units", what, n);
 }
 
-static bool take(gos_sem *sem, long n)
+static bool take(void *object, void *elem)
 {
+    gos_sem *sem = object;
+    int64_t n = (intptr_t)elem;
     bool enough = !n || (!sem->gos__waiters.gos__first && sem->gos__count >= n);
     if (enough)
         sem->gos__count -= n;
     return enough;
 }
 
-gos__task *gos__sem_acquire(gos_sem *sem, intptr_t n, void *c, gos__task *self)
+static void serve(void *object, gos__list *served)
 {
-    (void)c;
-    check(sem, n, "gos_sem_acquire");
-    gos__spin_lock(&sem->gos__spin);
-    bool taken = take(sem, n);
-    if (!taken) {
-        self->waiter.elem = (void *)n;
-        gos__list_wait(&sem->gos__waiters, self, GOS_WAIT_SEM);
+    gos_sem *sem = object;
+    gos__list *waiters = &sem->gos__waiters;
+    while (waiters->gos__first && sem->gos__count >= (intptr_t)waiters->gos__first->elem) {
+        gos__waiter *waiter = gos__list_claim_first(waiters);
+        if (!waiter)
+            continue;
+        sem->gos__count -= (intptr_t)waiter->elem;
+        gos__list_append(served, waiter);
     }
+}
+
+static bool take_now(gos_sem *sem, long n)
+{
+    gos__spin_lock(&sem->gos__spin);
+    bool taken = take(sem, (void *)n);
     gos__spin_unlock(&sem->gos__spin);
-    return taken ? self : gos__park(self);
+    return taken;
+}
+
+static gos__place place_in(gos_sem *sem)
+{
+    return (gos__place){ .object = sem, .lock = &sem->gos__spin, .list = &sem->gos__waiters, .take = take,
+                         .left = serve, .why = GOS_WAIT_SEM };
+}
+
+gos__task *gos__sem_acquire(gos_sem *sem, intptr_t n, int64_t deadline, gos__task *self)
+{
+    check(sem, n, "gos_sem_acquire");
+    self->result = 0;
+    if (deadline != GOS_NEVER && take_now(sem, n)) /* what is to be had needs no alarm */
+        return self;
+    gos__place place = place_in(sem);
+    return gos__list_await(&place, (void *)n, deadline, self);
+}
+
+int gos__sem_acquire_outside(gos_sem *sem, long n, int64_t deadline)
+{
+    check(sem, n, "gos_sem_acquire");
+    gos__place place = place_in(sem);
+    return gos__list_await_outside(&place, (void *)n, deadline);
 }
 
 int gos__sem_tryacquire(gos_sem *sem, long n)
 {
     check(sem, n, "gos_sem_tryacquire");
-    gos__spin_lock(&sem->gos__spin);
-    bool taken = take(sem, n);
-    gos__spin_unlock(&sem->gos__spin);
-    return taken ? 0 : -EAGAIN;
+    return take_now(sem, n) ? 0 : -EAGAIN;
 }
 
 void gos__sem_release(gos_sem *sem, long n)
@@ -54,11 +83,7 @@ void gos__sem_release(gos_sem *sem, long n)
     gos__spin_lock(&sem->gos__spin);
     bool overflow = __builtin_add_overflow(sem->gos__count, n, &sem->gos__count);
     gos__require(!overflow, "gos_sem_release: more than 2^63 - 1 units");
-    gos__waiter *waiter;
-    while ((waiter = sem->gos__waiters.gos__first) && sem->gos__count >= (intptr_t)waiter->elem) {
-        sem->gos__count -= (intptr_t)waiter->elem;
-        gos__list_append(&served, gos__list_take_first(&sem->gos__waiters));
-    }
+    serve(sem, &served);
     gos__spin_unlock(&sem->gos__spin);
-    gos__ready_all(served.gos__first);
+    gos__list_end_all(served.gos__first);
 }

@@ -25,37 +25,54 @@ size_t gos__chan_len(gos_chan *chan);
 size_t gos__chan_cap(gos_chan *chan);
 gos__task *gos__select(gos_case *cases, size_t n, int64_t timeout, gos__task *self);
 
-gos__task *gos__mutex_lock(gos_mutex *mutex, void *b, void *c, gos__task *self);
+/* What the door of gos_mutex_lock keeps in its frame from one try to the next. */
+typedef struct gos__mutex_wait {
+    int64_t deadline;
+    int64_t since; /* when it began to wait; 0: it has not been woken yet */
+} gos__mutex_wait;
+
+/* Result GOS_AGAIN: it was woken, and calls again. From outside tasks, as all that follow with that name: blocks. */
+gos__task *gos__mutex_lock(gos_mutex *mutex, gos__mutex_wait *wait, void *c, gos__task *self);
+int gos__mutex_lock_outside(gos_mutex *mutex, gos__mutex_wait *wait);
 int gos__mutex_trylock(gos_mutex *mutex);
 void gos__mutex_unlock(gos_mutex *mutex);
-/* For a condition: whether anybody has it; locks it for a parked task and readies it, or queues it. */
+/* For a condition: whether anybody has it; locks its mutex, `elem`, for one that waited there, or queues it, so that
+ * its call ends with `result`. */
 bool gos__mutex_is_locked(const gos_mutex *mutex);
-void gos__mutex_lock_for(gos_mutex *mutex, gos__waiter *waiter);
+void gos__mutex_lock_for(gos__waiter *waiter, int32_t result);
 
-gos__task *gos__rwmutex_rlock(gos_rwmutex *mutex, void *b, void *c, gos__task *self);
-gos__task *gos__rwmutex_lock(gos_rwmutex *mutex, void *b, void *c, gos__task *self);
+gos__task *gos__rwmutex_rlock(gos_rwmutex *mutex, int64_t deadline, void *c, gos__task *self);
+gos__task *gos__rwmutex_lock(gos_rwmutex *mutex, int64_t deadline, void *c, gos__task *self);
+int gos__rwmutex_rlock_outside(gos_rwmutex *mutex, int64_t deadline);
+int gos__rwmutex_lock_outside(gos_rwmutex *mutex, int64_t deadline);
 int gos__rwmutex_tryrlock(gos_rwmutex *mutex);
 int gos__rwmutex_trylock(gos_rwmutex *mutex);
 void gos__rwmutex_runlock(gos_rwmutex *mutex);
 void gos__rwmutex_unlock(gos_rwmutex *mutex);
 
-gos__task *gos__cond_wait(gos_cond *cond, gos_mutex *mutex, void *c, gos__task *self);
+gos__task *gos__cond_wait(gos_cond *cond, gos_mutex *mutex, int64_t deadline, gos__task *self);
+int gos__cond_wait_outside(gos_cond *cond, gos_mutex *mutex, int64_t deadline);
 void gos__cond_signal(gos_cond *cond);
 void gos__cond_broadcast(gos_cond *cond);
 
-gos__task *gos__sem_acquire(gos_sem *sem, intptr_t n, void *c, gos__task *self);
+gos__task *gos__sem_acquire(gos_sem *sem, intptr_t n, int64_t deadline, gos__task *self);
+int gos__sem_acquire_outside(gos_sem *sem, long n, int64_t deadline);
 int gos__sem_tryacquire(gos_sem *sem, long n);
 void gos__sem_release(gos_sem *sem, long n);
 
 void gos__waitgroup_turn(gos_waitgroup *group, int64_t now); /* its count has come to what somebody must see to */
 void gos__waitgroup_add(gos_waitgroup *group, long n);
 void gos__waitgroup_done(gos_waitgroup *group);
-gos__task *gos__waitgroup_wait(gos_waitgroup *group, void *b, void *c, gos__task *self);
+gos__task *gos__waitgroup_wait(gos_waitgroup *group, int64_t deadline, void *c, gos__task *self);
+int gos__waitgroup_wait_outside(gos_waitgroup *group, int64_t deadline);
 
 /* Result 1: run fn and then leave; 0: it has run. */
-gos__task *gos__once_enter(gos_once *once, void (*fn)(void *), void *c, gos__task *self);
+gos__task *gos__once_enter(gos_once *once, void (*fn)(void *), int64_t deadline, gos__task *self);
+int gos__once_enter_outside(gos_once *once, void (*fn)(void *), int64_t deadline);
 void gos__once_leave(gos_once *once);
 
 _Static_assert(offsetof(gos_once, gos__state) == 0, "gos_once_do reads it");
+_Static_assert(offsetof(gos_mutex, gos__word) == 0, "gos_mutex_lock changes it");
+_Static_assert(offsetof(gos_waitgroup, gos__spin) == GOS_GROUP_SPIN, "gos_waitgroup_wait reads it");
 
 #endif

@@ -1,7 +1,8 @@
 /*
  * waitgroup.c: the word holds twice the count, plus 1 when tasks wait. Whoever brings it to exactly 0 touches the
- * group no more, since a waiter that sees 0 may free it; whoever brings it to 1 finds the waiters still parked. Both
- * are found out in arch/entry_x86_64.S.
+ * group no more, since a waiter that sees 0 may free it; whoever brings it to 1 finds the waiters still parked, or none
+ * any more if they had deadlines: one that comes back and sees 0 then also wants the lock to be free. All this is found
+ * out in arch/entry_x86_64.S.
  */
 #include "base/check.h"
 #include "sched/worker.h"
@@ -11,22 +12,13 @@
 enum { WAITED_FOR = GOS_GROUP_WAITED_FOR, ONE = GOS_GROUP_ONE };
 _Static_assert(offsetof(gos_waitgroup, gos__count) == 0, "the count is where assembly looks for it");
 
-void gos__ready_all(gos__waiter *first)
-{
-    while (first) {
-        gos__waiter *next = first->next;
-        gos__ready(first->task, false);
-        first = next;
-    }
-}
-
 static void wake_all(gos_waitgroup *group)
 {
     gos__spin_lock(&group->gos__spin);
     gos__waiter *first = gos__list_take_all(&group->gos__waiters);
     gos__store_release(&group->gos__count, (int64_t)0);
     gos__spin_unlock(&group->gos__spin);
-    gos__ready_all(first);
+    gos__list_end_all(first);
 }
 
 void gos__waitgroup_turn(gos_waitgroup *group, int64_t now)
@@ -50,23 +42,35 @@ void gos__waitgroup_done(gos_waitgroup *group)
 }
 #endif
 
-gos__task *gos__waitgroup_wait(gos_waitgroup *group, void *b, void *c, gos__task *self)
+/* At 1 the last one is about to take the lock and wake all; to return now would let a new round begin first. */
+static bool is_over(void *object, void *elem)
 {
-    (void)b, (void)c;
-    gos__require(group != NULL, "gos_waitgroup_wait: the group is NULL");
-    self->result = 0;
-    if (gos__load_acquire(&group->gos__count) == 0)
-        return self;
-    gos__spin_lock(&group->gos__spin);
+    (void)elem;
+    gos_waitgroup *group = object;
     int64_t seen = gos__load_acquire(&group->gos__count);
     do {
-        if (!seen) {
-            gos__spin_unlock(&group->gos__spin);
-            return self;
-        }
-        /* At 1 the last one is about to take the lock and wake all; to return now would let a new round begin first. */
+        if (!seen)
+            return true;
     } while (!(seen & WAITED_FOR) && !gos__cas64_seq(&group->gos__count, &seen, seen | WAITED_FOR));
-    gos__list_wait(&group->gos__waiters, self, GOS_WAIT_GROUP);
-    gos__spin_unlock(&group->gos__spin);
-    return gos__park(self);
+    return false;
+}
+
+static gos__place place_in(gos_waitgroup *group)
+{
+    gos__require(group != NULL, "gos_waitgroup_wait: the group is NULL");
+    return (gos__place){ .object = group, .lock = &group->gos__spin, .list = &group->gos__waiters, .take = is_over,
+                         .why = GOS_WAIT_GROUP };
+}
+
+gos__task *gos__waitgroup_wait(gos_waitgroup *group, int64_t deadline, void *c, gos__task *self)
+{
+    (void)c;
+    gos__place place = place_in(group);
+    return gos__list_await(&place, NULL, deadline, self);
+}
+
+int gos__waitgroup_wait_outside(gos_waitgroup *group, int64_t deadline)
+{
+    gos__place place = place_in(group);
+    return gos__list_await_outside(&place, NULL, deadline);
 }
