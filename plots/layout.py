@@ -88,6 +88,12 @@ def nbytes(value):
     return f"{count(value)}B" if value >= 1000 else f"{value:g} B"
 
 
+def on_white(text, x, y, side, size=12, colour=INK, shift=0.6):
+    """A label inside a panel, in the way of lines."""
+    return (f"set label {quote(text)} at {x},{y} {side} offset {shift if side == 'left' else -shift},0 boxed "
+            f"font 'DejaVu Sans,{size}' tc rgb {quote(colour)} noenhanced front")
+
+
 def reason(why):
     """The limit named in a cause, short enough for a figure; the full text is in the report's table."""
     for pattern in (r"pid_max|max_map_count|threads-max|pids\.max|memory\.max|RLIMIT_\w+|GOS_MAXMEM", r"memory|time"):
@@ -140,32 +146,33 @@ def group_end(group, low, high):
 
 
 def names_at_right(ends, axis, edge, width, height, top=66):
-    """Names in the right margin, each tied to the end of its line. ends: (style, x, y, name, second line, stopped)."""
+    """Names in the right margin, each tied to the end of its line. ends: (style, x, y, name, note, stopped)."""
     low, high = (math.log10(bound) for bound in axis)
     top, bottom = 1 - top / height, 66 / height   # the margins that layouts set, as screen fractions
-    panel = (top - bottom) * height
     wanted = [(math.log10(end[2]) - low) / (high - low) for end in ends]
-    gaps = [(38 if end[4] else 22) / panel for end in ends]
+    gaps = [20 / ((top - bottom) * height)] * len(ends)
     lines = []
     for (style, x, y, name, note, stopped), place in zip(ends, spread(wanted, gaps, -0.06, 1.06)):
         at = bottom + place * (top - bottom)
-        lift = 8 / height if note else 0
         bold = " Bold" if style == 1 else ""
         lines.append(f"set arrow from first {x:.6g},{y:.6g} to screen {edge + 18 / width:.4f},{at:.4f} nohead "
                      f"lt {style} lw 0.9 dt 3 front")
-        lines.append(f"set label {quote(name)} at screen {edge + 23 / width:.4f},{at + lift:.4f} left noenhanced "
+        words_beside = plain(name) + (f"  {{/*0.8 {plain(note)}}}" if note else "")
+        lines.append(f"set label {quote(words_beside)} at screen {edge + 23 / width:.4f},{at:.4f} left enhanced "
                      f"font 'DejaVu Sans{bold},15' tc rgb {quote('#B34700' if style == 1 else INK)} front")
-        if note:
-            lines.append(f"set label {quote(note)} at screen {edge + 23 / width:.4f},{at - 9 / height:.4f} left "
-                         f"noenhanced font 'DejaVu Sans,12' tc rgb {quote(FAINT)} front")
         if stopped:
             lines.append(f"set label '' at first {x:.6g},{y:.6g} point pt 2 ps 1.4 lw 3 lc rgb {quote(INK)} front")
     return "\n".join(lines) + "\n"
 
 
+def plain(text):
+    """Text in which gnuplot's enhanced mode finds nothing to enhance."""
+    return re.sub(r"([_^@&{}~\\])", r"\\\1", text)
+
+
 def margin_for(ends):
     """Pixels that the names at the right need."""
-    return 34 + max(max(len(end[3]) * (TEXT + 0.6 * (end[0] == 1)), len(end[4]) * SMALL) for end in ends)
+    return 38 + max(len(end[3]) * (TEXT + 0.6 * (end[0] == 1)) + len(end[4]) * SMALL for end in ends)
 
 
 def heading(title, subtitle, left, width, height):

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Draws every figure of a results folder: DIR/figures/NAME.tsv, NAME.svg and NAME.png."""
+"""Draws every figure of a results folder: DIR/figures/NAME.tsv, .svg, .pdf and .png."""
 import os
 import re
 import shutil
@@ -21,7 +21,8 @@ def need(tool, package):
 
 def run_tool(command, folder):
     """Runs a tool in the folder; gnuplot exits 0 on some errors, so a word on standard error fails too."""
-    done = subprocess.run(command, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
+                          env=dict(os.environ, SOURCE_DATE_EPOCH="0"))    # a PDF's date: the same data, the same bytes
     said = (done.stderr.strip() or done.stdout.strip()).splitlines()
     if done.returncode != 0 or said:
         raise rows.ResultsError(f"{command[0]}: {' '.join(said) or f'exit code {done.returncode}'}")
@@ -52,6 +53,7 @@ def draw(name, figure, folder):
     with open(path, "w", encoding="utf-8") as file:
         file.write(portable(svg))
     run_tool(["rsvg-convert", "--zoom", "1.5", "--output", name + ".png", name + ".svg"], folder)
+    run_tool(["rsvg-convert", "--format", "pdf", "--output", name + ".pdf", name + ".svg"], folder)
 
 
 def plot(results):
@@ -71,7 +73,7 @@ def plot(results):
                 print(f"  plot  {name}: no samples in this run, no figure")
         os.makedirs(target, exist_ok=True)
         for name in prep.FIGURES:
-            for kind in (".tsv", ".svg", ".png"):
+            for kind in (".tsv", ".svg", ".png", ".pdf"):
                 path = os.path.join(target, name + kind)
                 if name in drawn:
                     shutil.copyfile(os.path.join(scratch, name + kind), path + ".new")

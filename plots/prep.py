@@ -7,12 +7,13 @@ import math
 
 import prep_blocking
 import prep_check
+import prep_ratios
 import prep_server
 import prep_stacks
 import rows
 import stats
 from layout import (FAINT, INK, SMALL, Figure, call_words, count, exact, heading, log_axis, margin_for, margins,
-                    names_at_right, nanoseconds, nbytes, quote, reason, table, tick_ns, words)
+                    names_at_right, nanoseconds, nbytes, on_white, quote, reason, table, tick_ns, words)
 
 
 def last_first(names):
@@ -22,7 +23,7 @@ def last_first(names):
 
 def memory(run):
     """Bytes per parked unit over their number, to the point where each contender stopped."""
-    width, left = 960, 84
+    width, left = 1100, 84
     blocks, styles, ends = [], [], []
     largest = max((run.most_units("memory", name)[0] for name in run.of_case("memory")), default=0)
     for name in last_first(run.of_case("memory")):
@@ -38,20 +39,21 @@ def memory(run):
         blocks.append(block)
         styles.append(run.style(name))
         most, stop = run.most_units("memory", name)
-        note = f"stopped at {most:,}: {reason(stop['why'])}" if stop else ""
+        note = f"stopped by {reason(stop['why'])}" if stop else ""
         if not stop and most < largest:
-            note = f"{most:,} was the most tried"
+            note = "the most tried"
         ends.append((styles[-1], block[-1][0], block[-1][1], rows.label(name), note, bool(stop)))
     if not blocks:
         return None
     points = [line for block in blocks for line in block]
     y = (min(line[2] for line in points) / 1.4, max(line[3] for line in points) * 1.4)
     right = margin_for(ends)
-    height = max(520, 140 + sum(38 if end[4] else 22 for end in ends))
+    height = max(560, 160 + 21 * len(ends))
     units = [line[0] for line in points]
     layout = (heading("What does a parked unit cost, and where does each contender stop?",
                       "bytes per unit: resident memory + page tables + kernel stack", left, width, height)
-              + "set xlabel 'parked units'\n" + log_axis("x", min(units), max(max(units), min(units) * 10), count, True)
+              + "set xlabel 'parked units'\n"
+              + log_axis("x", min(units) / 1.3, max(max(units), min(units) * 10) * 1.3, count, True)
               + log_axis("y", *y, nbytes) + margins(width, height, left, right)
               + names_at_right(ends, y, 1 - right / width, width, height) + f"styles = {words(styles)}\n")
     return Figure(width, height, table(("units", "bytes_per_unit", "low", "high", "samples", "contender"), blocks),
@@ -90,12 +92,12 @@ def spawn(run):
     points = [line for block in blocks for line in block]
     y = (min(line[2] for line in points) / 1.3, max(line[3] for line in points) * 1.3)
     ends = list(ends.values())
-    height = max(540, 170 + 22 * len(ends))
+    height = max(540, 170 + 21 * len(ends))
     right = margin_for(ends)
     units = [line[0] for line in points]
     layout = (heading("What does it cost to start, run and finish a unit?", spawn_words(run), left, width, height)
               + "set xlabel 'units started'\n"
-              + log_axis("x", min(units), max(max(units), min(units) * 10), count, True)
+              + log_axis("x", min(units) / 1.3, max(max(units), min(units) * 10) * 1.3, count, True)
               + log_axis("y", *y, tick_ns) + margins(width, height, left, right, top)
               + f"left = {left / width:.4f}\nright = {1 - right / width:.4f}\ngap = {gap / width:.4f}\n"
               + f"panels = {len(firsts)}\nfirsts = {words(firsts)}\n"
@@ -139,7 +141,7 @@ def switch(run):
     bounds = sorted((bound for bound in bounds if bound[1]), key=lambda bound: bound[1].median)
     width, left, right, top, bottom = 960, 40 + 8.6 * max(len(rows.label(name)) for name in names), 90, 60, 112
     head = top + 20 * len(bounds)
-    height = int(head + bottom + 62 * len(names))
+    height = int(head + bottom + 50 * len(names))
     blocks, styles, points, text = [], [], [], []
     for band, name in enumerate(names):
         for case, variant, point, shift, _ in SWITCHES:
@@ -149,15 +151,17 @@ def switch(run):
                 blocks.append([(round(y, 2), *cost[:4], name, f"{case} {variant}".strip())])
                 styles.append(run.style(name))
                 points.append(point)
-                text.append(f"set label {quote(nanoseconds(cost.median))} at first {cost.high:.6g},{y:.2f} left "
-                            f"offset 1.1,0 font 'DejaVu Sans,12' tc rgb {quote(INK)} front")
+                text.append(on_white(nanoseconds(cost.median), f"first {cost.high:.6g}", f"{y:.2f}", "left", shift=1.4))
     values = [line[0] for line in blocks] + [(0, cost.median, cost.low, cost.high) for _, cost in bounds]
     low, high = min(line[2] for line in values) / 1.5, max(line[3] for line in values) * 1.3
-    for place, (bound, cost) in enumerate(bounds):
+    named = []
+    for bound, cost in bounds:
         words_beside = f"{BOUNDS[bound]}: {nanoseconds(cost.median)}"
         x = left + (width - left - right) * math.log(cost.median / low) / math.log(high / low)
-        text += vertical(cost.median, 1 - (top + 20 * place) / height, bottom / height, words_beside,
-                         x + 16 + SMALL * len(words_beside) > width)
+        named.append((x + 16 + SMALL * len(words_beside) <= width, cost, words_beside))
+    # Names to the left of their lines come first: lower lines do not reach up to them.
+    for place, (at_right, cost, words_beside) in enumerate(sorted(named, key=lambda item: (item[0], item[1].median))):
+        text += vertical(cost.median, 1 - (top + 20 * place) / height, bottom / height, words_beside, not at_right)
     layout = (heading("How long does it take to pass the processor on?", "", 90, width, height)
               + log_axis("x", low, high, tick_ns) + f"set yrange [0.45:{len(names) + 0.55}]\n"
               + "set xlabel 'time per operation'\n" + bands(run, names)
@@ -262,7 +266,8 @@ def bar_text(cost, plain, build, text):
     if build == "plain" or not plain:
         return text(cost.median)
     added = cost.median - plain.median
-    return f"{text(cost.median)}  ({'+' if added >= 0 else '−'}{text(abs(added))})"
+    more = exact(abs(added)) if text is exact else f"{abs(added):.2f}"
+    return f"{text(cost.median)}  ({'+' if added >= 0 else '−'}{more})"
 
 
 def check_key(width, height):
@@ -274,17 +279,22 @@ def check_key(width, height):
     return "\n".join(lines) + "\n"
 
 
+# The README's figure shows these, and whoever is not in plots/rows.py; `memory` shows everybody.
+HEADLINE = (rows.US, "gossamer-cold", "tokio", "go", "erlang", "fixed-bare", "fixed", "boost-fiber", "pthread-min",
+            "pthread")
+
+
 def headline(run):
     """The README's figure: what a parked unit costs and how many there can be."""
     lines = {}
     for name in run.of_case("memory"):
-        cost, exact = unit_cost(run, name)
-        if cost:
+        cost, _ = unit_cost(run, name)
+        if cost and (name in HEADLINE or name not in rows.CONTENDERS):
             lines[name] = (cost, *run.most_units("memory", name))
     if not lines:
         return None
     names = by_cost(run, lines, lambda name: lines[name][0].median)
-    width, left, gap, top, bottom = 960, 36 + 8.9 * max(len(rows.label(name)) for name in names), 36, 84, 44
+    width, left, gap, top, bottom = 960, 36 + 8.9 * max(len(rows.label(name)) for name in names), 60, 84, 44
     height = int(top + bottom + 40 * len(names))
     block, cost_text, most_text = [], [], []
     for band, name in enumerate(names):
@@ -294,17 +304,14 @@ def headline(run):
         bold = " Bold" if name == rows.US else ""
         cost_text.append(f"set label {quote(f'{cost.median:,.0f} B')} at first {cost.median:.6g},{y} left "
                          f"offset 1.8,0 font 'DejaVu Sans{bold},14'")
-        note = f"{most:,}" if stop else f"{most:,}, largest tried"
+        note = f"{most:,}: " + (reason(stop["why"]) if stop else "largest tried")
         most_text.append(f"set label {quote(note)} at first {most},{y} right offset -1.8,0 "
-                         f"font 'DejaVu Sans{bold},14'")
-        if stop:
-            most_text.append(f"set label {quote(reason(stop['why']))} at first {most},{y} left offset 1.8,0 "
-                             f"font 'DejaVu Sans,12' tc rgb {quote(FAINT)} noenhanced")
+                         f"font 'DejaVu Sans{bold},14' noenhanced")
     costs, mosts = [line[1] for line in block], [line[4] for line in block]
     parts = {"panel0": "set title 'Bytes per parked unit'\n" + bands(run, names)
              + log_axis("x", min(costs) / 1.6, max(costs) * 4.2, nbytes, True) + "\n".join(cost_text) + "\n",
              "panel1": "set title 'Most units reached'\n"
-             + log_axis("x", min(mosts) / 60, max(mosts) * 1.6, count, True)
+             + log_axis("x", min(mosts) / (max(mosts) / min(mosts)) ** 1.6 / 4, max(mosts) * 1.6, count, True)
              + "\n".join(most_text) + "\n"}
     layout = (f"set yrange [0.45:{len(names) + 0.55}]\n"
               f"set tmargin at screen {1 - top / height:.4f}\nset bmargin at screen {bottom / height:.4f}\n"
@@ -326,7 +333,8 @@ def unit_cost(run, contender):
     return (sizes[-1][1], False) if sizes else (None, False)
 
 
-FIGURES = {"headline": headline, "memory": memory, "spawn": spawn, "switch": switch, "check": check,
+FIGURES = {"headline": headline, "memory": memory, "spawn": spawn, "switch": switch, "ratios": prep_ratios.ratios,
+           "check": check,
            "depth-memory": prep_stacks.depth_memory, "depth-cost": prep_stacks.depth_cost,
            "rss-time": prep_stacks.rss_time, "hot-split": prep_check.hot_split, **prep_blocking.FIGURES,
            **prep_server.FIGURES}

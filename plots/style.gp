@@ -42,5 +42,7 @@ set xtics offset 0,0.3
 set xlabel offset 0,0.5
 set title offset 0,-0.3 font 'DejaVu Sans,15' noenhanced
 set key off
+# Labels inside a panel stand on white, so that no line runs through them.
+set style textbox opaque noborder fillcolor rgb '#ffffff' margins 0.4,0.2
 
 load layout

@@ -15,7 +15,7 @@ HANDOFFS = {'gossamer': ('raw', 'hint', 'posix'), 'pthread': ('raw',), 'fixed-ba
 PROFILES = {
     'quick': {'blocked': (0, 10, 1000), 'launches': 1, 'reps': 1, 'programs': ('skynet', 'ring', 'tree'),
               'nogc': ()},
-    'default': {'blocked': (0, 1, 10, 100, 1000), 'launches': 3, 'reps': 3, 'programs': PROGRAMS,
+    'default': {'blocked': (0, 10, 1000), 'launches': 3, 'reps': 3, 'programs': PROGRAMS,
                 'nogc': ('skynet-chan',)},
     'full': {'blocked': (0, 1, 10, 100, 1000), 'launches': 9, 'reps': 3, 'programs': PROGRAMS, 'nogc': MANY},
 }

@@ -21,7 +21,7 @@ MILLION = ('gossamer', 'go')
 # More units than any limit leaves room for.
 LIMIT = 100000000
 # Threads: weighed well below where the machine runs out of them, and so does everybody who starts one.
-THREAD_SIZES = (1000, 2000, 5000, 10000)
+THREAD_SIZES = (1000, 2000, 4000, 8000)
 # Measured for memory alone: its calls are those of gossamer.
 COLD = 'gossamer-cold'
 # Programs of other languages, beside gosbench in the build folder: their contenders, cases, and how to install them.
@@ -41,18 +41,20 @@ SLOW_SPAWN = ('pthread', 'pthread-min')
 PROFILES = {
     'quick': {'memory': [1000, 2000, 5000, 10000], 'memory_launches': 1, 'limit': 1, 'cold': [],
               'few_launches': 1, 'spawn': [1000, 10000],
-              'spawn_slow': [1000], 'spawn_million': [], 'spawn_threads': [1000], 'launches': 3, 'reps': 5,
+              'spawn_slow': [1000], 'spawn_million': [], 'spawn_threads': [1000], 'launches': 3,
+              'thread_launches': 1, 'reps': 5,
               'check_reps': 15, 'cap': 20},
-    'default': {'memory': [1000, 10000, 30000, 100000], 'memory_million': [1000000], 'memory_launches': 3,
-                'limit': 3, 'cold': [125000, 250000, 500000, 1000000],
-                'few_launches': 3, 'spawn': [1000, 10000, 100000], 'spawn_slow': [1000, 10000],
-                'spawn_million': [1000000], 'spawn_threads': [10000], 'launches': 6, 'reps': 5, 'check_reps': 21,
-                'cap': 60},
+    'default': {'memory': [1000, 5000, 20000, 50000], 'memory_million': [1000000], 'memory_launches': 3,
+                'limit': 2, 'cold': [125000, 250000, 500000, 1000000],
+                'few_launches': 2, 'spawn': [1000, 10000, 100000], 'spawn_slow': [1000, 10000],
+                'spawn_million': [1000000], 'spawn_threads': [10000], 'launches': 6, 'thread_launches': 3,
+                'reps': 5, 'check_reps': 21, 'cap': 60},
     'full': {'memory': [1000, 2000, 5000, 10000, 20000, 50000, 100000, 200000, 500000],
-             'memory_million': [1000000], 'most': 20000000, 'memory_launches': 6, 'limit': 120,
+             'memory_million': [1000000], 'most': 20000000, 'memory_launches': 3, 'limit': 40,
              'cold': [125000, 250000, 500000, 1000000], 'few_launches': 6,
              'spawn': [1000, 10000, 100000], 'spawn_slow': [1000, 10000, 30000], 'spawn_million': [1000000],
-             'spawn_threads': [1000, 10000, 100000], 'launches': 15, 'reps': 11, 'check_reps': 51, 'cap': 120},
+             'spawn_threads': [1000, 10000, 100000], 'launches': 15, 'thread_launches': 15, 'reps': 11,
+             'check_reps': 51, 'cap': 120},
 }
 
 
@@ -130,17 +132,23 @@ class Job:
         words += [word for word in (self.series, self.variant) if word]
         return ' '.join(words)
 
+    def part(self, contender, series):
+        """Seconds of one contender that takes turns."""
+        arm = self.arm(contender, series)
+        arm.reps = self.rounds.get(contender, self.reps)
+        return arm.guess()
+
     def guess(self):
         """Seconds, before this kind has run once."""
         slow = self.contender in SLOW_SPAWN
         if self.arms:
-            return sum(0.15 + 0.9 * self.arm(*arm).guess() for arm in self.arms)
+            return sum(0.15 + self.part(*arm) for arm in self.arms)
         if self.case == 'memory' and self.n == LIMIT:
             return 2.0 * self.cap
         if self.case == 'memory':
             return 0.1 + min(self.n, 33000 if slow else self.n) * (80e-6 if slow else 3e-6)
         if self.case == 'spawn':
-            return 0.1 + self.n * (2 * self.reps + 1) * (30e-6 if slow else 0.5e-6)
+            return 0.1 + self.n * (2 * self.reps + 1) * (25e-6 if slow else 0.5e-6)
         if self.depth is not None:
             return bench_stacks.guess(self)
         if self.case in bench_programs.CASES:
@@ -179,9 +187,9 @@ def plan(profile, cases, contenders, cpus, most_units=0):
             continue
         for n in p['spawn_threads'] if 'spawn' in cases else ():
             for t in threads[1:]:
-                add(p['launches'], 'spawn', name, n=n, threads=t, reps=min(3, p['reps']))
+                add(p['thread_launches'], 'spawn', name, n=n, threads=t, reps=min(3, p['reps']))
         if 'handover' in cases and cpus > 1:
-            add(p['launches'], 'handover', name, threads=2, reps=p['reps'])
+            add(p['thread_launches'], 'handover', name, threads=2, reps=p['reps'])
     if 'bound' in cases:
         add(p['launches'], 'bound', reps=p['reps'])
     bench_programs.plan(add, profile, cases)
@@ -237,7 +245,8 @@ def plan_steps(rounds, p, profile, cases, contenders):
     for n in sorted({n for some in sizes.values() for n in some}) if 'spawn' in cases else ():
         # Threads take seconds for ten thousand, goroutines for a million.
         few = {name: 1 for name in names if name in SLOW_SPAWN and n >= 10000 or name == 'go' and n >= 1000000}
-        add(p['launches'] if n < 100000 else p['few_launches'], 'spawn', [name for name in names if n in sizes[name]],
+        launches = p['launches'] if n < 10000 else (p['launches'] + 1) // 2 if n < 100000 else p['few_launches']
+        add(launches, 'spawn', [name for name in names if n in sizes[name]],
             n=n, reps=p['reps'] if n < 100000 else 3, rounds=few)
     for case in ('yield', 'handover'):
         if case in cases:

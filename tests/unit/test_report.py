@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# timeout: 240
 """plots/plots.py and scripts/report.py on made-up runs: same bytes twice, nobody dropped, refusals change nothing."""
 import json
 import os
@@ -143,7 +144,7 @@ class Pipeline(unittest.TestCase):
         self.assertIn("holds no samples of gossamer", report)
         self.assertIn("This run holds no usable samples of `memory`.", report)
         self.assertEqual(sorted(os.listdir(os.path.join(self.results, "figures"))),
-                         ["switch.png", "switch.svg", "switch.tsv"])
+                         ["switch.pdf", "switch.png", "switch.svg", "switch.tsv"])
 
     def test_refusals(self):
         both = (("plots/plots.py",), ("scripts/report.py", "--into", "."))
