@@ -249,6 +249,16 @@ class Results:
         slopes = {launch: stats.slope(points) for launch, points in launches.items()}
         return {launch: value for launch, value in slopes.items() if value is not None}
 
+    def metric_slope(self, contender, metric):
+        """What a further parked unit adds to any other metric of the case memory: median over launches, or None."""
+        launches = {}
+        for row in self.select("memory", contender=contender, metric=metric):
+            if row["value"] is not None and row["units_made"] > 0:
+                launches.setdefault(row["launch"], []).append((row["units_made"], row["value"]))
+        slopes = [stats.slope(points) for points in launches.values()]
+        slopes = [slope for slope in slopes if slope is not None]
+        return stats.median(slopes) if slopes else None
+
     def most_units(self, case, contender):
         """(most units made, row that stopped it or None). What it made before it was stopped counts."""
         rows = self.select(case, contender=contender)

@@ -19,7 +19,8 @@ import sys
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-import bench_blocking  # noqa: E402  (beside this file)
+import bench_api  # noqa: E402  (beside this file)
+import bench_blocking  # noqa: E402
 import bench_env  # noqa: E402
 import bench_plan  # noqa: E402
 import bench_programs  # noqa: E402
@@ -132,6 +133,8 @@ class Suite:
                 rows = bench_steps.Group(self, launch, job, TOOLS).run()
             elif job.case == 'server':
                 rows = bench_server.launch(self, job, launch, empty_row)
+            elif job.case == 'api':
+                rows = bench_api.run(ROOT, empty_row('api', 'gossamer', '', launch, 'functions_that_name_tasks'))
             elif job.case in bench_programs.CASES:
                 rows = bench_programs.run(self, launch, job)
             else:

@@ -3,6 +3,7 @@ import glob
 import os
 import subprocess
 
+import bench_api
 import bench_blocking
 import bench_peers
 import bench_programs
@@ -11,7 +12,7 @@ import bench_stacks
 import bench_steps
 
 CASES = ('memory', 'spawn', 'yield', 'handover', 'check', 'bound', 'depth', 'descent', 'burst', *bench_blocking.CASES,
-         'server', *bench_programs.CASES)
+         'server', *bench_programs.CASES, *bench_api.CASES)
 # Bytes and distributions of waiting: a slower clock does not change them, or their launches are too dear to repeat.
 UNTIMED = ('memory', 'depth', 'burst')
 ORDERS = 3    # in which the C programs are linked: build/.../order-2 and order-3 beside the usual one
@@ -192,6 +193,8 @@ def plan(profile, cases, contenders, cpus, most_units=0):
             add(p['thread_launches'], 'handover', name, threads=2, reps=p['reps'])
     if 'bound' in cases:
         add(p['launches'], 'bound', reps=p['reps'])
+    if 'api' in cases and 'gossamer' in contenders:
+        add(1, 'api', 'gossamer', reps=1)
     bench_programs.plan(add, profile, cases)
     if 'check' in cases:
         add(p['launches'], 'check', reps=p['check_reps'])

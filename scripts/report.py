@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Writes REPORT.md, and the generated part of README.md, from a results folder; every number comes from its rows."""
 import os
+import re
 import sys
 
 sys.dont_write_bytecode = True
@@ -12,28 +13,16 @@ import prep  # noqa: E402
 import report_blocking  # noqa: E402
 import report_cases as cases  # noqa: E402
 import report_check  # noqa: E402
+import report_claims  # noqa: E402
 import report_machine as machine  # noqa: E402
 import report_peers  # noqa: E402
 import report_programs  # noqa: E402
 import report_server  # noqa: E402
 import report_stacks  # noqa: E402
+import report_text as text_of  # noqa: E402
 import rows  # noqa: E402
 
 BEGIN, END = "<!-- generated:begin -->", "<!-- generated:end -->"
-
-# What DESIGN names a claim -> (the case that measures it or None, the words).
-CLAIMS = {
-    "C1": ("scale", "tasks are multiplexed onto a set of threads: scaling over workers, fairness"),
-    "C2": ("progress", "a task that blocks in a system call does not hold up the others of its thread"),
-    "C3": ("server", "the same plain C source runs on pthreads and on gossamer"),
-    "C4": ("memory", "a task costs little more than the memory of its stack, which starts small"),
-    "C5": ("burst", "stacks grow and shrink by themselves and are bounded"),
-    "C6": ("check", "about three cheap instructions per function call"),
-    "C7": ("memory", "hundreds of thousands of tasks in one address space are practical"),
-    "C8": ("memory", "threads run out at a much smaller number"),
-    "C9": (None, "tasks are anonymous: no handle, no identifier, no task-local storage"),
-    "C10": (None, "a task can be pinned to its thread"),
-}
 
 
 class Report:
@@ -109,7 +98,8 @@ class Report:
     # ---- sections ------------------------------------------------------------------------------------------------
 
     def method(self):
-        text = [METHOD, machine.design_table(self.run), TURNS, self.conditions(), self.noise(), self.accounting()]
+        design = cases.Long("How often each case was sampled", machine.design_table(self.run))
+        text = [text_of.METHOD, self.moved(design), text_of.TURNS, self.conditions(), self.noise(), self.accounting()]
         if self.run.env.get("complete") is not True:
             text.append("**The run was interrupted**: what had been measured until then is shown.")
         return "\n\n".join(text)
@@ -162,25 +152,29 @@ class Report:
                           else "no row failed."))
 
     def environment(self):
-        return (f"{machine.machine(self.run)}.\n\n{machine.environment_table(self.run.env)}\n\n"
-                f"[env.json]({self.place}/env.json) holds the rest, [topology.xml]({self.place}/topology.xml) hwloc's "
-                "full view.")
+        table = cases.Long("What the run recorded of its machine", machine.environment_table(self.run.env))
+        return (f"{machine.machine(self.run)}.\n\n{self.moved(table)} "
+                f"[env.json]({self.place}/env.json) holds the rest, [topology.xml]({self.place}/topology.xml) "
+                "hwloc's full view.")
 
     def results(self):
         run = self.run
         sections = [
-            ("C4, C7, C8: memory of a parked unit, and how many there can be", "memory", MEMORY,
+            ("C4, C7, C8: memory of a parked unit, and how many there can be", "memory", text_of.MEMORY,
              [self.figure("memory", "Bytes per parked unit over the number of units; a cross marks where a contender "
                           "stopped."), cases.memory(run), report_stacks.parked_verdicts(run),
-              cases.notes(run, ["memory"]), RETAINED, cases.retained(run)]),
-            ("C7: to start, run and finish a unit", "spawn", SPAWN,
-             [self.figure("spawn", "Time per unit over the number of units."), cases.spawn(run),
+              cases.notes(run, ["memory"]), text_of.RETAINED, cases.retained(run)]),
+            ("C7: to start, run and finish a unit", "spawn", text_of.SPAWN,
+             [self.figure("spawn", "Time per unit over the number of units."),
+              cases.spawn_short(run, self.spawn_size()),
+              cases.Long("Start, run, finish: every size and number of threads", cases.spawn(run)),
               cases.notes(run, ["spawn"])]),
-            ("C1, the price of multiplexing: passing the processor on", "yield", SWITCH,
+            ("C1, the price of multiplexing: passing the processor on", "yield", text_of.SWITCH,
              [self.figure("switch", "Time of a yield and of a hand-over; dashed lines are bounds from outside any "
-                          "scheduler."), cases.switch(run), cases.bounds(run),
+                          "scheduler."), cases.switch(run), cases.bounds(run), self.figure(
+                  "ratios", "Time over gossamer's in the rows that are measured in turns; grey: the A/A floor."),
               cases.notes(run, ["yield", "handover", "bound"])]),
-            ("C6: what the check adds to a call", "check", CHECK,
+            ("C6: what the check adds to a call", "check", text_of.CHECK,
              [self.figure("check", "The same code compiled with and without checks."), cases.check(run),
               report_check.fib(run), report_check.SPLIT,
               self.figure("hot-split", "Time of a call that crosses to another stack and back."),
@@ -199,22 +193,38 @@ class Report:
             present = run.values(case) or (case == "yield" and run.values("handover"))
             body = [words, *parts] if present else [
                 f"This run holds no usable samples of `{case}`.", cases.notes(run, [case])]
-            text.append("\n\n".join([f"### {title}", *(part for part in body if part)]))
+            text.append("\n\n".join([f"### {title}", *(self.moved(part) for part in body if part)]))
         return "\n\n".join(text)
 
-    def unmeasured(self):
-        return "\n".join(f"- {name}: {words}" for name, (case, words) in CLAIMS.items()
-                         if case is None or not self.run.values(case))
+    def moved(self, part):
+        """What is long goes to the appendix; a line that says where stands in its place."""
+        if not isinstance(part, cases.Long):
+            return part
+        self.appendix.append(part)
+        anchor = re.sub(r"[^a-z0-9 -]", "", part.title.lower()).replace(" ", "-")
+        return f"[{part.title}](#{anchor}): appendix."
+
+    def figure_place(self, name):
+        return f"{self.place}/figures/{name}.svg" if name in self.figures else ""
+
+    def losses(self):
+        if rows.US not in self.run.contenders:
+            return "gossamer is not in this run."
+        table, level = cases.losses(self.run)
+        more = self.moved(cases.Long("What this run cannot tell apart", level)) if level else ""
+        return f"{table}\n\n{more}".rstrip()
 
     def report(self):
-        ours = rows.US in self.run.contenders
+        self.appendix = []
+        claims = f"{text_of.CLAIMS}\n\n{report_claims.table(self.run, self.figure_place)}"
         sections = [
-            ("", TITLE), ("Question", QUESTION), ("In short", self.abstract()), ("Method", self.method()),
-            ("Machine", self.environment()), ("Results", self.results()),
-            ("Where gossamer loses", cases.losses(self.run) if ours else "gossamer is not in this run."),
-            ("Not measured by this run", self.unmeasured()), ("Limits and threats to validity", LIMITS),
-            ("To reproduce", REPRODUCE.replace("@DIR@", self.place)),
+            ("", text_of.TITLE),
+            ("Abstract", f"{text_of.QUESTION}\n\n{report_claims.tally(self.run)} {self.abstract()}"),
+            ("Claims", claims), ("Method", self.method()), ("Machine", self.environment()), ("Results", self.results()),
+            ("Where gossamer loses", self.losses()), ("Threats to validity", text_of.LIMITS),
+            ("Related work", text_of.RELATED), ("To reproduce", text_of.REPRODUCE.replace("@DIR@", self.place)),
         ]
+        sections.append(("Appendix", "\n\n".join(f"### {part.title}\n\n{part}" for part in self.appendix)))
         return "\n\n".join((f"## {title}\n\n" if title else "") + text for title, text in sections) + "\n"
 
     def spawn_size(self):
@@ -243,65 +253,6 @@ class Report:
         machine_line = f"Medians of one run on {machine.machine(run)}. Intervals, ratios and reasons: " \
                        "[REPORT.md](REPORT.md)."
         return "\n\n".join(part for part in (picture, table, machine_line) if part)
-
-
-# ---- fixed text --------------------------------------------------------------------------------------------------
-
-TITLE = "# Gossamer: what a task costs, measured beside threads and fixed stacks"
-
-QUESTION = """What does it cost to have, to start, to switch and to run a task of gossamer, next to one pthread per
-task, a pool of pthreads, coroutines on fixed stacks, and gossamer's own scheduler on fixed stacks? How many can
-there be, and what stops the others? A *unit* below is one independently running function of any contender: a task, a
-thread, a coroutine."""
-
-METHOD = """Every contender runs the same workload through one table of operations and counts the units that it
-really made; the harness compares that with what it asked for. A contender that meets a limit is *stopped*: what it
-had made stays in the figures, with the cause. Raw samples are in `rows.jsonl`; none is dropped.
-
-The estimate of a quantity is the median over launches (processes) of each launch's median over its repetitions. Its
-interval is a pair of order statistics over launches, which assumes nothing about the distribution. Memory per unit
-is the least-squares slope over all sizes, so that fixed costs fall out. Ratios to gossamer are medians of the ratios
-within each launch, with their own interval."""
-
-TURNS = """Rows on one CPU (yield, hand-over, start + run + finish) are measured *in turns*: the processes of all
-contenders, gossamer twice, wait for a token and do one repetition when they have it, in an order drawn anew each round;
-a ratio is that of two turns of one round. Launches take in turn three programs that hold the same objects linked in
-different orders, and each process starts with environment padding of random length. Between turns an *anchor*, a loop
-of multiplications in registers, tells whether the processor itself was slower."""
-
-MEMORY = """Units are made, park, and are counted and weighed while all of them are parked. Bytes per unit are the
-slope of resident memory + page tables + kernel stack over the number of units; the three parts are given beside the
-sum. Resident memory and page tables are read from the kernel; a kernel stack counts 16 KiB for each thread that was
-added."""
-
-RETAINED = "What a contender keeps resident after all its units have ended, at its largest size:"
-
-SPAWN = """From the first start to the end of the last unit, divided by their number. *Cold*: the first time in a
-process, which includes first touch of all memory. *Warm*: the same again in the same process. The figure is for one
-worker thread; the kernel may spread pthreads over all processors in any case. A line ends at the largest number that
-was tried with its contender."""
-
-SWITCH = """*Yield*: two units pass the processor to each other; the time is that of one passage. *Hand-over*: a word
-goes from one unit to another, which was waiting for it, through the contender's own means. With *one CPU* the whole
-process is bound to one; with *two CPUs* the contender may use both, but nothing forces the two units apart, whereas
-the futex and pipe bounds are bound to one each. The bounds work without any scheduler of their own."""
-
-CHECK = """The same functions compiled with and without `-fsplit-stack`. Instructions are counted under callgrind, as
-the slope over two sizes, and are exact; times are measured. *Crossing* is a call whose frame does not fit the
-nursery: it runs in a deep region and comes back."""
-
-LIMITS = """- One machine, and where it is a virtual one, shared: absolute times move with the neighbours; ratios
-  within a launch move less. Nothing here says how the ratios change on other processors.
-- Code layout alone can move a short loop by several per cent, and one build has one layout. Time differences of the
-  check below about 5 % should not be read as its cost; the instruction counts can.
-- Page tables and kernel stacks are counted; the kernel's other memory per thread (slab) is not, which favours
-  threads.
-- Two units that pass control do nothing else: caches stay warm, which favours everybody and the cheapest most.
-- Contenders are configured as baselines/README.md says; other settings give other numbers."""
-
-REPRODUCE = """`make setup bench` measures on this machine and writes a report about it. `make plots report
-RESULTS=@DIR@` draws the figures and writes this file again from the raw data, without measuring; the result is the
-same to the byte."""
 
 
 # ---- files -------------------------------------------------------------------------------------------------------

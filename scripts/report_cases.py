@@ -12,6 +12,15 @@ from report_machine import CASE_WORDS, escape, plural
 RESOLVED = 0.02   # a ratio counts as different from 1 when its whole interval is at least this far away
 
 
+class Long(str):
+    """A table for the appendix."""
+
+    def __new__(cls, title, text):
+        made = super().__new__(cls, text)
+        made.title = title
+        return made
+
+
 class Comparison(NamedTuple):
     """One quantity of gossamer against one contender; smaller is better."""
     what: str
@@ -158,12 +167,14 @@ def memory(run):
             continue
         parts = [run.memory_slopes(name, part) for part in rows.MEMORY_PARTS]
         cells = [whole(stats.median(list(part.values()))) if part else "–" for part in parts]
+        pss, maps = (run.metric_slope(name, metric) for metric in ("pss_bytes", "mappings"))
+        cells += ["–" if pss is None else whole(pss), "–" if maps is None else layout.short(max(0, round(maps, 2)))]
         most, stop = run.most_units("memory", name)
         lines.append([name_of(name), interval(cost, whole) + ("" if is_slope else "†"), *cells,
                       ratio_of(run, found, name), f"{most:,}, " + ("stopped" if stop else "largest tried")])
         single += [] if is_slope else [name]
-    text = markdown(["contender", "bytes per parked unit", "RSS", "page tables", "kernel stack", "× gossamer",
-                     "most units"], lines)
+    text = markdown(["contender", "bytes per parked unit", "RSS", "page tables", "kernel stack", "(Pss)",
+                     "(mappings)", "× gossamer", "most units"], lines)
     if single:
         text += "\n\n† measured at one size only: its mean, which contains the fixed costs, in place of a slope."
     return text
@@ -199,6 +210,21 @@ def notes(run, cases):
                 seen.add(tuple(line))
                 lines.append(line)
     return markdown(["contender", "case", "stopped", "why"], lines, 4) if lines else ""
+
+
+def spawn_short(run, size):
+    """Each contender on one thread, at the largest size that all have."""
+    lines = []
+    for name in run.of_case("spawn") if size else ():
+        cells = []
+        for variant in ("warm", "cold"):
+            fields = {"variant": variant, "n": size, "threads": 1}
+            cost = run.estimate("spawn", contender=name, metric="ns_per_op", **fields)
+            cells += [duration(cost), ratio_of(run, timed(run, "", "spawn", **fields), name) if cost else "–"]
+        if any(cell != "–" for cell in cells):
+            lines.append([name_of(name), *cells])
+    header = [f"one thread, {size:,} units" if size else "", "warm", "× gossamer", "cold", "× gossamer"]
+    return markdown(header, lines) if lines else ""
 
 
 def spawn(run):
@@ -316,7 +342,7 @@ def counted(cost, metric):
 
 
 def losses(run):
-    """What others do better than gossamer, and what this run cannot tell apart."""
+    """(what others do better than gossamer, what this run cannot tell apart)"""
     lines, level = [], []
     for item in comparisons(run):
         if item.ratio.high < 1 - item.margin:
@@ -332,6 +358,4 @@ def losses(run):
                           "–"])
     text = markdown(["quantity", "better contender", "theirs", "gossamer's", "theirs / gossamer's"], lines, 2) \
         if lines else "In no quantity of this run is another contender better by a resolved margin."
-    if level:
-        text += (f"\n\nNot told apart by this run, {plural(len(level), 'comparison')}: " + "; ".join(level) + ".")
-    return text
+    return text, "\n".join(f"- {words}" for words in level)

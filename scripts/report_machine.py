@@ -98,7 +98,7 @@ def design_table(run):
         worth = [interval_words(n) for n in launches] if launches != [1] else [interval_words(n) for n in reps]
         total = sum(n for group in groups.values() for n in group.values())
         lines.append(f"| {CASE_WORDS.get(case, case)} (`{case}`) | {span(launches)} | {span(reps)} | {total:,} | "
-                     f"{'; '.join(dict.fromkeys(worth))} |")
+                     f"{'; '.join(list(dict.fromkeys(worth))[:3])} |")
     return "\n".join(lines)
 
 

@@ -102,6 +102,8 @@ def sections(run, figure):
     """(title, case, words, parts) of each section, as report.py puts them together."""
     return [("C3: the same blocking server on threads and on tasks", "server", SERVER,
              [figure("server", "Requests per second and 99th percentile of latency against connections."),
-              closed_table(run), rate_verdict(run), TAIL if plot.open_variants(run) else "",
-              figure("server-tail", "Quantiles of latency at equal rates, open loop."), open_table(run),
+              cases.Long("The server: every number of connections", closed_table(run)), rate_verdict(run),
+              TAIL if plot.open_variants(run) else "",
+              figure("server-tail", "Quantiles of latency at equal rates, open loop."),
+              cases.Long("The server at equal rates", open_table(run)),
               tail_verdict(run), cases.notes(run, ["server"])])]

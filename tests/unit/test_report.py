@@ -120,6 +120,46 @@ class Pipeline(unittest.TestCase):
         self.assertTrue(readme.startswith("before\n") and readme.endswith("\nafter\n"))
         self.assertIn("| **gossamer** | 1,000 | 100,000 |", readme)
 
+    def test_each_claim_has_its_verdict(self):
+        self.make(small_run() + [row("api", "gossamer", metric="functions_that_name_tasks", value=0)])
+        self.both()
+        claims = self.read("REPORT.md").split("## Claims")[1].split("\n## ")[0]
+        lines = [line.split(" | ") for line in claims.splitlines() if line.startswith("| ")][2:]
+        self.assertEqual(len([line for line in lines if line[0].startswith("| **C")]), 10)
+        verdicts = {line[1].split(" ≤ ")[0].split(" ≥ ")[0]: (line[2], line[3]) for line in lines}
+        self.assertEqual(verdicts["bytes per parked task"], ("1,000", "**does not hold**"))    # 800 was demanded
+        self.assertEqual(verdicts["most pthreads over most tasks"], ("0.320", "**does not hold**"))
+        self.assertEqual(verdicts["public functions that give, take or name a task"], ("0", "holds"))
+        self.assertEqual(verdicts["ns that a crossing to another stack and back adds"], ("–", "not measured"))
+
+    def test_ratios_are_paired_by_turn(self):
+        rows = []
+        for launch in range(6):
+            for turn in range(3):    # each round slower than the last, by far more than the contenders differ
+                for name, cost in (("gossamer", 10), ("aa", 10.02), ("fixed", 11)):
+                    rows.append(row("yield", name, launch=launch, rep=turn, round=turn, value=cost * 2 ** (turn % 2),
+                                    anchor_ns=[1, 1]))
+            rows.append(row("yield", "fixed", launch=launch, rep=9, round=1, value=500.0, anchor_ns=[1, 2],
+                            bad="the anchor moved", rejected=True))
+        self.make(rows)
+        self.both()
+        report = self.read("REPORT.md")
+        self.assertIn("| fixed stacks, guarded | 11.0 ns | 1.10 |", report)
+        self.assertIn("| yield | 1.002 [1.002, 1.002] | 2.0 % |", report)
+        self.assertIn("Of 60 timed samples 6 were disturbed", report)
+        self.assertTrue(os.path.exists(os.path.join(self.results, "figures", "ratios.svg")))
+        self.assertNotIn("| aa |", report)
+
+    def test_without_a_steady_state_there_is_no_number(self):
+        rows = [row("yield", name, launch=launch, rep=rep, value=value) for launch in range(9) for name, series in
+                (("gossamer", (30.0, 10.0, 10.1, 9.9, 10.0)), ("fixed", (50.0, 40.0, 30.0, 20.0, 10.0)))
+                for rep, value in enumerate(series)]
+        self.make(rows)
+        self.both()
+        report = self.read("REPORT.md")
+        self.assertIn("no steady state, and so no number: yield of fixed stacks, guarded", report)
+        self.assertIn("| **gossamer** | 10.0 ns", report)
+
     def test_peers_stand_side_by_side(self):
         ours = [item for item in small_run() if item["case"] == "yield" and item["contender"] == "gossamer"]
         twice = [dict(item, contender="go", value=item["value"] * 2) for item in ours]
