@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <hwloc/glibc-sched.h> /* after sched.h */
+#include <hwloc/linux.h>
 #include <stdio.h>
 
 #include "base/check.h"
@@ -91,10 +92,10 @@ int gos__thread_create(pthread_t *thread, int index, void *(*fn)(void *), void *
     return pthread_create(thread, NULL, fn, arg);
 }
 
-void gos__cpu_bind(int index)
+void gos__cpu_bind(int32_t tid, int index)
 {
     hwloc_obj_t pu = unit_at(index);
     /* Binding is an optimisation: a kernel or sandbox that refuses it costs speed, not correctness. */
     if (pu)
-        (void)hwloc_set_cpubind(topology, pu->cpuset, HWLOC_CPUBIND_THREAD);
+        (void)hwloc_linux_set_tid_cpubind(topology, tid, pu->cpuset);
 }

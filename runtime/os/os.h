@@ -198,9 +198,9 @@ void gos__poll_ring(const gos__poll *poll);
 /* CPUs this process may use: affinity, cpuset and the cgroup's CPU quota considered; at least 1. */
 int gos__cpu_count(void);
 
-/* Binds the calling thread to the index-th of those CPUs, neighbours in the topology adjacent; nothing when there
+/* Binds a thread of this process to the index-th of those CPUs, neighbours in the topology adjacent; nothing when there
  * are fewer. */
-void gos__cpu_bind(int index);
+void gos__cpu_bind(int32_t tid, int index);
 
 /* Starts a thread where gos__cpu_bind(index) would put it; -1: anywhere. The kernel places a new thread by a guess, and
  * one that it puts behind a busy thread waits there for as long as a tick or two. 0 or an errno. */

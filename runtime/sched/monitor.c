@@ -21,9 +21,9 @@
 /* Descriptors are looked at this often even if all workers are busy with single tasks. */
 #define POLL_NS 5000000
 
-/* Looks follow each other at the short interval while some worker with others waiting stays on one task and uses no
- * processor time, and while others wait in a program of which a task was found blocked lately; else ever more slowly up
- * to the long one. On a processor that it shares with a worker each look costs two switches of threads. */
+/* Pauses between looks are short while some thread with others waiting stays inside the runtime, and while others wait
+ * in a program of which a task was found blocked lately; else ever longer, up to the long one. On a processor that it
+ * shares with a worker each look costs two switches of threads. */
 #define SHORT_LOOK_NS 20000
 #define LONG_LOOK_NS 1000000
 #define LATELY_NS 10000000
@@ -49,7 +49,8 @@ static bool others_wait(const gos__runtime *rt, const gos__worker *worker, int64
            gos__load_relaxed(&rt->retired);
 }
 
-enum conduct { UNKNOWN, RUNS, BLOCKED, HEEDLESS };
+/* STARVED: ready to run, and the kernel lets others run. */
+enum conduct { UNKNOWN, RUNS, STARVED, BLOCKED, HEEDLESS };
 
 /* A program that closes what it does not know leaves the descriptor alone, if it is one of its own table, as it does
  * those of netpoll.c. */
@@ -69,6 +70,17 @@ void gos__monitor_forgets(gos__thread *thread)
     gos__thread_forget(&thread->status_fd);
 }
 
+/* An answer holds until the thread has run: what waits for a processor cannot block, and what is blocked stays so, or
+ * has just been woken. */
+static bool is_blocked(gos__worker *worker, gos__thread *thread, int64_t cpu)
+{
+    if (cpu != worker->asked_cpu) {
+        worker->asked_cpu = cpu ? cpu : -1; /* 0: its clock cannot be read */
+        worker->was_blocked = gos__monitor_sees(thread);
+    }
+    return worker->was_blocked;
+}
+
 /*
  * What the worker's thread does. Whether it is blocked in the kernel takes two changes of threads, so it is asked for
  * only when the thread has used no processor time since the last look.
@@ -80,12 +92,12 @@ static enum conduct conduct_of(gos__worker *worker)
     gos__thread *thread = worker->thread;
     if (thread && !gos__load_relaxed(&thread->in_runtime)) {
         int64_t cpu = gos__thread_cpu_ns(thread->tid);
-        if (gos__load_relaxed(&thread->blocking) || (cpu == worker->seen_cpu && gos__monitor_sees(thread)))
+        if (gos__load_relaxed(&thread->blocking) || (cpu == worker->seen_cpu && is_blocked(worker, thread, cpu)))
             conduct = BLOCKED;
         else if (worker->poison_cpu >= 0 && cpu - worker->poison_cpu >= HEEDLESS_NS)
             conduct = HEEDLESS;
-        else if (cpu > worker->seen_cpu)
-            conduct = RUNS;
+        else
+            conduct = cpu == worker->seen_cpu ? STARVED : RUNS;
         worker->seen_cpu = cpu;
         if (worker->slice_cpu < 0)
             worker->slice_cpu = cpu;
@@ -118,7 +130,7 @@ static void end_slice(gos__worker *worker)
 
 /* What a look found. */
 typedef struct findings {
-    bool waiting; /* tasks wait behind a running one */
+    bool waiting; /* tasks wait behind a running one, which may block */
     bool stuck;   /* and it is the one that ran at the last look, and may be blocked */
     int64_t due;  /* the first timer of a worker that stays on one task */
 } findings;
@@ -146,12 +158,13 @@ static void look_at(gos__runtime *rt, gos__worker *worker, int64_t now, findings
         found->due = due < found->due ? due : found->due;
         return;
     }
-    found->waiting = true;
     /* Somebody idle may take them, and overdue timers, whatever wake-ups were rationed. */
     if (gos__load_relaxed(&rt->idle_n))
         gos__wake_one(NULL);
     enum conduct conduct = conduct_of(worker);
-    found->stuck |= conduct != RUNS;
+    /* A thread that is to have the worker of a blocked one says so when it is there. */
+    found->waiting |= conduct == RUNS || conduct == UNKNOWN;
+    found->stuck |= conduct == UNKNOWN;
     if (conduct == BLOCKED || conduct == HEEDLESS)
         gos__hand_off(worker);
     else if (slice_over(worker, now))
@@ -317,6 +330,8 @@ void gos__monitor(gos__runtime *rt)
         interval = found.stuck || (found.waiting && lately) ? SHORT_LOOK_NS
                  : interval * 2 < LONG_LOOK_NS              ? interval * 2
                                                             : LONG_LOOK_NS;
-        gos__futex_wait(&rt->done, 0, found.due < now + interval ? found.due : now + interval);
+        /* From the end of the look: a worker on the same processor shall get to run in between. */
+        int64_t next = gos__clock_ns() + interval;
+        gos__futex_wait(&rt->done, 0, found.due < next ? found.due : next);
     }
 }

@@ -15,6 +15,8 @@
  * from UNLOCKED by compare-and-swap, and a worker is granted to who AWAITS, which A1 leaves alone. That thread runs no
  * code of the program and leaves by itself.
  */
+#include <stdlib.h>
+
 #include "base/check.h"
 #include "os/os.h"
 #include "sched/worker.h"
@@ -63,5 +65,22 @@ bool gos__threads_stop(gos__runtime *rt, int64_t deadline)
             gos__futex_wait(&waited_for->left, 0, gos__clock_ns() + 1000000);
         else if (rt->abandoned)
             return false;
+    }
+}
+
+void gos__reap_threads(gos__runtime *rt)
+{
+    for (gos__thread_record **at = &rt->records; *at;) {
+        gos__thread_record *record = *at;
+        if (gos__load_acquire(&record->left)) {
+            *record->thread->limit_word = 0; /* the C library gives the thread's memory to the next one as it is */
+            gos__monitor_forgets(record->thread);
+            pthread_join(record->pthread, NULL);
+            *at = record->next;
+            free(record);
+            gos__store_relaxed(&rt->threads_n, rt->threads_n - 1);
+        } else {
+            at = &record->next;
+        }
     }
 }

@@ -13,8 +13,8 @@
  *     H3  an heir as in G1; none: T6, start a         R3  tie it to this thread; the sleeper: AWAITS, then
  *         spare, and look again                           into the spares; this one: UNLOCKED
  *     H4  the blocked thread: LOST                    R4  AWAITS, then into `returning`; attention everywhere
- *     H5  G2-G4, release worker->lock                 R5  membarrier, wake one (as I2: an idle worker sees it or
- *                                                         is seen); sleep until UNLOCKED
+ *     H5  G2-G4, release worker->lock; no spare is    R5  membarrier, wake one (as I2: an idle worker sees it or
+ *         left: start one for the next time               is seen); sleep until UNLOCKED
  *     a thread that gives its worker away             R6  the run ends: leave, but not while somebody who took
  *     G1  let go of it; an heir: the first of             it off the list has yet to grant it a worker
  *         `returning`, else a spare
@@ -58,6 +58,7 @@ void gos__thread_tie(gos__worker *worker, gos__thread *thread)
     thread->tag = worker->tag;
     worker->thread = thread;
     gos__store_relaxed(&worker->seen_since, (int64_t)0);
+    worker->asked_cpu = -1;
     if (thread->pinned_task)
         gos__call_attention(worker);
 }
@@ -73,10 +74,26 @@ void gos__worker_detach(gos__worker *worker)
     gos__store_relaxed(&self->locked, (uint32_t)GOS_LOST);
 }
 
+/* To the worker's processor. A thread that runs has to be moved there and waits for its turn; one that sleeps wakes
+ * there: so who wakes it sees to it. */
+static void bind_to(gos__thread *thread, const gos__worker *worker)
+{
+    uint32_t bound = worker->index + 1;
+    if (thread->bound != bound && !gos__env_get()->nobind && gos__load_relaxed(&gos__rt->procs) > 1)
+        gos__cpu_bind(thread->tid, (int)worker->index);
+    thread->bound = bound;
+}
+
+void gos__bind(gos__thread *self)
+{
+    bind_to(self, self->worker);
+}
+
 /* The thread is asleep for want of a worker. It counts as inside the runtime from now on, so that nobody takes the
  * worker from it before it has woken. */
 static void grant(gos__worker *worker, gos__thread *thread)
 {
+    bind_to(thread, worker);
     gos__thread_tie(worker, thread); /* G2 */
     gos__store_relaxed(&thread->in_runtime, 1u);
     gos__store_release(&thread->locked, (uint32_t)GOS_UNLOCKED); /* G3 */
@@ -278,14 +295,6 @@ void gos__regain(void)
         gos__bind(self);
 }
 
-void gos__bind(gos__thread *self)
-{
-    uint32_t index = self->worker->index;
-    if (self->bound != index + 1 && !gos__env_get()->nobind && gos__load_relaxed(&gos__rt->procs) > 1)
-        gos__cpu_bind((int)index);
-    self->bound = index + 1;
-}
-
 /* Waits for a worker, inside the runtime (stop.c, B1); false: the run is over or there is nothing to do for long. */
 static bool wait_as_spare(gos__thread *self)
 {
@@ -395,23 +404,6 @@ int gos__thread_start(gos__worker *worker)
     return 0;
 }
 
-void gos__reap_threads(gos__runtime *rt)
-{
-    for (gos__thread_record **at = &rt->records; *at;) {
-        gos__thread_record *record = *at;
-        if (gos__load_acquire(&record->left)) {
-            *record->thread->limit_word = 0; /* the C library gives the thread's memory to the next one as it is */
-            gos__monitor_forgets(record->thread);
-            pthread_join(record->pthread, NULL);
-            *at = record->next;
-            free(record);
-            gos__store_relaxed(&rt->threads_n, rt->threads_n - 1);
-        } else {
-            at = &record->next;
-        }
-    }
-}
-
 /* Once it is outside its call, its next checked prologue shall notice. */
 static void take_from(gos__thread *blocked)
 {
@@ -432,8 +424,8 @@ static bool give_to_heir(gos__worker *worker, gos__thread *blocked)
     return true;
 }
 
-/* H3. */
-static void start_spare(gos__runtime *rt)
+/* H3. is_needed: a worker waits for it. */
+static void start_spare(gos__runtime *rt, bool is_needed)
 {
     if (gos__load_acquire(&rt->starting)) /* it will be one in a moment */
         return;
@@ -443,10 +435,17 @@ static void start_spare(gos__runtime *rt)
         return;
     gos__store_relaxed(&rt->starting, 0u);
     static bool said;
-    if (!said)
+    if (!said && is_needed)
         gos__warn("a task blocks its worker: the system refuses another thread (%s)",
                   failed == -EAGAIN ? "pids or memory limit" : "no memory");
-    said = true;
+    said |= is_needed;
+}
+
+/* Who blocks is likely to block again, or others are: the next hand-off shall not have to wait until there is a thread.
+ * The last one that the limit allows is made only when it is needed. */
+static bool may_keep_spare(const gos__runtime *rt)
+{
+    return !gos__load_relaxed(&rt->spares_n) && rt->threads_n + 1 < (uint32_t)gos__env_get()->maxthreads;
 }
 
 /* The worker is to go out of use, and its thread cannot see to it: run.c, U1-U5. */
@@ -466,22 +465,26 @@ static bool retake(gos__worker *worker, gos__thread *blocked)
  */
 bool gos__hand_off(gos__worker *worker)
 {
+    gos__runtime *rt = gos__rt;
     uint32_t tick = gos__load_relaxed(&worker->tick);
+    bool is_soon = gos__load_acquire(&rt->starting) && !gos__load_relaxed(&rt->spares_n);
+    if (is_soon && !gos__load_relaxed(&rt->returning_n) && !gos__load_relaxed(&worker->quit))
+        return false;
     if (!gos__worker_lock(worker)) /* H1 */
         return false;
     gos__thread *blocked = worker->thread;
     if (!blocked || gos__load_relaxed(&worker->tick) != tick || worker->dozing || blocked->keeps_worker ||
-        gos__load_relaxed(&gos__rt->stopping)) {
+        gos__load_relaxed(&rt->stopping)) {
         gos__worker_unlock(worker);
         return false;
     }
     bool quits = gos__load_relaxed(&worker->quit), done = quits && retake(worker, blocked);
     done = quits ? done : give_to_heir(worker, blocked);
-    if (done) {
-        gos__store_relaxed(&gos__rt->handoffs, gos__rt->handoffs + 1);
-    } else {
+    if (done)
+        gos__store_relaxed(&rt->handoffs, rt->handoffs + 1);
+    else
         gos__worker_unlock(worker);
-        start_spare(gos__rt);
-    }
+    if (!quits && (!done || may_keep_spare(rt)))
+        start_spare(rt, !done);
     return done;
 }

@@ -95,6 +95,8 @@ typedef struct gos__worker {
     uint32_t seen_tick;  /* the monitor's last look */
     int64_t seen_since;  /* 0: start anew */
     int64_t seen_cpu;    /* processor time of its thread then */
+    int64_t asked_cpu;   /* the same when the kernel was last asked whether that is blocked; -1: not yet */
+    bool was_blocked;    /* what it said */
     int64_t slice_cpu;   /* the same when the task that runs was first seen; -1: not yet */
     uint32_t trim_tick;  /* of the last round of trim.c */
     bool trim_settled;   /* since then its stock has nothing to give */
@@ -222,10 +224,10 @@ int gos__thread_start(gos__worker *worker);
 void gos__thread_wake(gos__thread *thread);
 void gos__bind(gos__thread *self);
 
-/* Joins the threads that have ended. */
-void gos__reap_threads(gos__runtime *rt);
-
 /* ---- stop.c ---- */
+
+/* Joins the threads that have ended. On the monitor. */
+void gos__reap_threads(gos__runtime *rt);
 
 /* Ends all threads; false: some are still inside a system call or a loop of the program and are abandoned. */
 bool gos__threads_stop(gos__runtime *rt, int64_t deadline);

@@ -8,6 +8,7 @@
  *
  * config: -DWORKERS=1 -DTHREADS=2 -DTASKS=2 -DHANDOFFS=1 -DYIELDS=TASKS
  * config: -DWORKERS=2 -DTHREADS=2 -DTASKS=1 -DHANDOFFS=1 -DYIELDS=TASKS
+ * config: -DWORKERS=1 -DTHREADS=3 -DTASKS=1 -DHANDOFFS=1 -DYIELDS=TASKS
  * mutant: 1 -DWORKERS=1 -DTHREADS=2 -DTASKS=2 -DHANDOFFS=1 -DYIELDS=TASKS  G1 without letting go of the worker first
  * mutant: 2 -DWORKERS=2 -DTHREADS=2 -DTASKS=1 -DHANDOFFS=1 -DYIELDS=TASKS  R3: among the spares before GOS_AWAITS
  * mutant: 3 -DWORKERS=1 -DTHREADS=2 -DTASKS=2 -DHANDOFFS=1 -DYIELDS=TASKS  H4 writes GOS_UNLOCKED, as a thief would
@@ -408,6 +409,10 @@ proctype monitor()
                 :: else -> orphan[w] = true
                 fi
             :: handoffs < HANDOFFS && thread_of[w] != NONE && has_task[thread_of[w]] && !in_runtime[thread_of[w]] ->
+                if
+                :: starting && !len(spares) && !len(returning) -> goto looked
+                :: else
+                fi;
                 lock_worker(w, got); /* H1 */
                 if
                 :: !got -> goto looked
@@ -429,6 +434,10 @@ proctype monitor()
                     locked[blocked] = unlocked;
 #endif
                     atomic { grant(w, heir); spin_taken[w] = false } /* H5 */
+                    if
+                    :: threads < THREADS && !starting && !len(spares) -> starting = true; start_thread(NONE)
+                    :: else
+                    fi
                 :: heir == NONE ->
                     unlock_worker(w);
                     if
