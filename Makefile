@@ -10,7 +10,7 @@
 #   check-model   spin goes through models of the concurrency protocols, and their mutants (tests/model)
 #   bench         build, measure, plot and write REPORT.md; see PROFILE
 #   plots         figures of RESULTS, from its raw data alone
-#   report        REPORT.md of RESULTS, from its raw data alone
+#   report        REPORT.md of RESULTS, and RESULTS/report.html, from its raw data alone
 #   install       header, library and gossamer.pc under PREFIX (and DESTDIR)
 #   uninstall     remove these again
 #   clean         remove build/

@@ -15,6 +15,7 @@ import report_cases as cases  # noqa: E402
 import report_check  # noqa: E402
 import report_claims  # noqa: E402
 import report_machine as machine  # noqa: E402
+import report_page  # noqa: E402
 import report_peers  # noqa: E402
 import report_programs  # noqa: E402
 import report_server  # noqa: E402
@@ -283,12 +284,14 @@ def main():
     try:
         report = Report(args.results, os.path.realpath(args.into))
         texts = {os.path.join(args.into, "REPORT.md"): report.report(),
+                 os.path.join(args.results, "report.html"): report_page.page(report.run),
                  readme: with_part(rows.read_text(readme), report.readme_part(), readme)}
         write_all(texts)
     except (rows.ResultsError, OSError) as error:
         print(f"report.py: {error}", file=sys.stderr)
         return 1
-    print(f"  report {os.path.relpath(os.path.join(args.into, 'REPORT.md'))}")
+    print(f"  report {os.path.relpath(os.path.join(args.into, 'REPORT.md'))}, "
+          f"{os.path.relpath(os.path.join(args.results, 'report.html'))}")
     return 0
 
 

@@ -75,4 +75,4 @@ LIMITS = """- One machine, and where it is a virtual one, shared: absolute times
 
 REPRODUCE = """`make setup bench` measures on this machine and writes a report about it. `make plots report
 RESULTS=@DIR@` draws the figures and writes this file again from the raw data, without measuring; the result is the
-same to the byte."""
+same to the byte. `@DIR@/report.html` holds the same numbers to hover over and to filter."""
