@@ -4,6 +4,7 @@
  * Saves what the ABI says belongs to the caller (layout and source: ctx_x86_64.h) and takes up `to`. The control
  * words are loaded only where they differ, since ldmxcsr and fldcw cost more than the whole rest (a switch of 2 ns
  * became one of 60 on a Sapphire Rapids); MXCSR's sticky exception flags differ all the time and are not compared.
+ * They are stored first, since a load does not get what stmxcsr stored before that has left the pipeline.
  * The last step is a jump through a register: a `ret` would be mispredicted, as its return-stack entry belongs to
  * another stack.
  */
@@ -11,6 +12,8 @@
 #include "arch/ctx_x86_64.h"
 
 FUNC(gos__ctx_switch)
+    stmxcsr GOS_CTX_MXCSR-GOS_CTX_RIP(%rsp)
+    fnstcw GOS_CTX_FPUCW-GOS_CTX_RIP(%rsp)
     pushq %rbp
     .cfi_adjust_cfa_offset 8
     .cfi_rel_offset %rbp, 0
@@ -31,8 +34,6 @@ FUNC(gos__ctx_switch)
     .cfi_rel_offset %r15, 0
     subq $8, %rsp
     .cfi_adjust_cfa_offset 8
-    stmxcsr GOS_CTX_MXCSR(%rsp)
-    fnstcw GOS_CTX_FPUCW(%rsp)
     movl GOS_CTX_MXCSR(%rsp), %eax
     movzwl GOS_CTX_FPUCW(%rsp), %ecx
     movq %rsp, (%rdi)

@@ -6,6 +6,9 @@
  *                      that C may publish it anywhere at once: gos__task *cfn(a, b, c, gos__task *self) returns the
  *                      task to go on with, self or another; the public result is that task's `result`. A thread
  *                      without a task goes to `foreign`: OUTSIDE makes one that ends the program.
+ * MAY_PARK name, try, cfn, foreign
+ *                      The same for calls that seldom park: int try(a, b) comes first and costs no context. What it
+ *                      returns is the result; GOS_MUST_PARK: cfn, as above, goes on where it stopped.
  * CALL name, cfn       The call never parks: cfn has the public signature. Without a task it is called directly.
  */
 #ifndef GOS_ARCH_DOORS_X86_64_H
@@ -50,7 +53,11 @@
 #endif
 .endm
 
+/* The control words come first: a load does not get what stmxcsr stored before that has left the pipeline, and holds up
+ * all that retires after it (CONTROL_WORDS). */
 .macro SAVE_CONTEXT
+    stmxcsr GOS_CTX_MXCSR-GOS_CTX_RIP(%rsp)
+    fnstcw GOS_CTX_FPUCW-GOS_CTX_RIP(%rsp)
     pushq %rbp
     .cfi_adjust_cfa_offset 8
     .cfi_rel_offset %rbp, 0
@@ -71,13 +78,10 @@
     .cfi_rel_offset %r15, 0
     subq $8, %rsp
     .cfi_adjust_cfa_offset 8
-    stmxcsr GOS_CTX_MXCSR(%rsp)
-    fnstcw GOS_CTX_FPUCW(%rsp)
 .endm
 
-/* From the task, rcx, to the system stack: its context is saved, and rbp points to it. */
-.macro ENTER_PARKING
-    SAVE_CONTEXT
+/* The context is all there but for errno: it becomes the task's, rcx, and rbp points to it. */
+.macro CONTEXT_OF_TASK
     movq %fs:GOS_THREAD_ERRNO(%rax), %r14
     movl (%r14), %r14d
     movw %r14w, GOS_CTX_ERRNO(%rsp)
@@ -85,6 +89,12 @@
     .cfi_def_cfa %rbp, GOS_CTX_SIZE
     movq %rcx, %r15             /* for gos__resume: who came in */
     movq %rsp, GOS_TASK_SP(%rcx)
+.endm
+
+/* From the task, rcx, to the system stack: its context is saved, and rbp points to it. */
+.macro ENTER_PARKING
+    SAVE_CONTEXT
+    CONTEXT_OF_TASK
     movl $1, %fs:GOS_THREAD_IN_RUNTIME(%rax)
     movq %fs:GOS_THREAD_SYSTEM_SP(%rax), %rsp
     SAN_CALL gos__san_enter
@@ -105,9 +115,11 @@
 .endm
 
 /*
- * What the doors of a channel do first (`first` of PARK): of words, and biased to the worker that this thread holds
- * (sync/chan.h), it is used at once where nobody has to wait or waits. No stack, and no other registers than the
- * arguments that PARK does not pass on. Sanitizers shall see all of it in C.
+ * What the doors of a channel do first (`first` of MAY_PARK) where it is biased to the worker that this thread holds
+ * (sync/chan.h). Words pass at once where the buffer serves, or where a task is parked on the other side, which goes to
+ * the front of the queue then (gos__ready_in_front). No stack for that, and no other registers than the arguments that
+ * are not passed on. What has nobody to meet goes to `parks`, all else to `tries`, both inside the runtime already.
+ * Sanitizers shall see all of it in C.
  */
 .macro OWN_CHANNEL
     movq gos__self@gottpoff(%rip), %rax
@@ -121,28 +133,69 @@
     movl %fs:GOS_THREAD_TAG(%rax), %ecx
     cmpl %ecx, GOS_CHAN_BIAS(%rdi)
     jne 1f
-    cmpq $8, GOS_CHAN_ELEM_SIZE(%rdi)
-    jne 1f
-    movq GOS_CHAN_LEN(%rdi), %rcx
 .endm
 
 .macro OWN_CHANNEL_USED
-    movq %rcx, GOS_CHAN_LEN(%rdi)
     movl $0, %fs:GOS_THREAD_IN_RUNTIME(%rax)
     xorl %eax, %eax
     retq
-1:
 .endm
 
-.macro SEND_TO_OWN
+/* A word goes from rsi to the first of `waiters`, or the other way. */
+.macro MEET waiters, tries, from, to
+    cmpq $8, GOS_CHAN_ELEM_SIZE(%rdi)
+    jne \tries
+    movq GOS_WAITER_NEXT(%rcx), %rdx        /* the first, as rcx is the last */
+    movq GOS_WAITER_TASK(%rdx), %r8
+    leaq GOS_TASK_WAITER(%r8), %r10
+    cmpq %r10, %rdx                         /* of a select? */
+    jne \tries
+    cmpb $0, GOS_TASK_PINNED(%r8)
+    jne \tries
+    movq %fs:GOS_THREAD_WORKER(%rax), %r9
+    movl GOS_WORKER_FRONT(%r9), %r10d
+    movl GOS_WORKER_BACK(%r9), %r11d
+    subl %r10d, %r11d
+    cmpl $GOS_QUEUE_SIZE, %r11d
+    je \tries
+    cmpl $GOS_FRONT_STREAK, GOS_WORKER_STREAK(%r9)
+    jae \tries
+    incl GOS_WORKER_STREAK(%r9)
+    decl %r10d
+    movl %r10d, GOS_WORKER_FRONT(%r9)
+    movzbl %r10b, %r10d
+    movq %r8, GOS_WORKER_QUEUE(%r9,%r10,8)
+    movq GOS_WAITER_ELEM(%rdx), %r10
+    movl $0, GOS_TASK_RESULT(%r8)
+    movb $GOS_STATE_READY, GOS_TASK_STATE(%r8)
+    movq (\from), %r11
+    movq %r11, (\to)
+    movq GOS_WAITER_NEXT(%rdx), %r10        /* out of the circle */
+    xorl %r11d, %r11d
+    movq %r10, GOS_WAITER_NEXT(%rcx)
+    movq %rcx, GOS_WAITER_PREV(%r10)
+    cmpq %rcx, %rdx
+    cmoveq %r11, %rcx
+    movq %rcx, \waiters(%rdi)
+    movq gos__rt(%rip), %rcx                /* S3 (worker.h) */
+    cmpl $0, GOS_RUN_IDLE_N(%rcx)
+    jne gos__met_waking
+    OWN_CHANNEL_USED
+.endm
+
+.macro SEND_TO_OWN tries, parks
 #if !GOS_SAN
     OWN_CHANNEL
-    cmpq GOS_CHAN_CAPACITY(%rdi), %rcx
-    jae 1f
-    cmpq $0, GOS_CHAN_RECEIVERS(%rdi)
-    jne 1f
+    movq GOS_CHAN_RECEIVERS(%rdi), %rcx
+    testq %rcx, %rcx
+    jnz 2f
+    movq GOS_CHAN_LEN(%rdi), %rcx
     cmpw $0, GOS_CHAN_CLOSED(%rdi)
-    jne 1f
+    jne \tries
+    cmpq GOS_CHAN_CAPACITY(%rdi), %rcx
+    jae \parks
+    cmpq $8, GOS_CHAN_ELEM_SIZE(%rdi)
+    jne \tries
     movq GOS_CHAN_HEAD(%rdi), %rdx
     addq %rcx, %rdx
     movq %rdx, %r8
@@ -151,35 +204,47 @@
     movq (%rsi), %r8
     movq %r8, GOS_CHAN_RING(%rdi,%rdx,8)
     incq %rcx
+    movq %rcx, GOS_CHAN_LEN(%rdi)
     OWN_CHANNEL_USED
+2:  MEET GOS_CHAN_RECEIVERS, \tries, %rsi, %r10
+1:
 #endif
 .endm
 
-.macro RECV_FROM_OWN
+.macro RECV_FROM_OWN tries, parks
 #if !GOS_SAN
     OWN_CHANNEL
+    movq GOS_CHAN_SENDERS(%rdi), %rcx
+    movq GOS_CHAN_LEN(%rdi), %r8
     testq %rcx, %rcx
-    jz 1f
-    cmpq $0, GOS_CHAN_SENDERS(%rdi)
-    jne 1f
+    jnz 2f
+    testq %r8, %r8
+    jz 3f
+    cmpq $8, GOS_CHAN_ELEM_SIZE(%rdi)
+    jne \tries
     movq GOS_CHAN_HEAD(%rdi), %rdx
-    movq GOS_CHAN_RING(%rdi,%rdx,8), %r8
-    movq %r8, (%rsi)
+    movq GOS_CHAN_RING(%rdi,%rdx,8), %rcx
+    movq %rcx, (%rsi)
     incq %rdx
-    xorl %r8d, %r8d
+    xorl %ecx, %ecx
     cmpq GOS_CHAN_CAPACITY(%rdi), %rdx
-    cmoveq %r8, %rdx
+    cmoveq %rcx, %rdx
     movq %rdx, GOS_CHAN_HEAD(%rdi)
-    decq %rcx
+    decq %r8
+    movq %r8, GOS_CHAN_LEN(%rdi)
     OWN_CHANNEL_USED
+2:  testq %r8, %r8
+    jnz \tries
+    MEET GOS_CHAN_SENDERS, \tries, %r10, %rsi
+3:  cmpw $0, GOS_CHAN_CLOSED(%rdi)
+    jne \tries
+    jmp \parks
+1:
 #endif
 .endm
 
-.macro PARK name, cfn, foreign, first
+.macro PARK name, cfn, foreign
 EXPORT(\name)
-.ifnb \first
-    \first
-.endif
     movq gos__self@gottpoff(%rip), %rax
     movq %fs:GOS_THREAD_TASK(%rax), %rcx
     testq %rcx, %rcx
@@ -189,6 +254,61 @@ EXPORT(\name)
     callq \cfn
     jmp gos__resume
     WAIT_UNLOCKED
+END(\name)
+.endm
+
+/* rdi and rsi of the call wait on the system stack, and rbp where a context has it. */
+.macro MAY_PARK name, try, cfn, foreign, first
+EXPORT(\name)
+.ifnb \first
+    \first 6f, 4f
+.endif
+    movq gos__self@gottpoff(%rip), %rax
+    cmpq $0, %fs:GOS_THREAD_TASK(%rax)
+    jz \foreign
+    movl $1, %fs:GOS_THREAD_IN_RUNTIME(%rax)
+6:  pushq %rbp
+    .cfi_adjust_cfa_offset 8
+    .cfi_rel_offset %rbp, 0
+    movq %rsp, %rbp
+    .cfi_def_cfa_register %rbp
+    movq %fs:GOS_THREAD_SYSTEM_SP(%rax), %rsp
+    SAN_CALL gos__san_enter
+    cmpl $0, %fs:GOS_THREAD_LOCKED(%rax)
+    jne 8f
+7:  SAN_CALL gos__san_holds
+    pushq %rdi
+    pushq %rsi
+    callq \try
+    popq %rsi
+    popq %rdi
+    movq gos__self@gottpoff(%rip), %rdx
+    cmpl $GOS_MUST_PARK, %eax
+    je 5f
+    SAN_RESUME %fs:GOS_THREAD_TASK(%rdx)
+    movq %rbp, %rsp
+    movl $0, %fs:GOS_THREAD_IN_RUNTIME(%rdx)
+    .cfi_remember_state
+    popq %rbp
+    .cfi_def_cfa %rsp, 8
+    retq
+    .cfi_restore_state
+5:  movq %rbp, %rsp
+    .cfi_def_cfa %rsp, 16       /* in full: LLVM does not restore what it counts offsets from */
+    popq %rbp
+    .cfi_adjust_cfa_offset -8
+    .cfi_restore %rbp
+    movq %rdx, %rax
+4:  movq %fs:GOS_THREAD_TASK(%rax), %rcx
+    SAVE_CONTEXT
+    CONTEXT_OF_TASK
+    movq %fs:GOS_THREAD_SYSTEM_SP(%rax), %rsp
+    CONTROL_WORDS %rbp
+    callq \cfn
+    jmp gos__resume
+8:  .cfi_def_cfa %rbp, 16
+    callq gos__wait_unlocked_saving
+    jmp 7b
 END(\name)
 .endm
 

@@ -34,6 +34,25 @@ FUNC(gos__wait_unlocked_saving)
     retq
 END(gos__wait_unlocked_saving)
 
+/* A door of a channel has put a task into the queue, and some worker is idle (S4). rax: gos__self. */
+FUNC(gos__met_waking)
+    pushq %rbp
+    .cfi_adjust_cfa_offset 8
+    .cfi_rel_offset %rbp, 0
+    movq %rsp, %rbp
+    .cfi_def_cfa_register %rbp
+    movq %fs:GOS_THREAD_WORKER(%rax), %rdi
+    movq %fs:GOS_THREAD_SYSTEM_SP(%rax), %rsp
+    callq gos__wake_one
+    movq gos__self@gottpoff(%rip), %rcx
+    movq %rbp, %rsp
+    movl $0, %fs:GOS_THREAD_IN_RUNTIME(%rcx)
+    xorl %eax, %eax
+    popq %rbp
+    .cfi_def_cfa %rsp, 8
+    retq
+END(gos__met_waking)
+
 /*
  * rax: the task to run, or NULL: leave gos__enter. r13d, r14d: the control words now loaded. On the system stack.
  * The limit word is written before `preempt` is read: whoever preempts writes them in the other order, so a poison
@@ -210,14 +229,15 @@ FUNC(gos__task_start)
     subq $8, %rsp
     stmxcsr GOS_CTX_MXCSR(%rsp)
     fnstcw GOS_CTX_FPUCW(%rsp)
+    movq %rsp, %r12
     movq %fs:GOS_THREAD_TASK(%rax), %rcx
-    CONTROL_WORDS %rsp
     movl $1, %fs:GOS_THREAD_IN_RUNTIME(%rax)
     movq %fs:GOS_THREAD_SYSTEM_SP(%rax), %rsp
     SAN_CALL gos__san_enter
     cmpl $0, %fs:GOS_THREAD_LOCKED(%rax)
     jne 8f
 7:  SAN_CALL gos__san_holds
+    CONTROL_WORDS %r12          /* late: see SAVE_CONTEXT */
     callq gos__exit
     jmp gos__resume
     WAIT_UNLOCKED
@@ -245,9 +265,9 @@ OUTSIDE gos_sleep
 PARK gos__fd_park, gos__fd_park_c, gos__foreign_gos__fd_park
 OUTSIDE gos__fd_park
 PARK gos_procs, gos__procs, gos__procs_foreign
-PARK gos_chan_send, gos__chan_send, gos__foreign_gos_chan_send, SEND_TO_OWN
+MAY_PARK gos_chan_send, gos__chan_send, gos__chan_send_parks, gos__foreign_gos_chan_send, SEND_TO_OWN
 OUTSIDE gos_chan_send
-PARK gos_chan_recv, gos__chan_recv, gos__foreign_gos_chan_recv, RECV_FROM_OWN
+MAY_PARK gos_chan_recv, gos__chan_recv, gos__chan_recv_parks, gos__foreign_gos_chan_recv, RECV_FROM_OWN
 OUTSIDE gos_chan_recv
 PARK gos__mutex_park, gos__mutex_lock, gos__mutex_lock_outside
 PARK gos__waitgroup_park, gos__waitgroup_wait, gos__waitgroup_wait_outside

@@ -7,11 +7,17 @@
 
 #define GOS_TASK_SP 0
 #define GOS_TASK_REGION 8
+#define GOS_TASK_WAITER 16
 #define GOS_TASK_RESULT 48
 #define GOS_TASK_STATE 52
+#define GOS_TASK_KIND 54
+#define GOS_TASK_PINNED 55
 #define GOS_TASK_SIZE 64
 
-#define GOS_TASK_KIND 54
+#define GOS_WAITER_NEXT 0
+#define GOS_WAITER_PREV 8
+#define GOS_WAITER_ELEM 16
+#define GOS_WAITER_TASK 24
 
 /* From a task's header down to the limit of the smallest nursery, which nearly all have, GOS_SMALLEST by kind. */
 #define GOS_TASK_TO_LIMIT (GOS_TASK_SIZE - GOS_NURSERY_SIZE + GOS_SLACK)
@@ -33,7 +39,15 @@
 #define GOS_THREAD_SPARES 36
 #define GOS_THREAD_MORE_SPARES 40
 #define GOS_THREAD_ERRNO 48
+#define GOS_THREAD_WORKER 56
 #define GOS_THREAD_TAG 72
+
+/* Of a worker and a run (sched/worker.h). */
+#define GOS_WORKER_FRONT 0
+#define GOS_WORKER_BACK 4
+#define GOS_WORKER_STREAK 20
+#define GOS_WORKER_QUEUE 216
+#define GOS_RUN_IDLE_N 40
 
 /* Of a channel (sync/chan.h); GOS_CHAN_RING: its elements. */
 #define GOS_CHAN_BIAS 16
@@ -50,8 +64,12 @@
 /* glibc's tcbhead_t.__private_ss, reserved for split stacks: the word that every checked prologue compares with. */
 #define GOS_LIMIT_WORD 0x70
 
-/* GOS_RUNNING, for assembly. */
+/* What a call says that cannot end before its task has parked (doors_x86_64.h: MAY_PARK). */
+#define GOS_MUST_PARK 1
+
+/* GOS_RUNNING and GOS_READY, for assembly. */
 #define GOS_STATE_RUNNING 1
+#define GOS_STATE_READY 2
 
 /* A limit that every stack pointer is below: the next checked prologue calls __morestack. */
 #define GOS_POISON -1
@@ -226,8 +244,15 @@ extern _Thread_local gos__thread gos__self __attribute__((visibility("hidden"), 
 
 _Static_assert(offsetof(gos__task, sp) == GOS_TASK_SP, "task: sp");
 _Static_assert(offsetof(gos__task, region) == GOS_TASK_REGION, "task: region");
+_Static_assert(offsetof(gos__task, waiter) == GOS_TASK_WAITER, "task: waiter");
 _Static_assert(offsetof(gos__task, result) == GOS_TASK_RESULT, "task: result");
 _Static_assert(offsetof(gos__task, state) == GOS_TASK_STATE, "task: state");
+_Static_assert(offsetof(gos__task, pinned) == GOS_TASK_PINNED, "task: pinned");
+_Static_assert(offsetof(gos__waiter, next) == GOS_WAITER_NEXT, "waiter: next");
+_Static_assert(offsetof(gos__waiter, prev) == GOS_WAITER_PREV, "waiter: prev");
+_Static_assert(offsetof(gos__waiter, elem) == GOS_WAITER_ELEM, "waiter: elem");
+_Static_assert(offsetof(gos__waiter, task) == GOS_WAITER_TASK, "waiter: task");
+_Static_assert(GOS_READY == GOS_STATE_READY, "task: ready");
 _Static_assert(GOS_NURSERY == GOS_SMALLEST, "task: kind");
 _Static_assert(GOS_RUNNING == GOS_STATE_RUNNING, "task: running");
 _Static_assert(sizeof(gos__task) == GOS_TASK_SIZE, "task: one cache line");
@@ -240,6 +265,7 @@ _Static_assert(offsetof(gos__thread, system_sp) == GOS_THREAD_SYSTEM_SP, "thread
 _Static_assert(offsetof(gos__thread, spare) == GOS_THREAD_SPARE, "thread: spare");
 _Static_assert(offsetof(gos__thread, more_spares) == GOS_THREAD_MORE_SPARES, "thread: more_spares");
 _Static_assert(offsetof(gos__thread, spares) == GOS_THREAD_SPARES, "thread: spares");
+_Static_assert(offsetof(gos__thread, worker) == GOS_THREAD_WORKER, "thread: worker");
 _Static_assert(offsetof(gos__thread, tag) == GOS_THREAD_TAG, "thread: tag");
 _Static_assert(offsetof(gos__thread, error) == GOS_THREAD_ERRNO, "thread: error");
 _Static_assert(offsetof(gos__task, kind) == GOS_TASK_KIND, "task: kind");

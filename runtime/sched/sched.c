@@ -128,8 +128,8 @@ gos__task *gos__next(gos__worker *worker)
     }
 }
 
-/* How deep it parks may change the size of the nursery for its successors: workers have to look that up again. */
-static void see_depth(gos__worker *worker, const gos__task *task)
+/* Workers have to look the size up again. */
+void gos__see_depth(gos__worker *worker, const gos__task *task)
 {
     enum gos__sizing_news news = gos__sizing_parked(&worker->sizing, task, worker->spawned);
     if (news != GOS_SIZE_SAME && worker->usual_entry == gos__load_relaxed(&task->entry))
@@ -139,21 +139,12 @@ static void see_depth(gos__worker *worker, const gos__task *task)
             gos__store_relaxed(&gos__rt->workers[i]->usual_entry, NULL);
 }
 
-static GOS_NOINLINE gos__task *park_deep(gos__task *self)
+gos__task *gos__park(gos__task *self)
 {
     gos__worker *worker = gos__self.worker;
     gos__stack_verify(self);
-    if (gos__has_nursery(self))
-        see_depth(worker, self);
+    gos__note_depth(worker, self);
     return gos__next(worker);
-}
-
-gos__task *gos__park(gos__task *self)
-{
-    if (gos__unlikely(!gos__is_small(self)))
-        return park_deep(self);
-    gos__stack_verify(self);
-    return gos__next(gos__self.worker);
 }
 
 void gos__ready(gos__task *task, bool hand_over)

@@ -191,7 +191,8 @@ gos__task *gos__yield(void *a, void *b, void *c, gos__task *self)
     gos__worker *worker = gos__self.worker;
     gos__store_relaxed(&self->state, (uint8_t)GOS_READY);
     gos__push_back(worker, self);
-    return gos__next(worker);
+    gos__task *next = gos__next_at_once(worker);
+    return gos__likely(next != NULL) ? next : gos__next(worker);
 }
 
 /* A yield at the end of a slice: few switches may be a long time, so timers and the shared queue have their turn. */

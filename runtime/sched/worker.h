@@ -160,6 +160,13 @@ typedef struct gos__runtime {
     uint32_t made;     /* workers that exist */
 } gos__runtime;
 
+_Static_assert(offsetof(gos__worker, front) == GOS_WORKER_FRONT, "worker: front");
+_Static_assert(offsetof(gos__worker, back) == GOS_WORKER_BACK, "worker: back");
+_Static_assert(offsetof(gos__worker, streak) == GOS_WORKER_STREAK, "worker: streak");
+_Static_assert(offsetof(gos__worker, queue) == GOS_WORKER_QUEUE, "worker: queue");
+_Static_assert(GOS_QUEUE_SIZE == 256, "worker: a place in the queue is a byte to the doors");
+_Static_assert(offsetof(gos__runtime, idle_n) == GOS_RUN_IDLE_N, "run: idle_n");
+
 extern gos__runtime *gos__rt GOS_HIDDEN; /* NULL: nothing runs */
 
 /* Held by a foreign thread while it uses gos__rt, so that the run does not end under it. */
@@ -183,6 +190,9 @@ void gos__pace(gos__worker *worker, int64_t now);
 
 /* Parks `self`, already in a wait list whose lock the caller has just released: the next task. */
 gos__task *gos__park(gos__task *self);
+
+/* How deep it parks may change the size of the nursery for its successors. */
+void gos__see_depth(gos__worker *worker, const gos__task *task);
 
 /* Makes a parked task runnable, from any thread. `hand_over`: the caller is likely to park soon. */
 void gos__ready(gos__task *task, bool hand_over);
@@ -385,6 +395,44 @@ static inline gos__task *gos__next_at_once(gos__worker *worker)
     gos__store_relaxed(&worker->front, front + 1);
     __builtin_prefetch(worker->queue[(front + 1) & (GOS_QUEUE_SIZE - 1)]);
     return task;
+}
+
+/* gos__ready with hand_over where nothing else is to be seen to; false: nothing is done. The doors of channels do the
+ * same (doors_x86_64.h: MEET). */
+static inline bool gos__ready_in_front(gos__task *task)
+{
+    gos__worker *worker = gos__self.worker;
+    if (gos__unlikely(!worker || gos__load_relaxed(&task->pinned) || worker->streak >= GOS_FRONT_STREAK))
+        return false;
+    uint32_t front = worker->front;
+    if (gos__unlikely(worker->back - front == GOS_QUEUE_SIZE))
+        return false;
+    worker->streak++;
+    gos__store_relaxed(&task->state, (uint8_t)GOS_READY);
+    gos__store_relaxed(&worker->front, front - 1);
+    worker->queue[(front - 1) & (GOS_QUEUE_SIZE - 1)] = task;
+    gos__compiler_fence(); /* S2, partner: the membarrier of I2 */
+    if (gos__unlikely(gos__load_relaxed(&gos__rt->idle_n)))
+        gos__wake_one(worker);
+    return true;
+}
+
+/* What a park may say of the size of the function's nurseries. */
+static inline void gos__note_depth(gos__worker *worker, const gos__task *self)
+{
+    if (gos__unlikely(!gos__is_small(self)) && gos__has_nursery(self) &&
+        gos__sizing_is_news(&worker->sizing, self, worker->spawned))
+        gos__see_depth(worker, self);
+}
+
+/* gos__park where nothing else is to be seen to; NULL: that decides. */
+static inline gos__task *gos__park_at_once(const gos__task *self)
+{
+    gos__worker *worker = gos__self.worker;
+    if (gos__unlikely(gos__stack_is_overrun(self)))
+        return NULL;
+    gos__note_depth(worker, self);
+    return gos__next_at_once(worker);
 }
 
 static inline uint32_t gos__queue_length(const gos__worker *worker)

@@ -38,10 +38,17 @@ typedef struct gos__evidence {
     int32_t futile;  /* tasks that had a larger nursery and were on a region all the same */
 } gos__evidence;
 
-enum { GOS_EVIDENCE = 8 };
+/* Where a task parked of late, and how many the worker had started by then. */
+typedef struct gos__spot {
+    uintptr_t sp;
+    int64_t spawned;
+} gos__spot;
+
+enum { GOS_EVIDENCE = 8, GOS_SPOTS = 32 };
 
 typedef struct gos__sizing {
     gos__evidence evidence[GOS_EVIDENCE];
+    gos__spot spots[GOS_SPOTS];
     int64_t larger;         /* counters: tasks started on larger nurseries, */
     int64_t raised, lowered; /* sizes of functions */
 } gos__sizing;
@@ -161,6 +168,18 @@ enum gos__kind gos__sizing_start(gos__sizing *sizing, void (*entry)(void *));
 static inline bool gos__is_small(const gos__task *task)
 {
     return task->kind == GOS_NURSERY && !task->region;
+}
+
+/* Whether a park that is not a small one may say anything new: not where one was seen before, and no task was started
+ * since. So who parks again and again counts once, and pays little. */
+static inline bool gos__sizing_is_news(gos__sizing *sizing, const gos__task *task, int64_t spawned)
+{
+    uintptr_t sp = (uintptr_t)gos__load_relaxed(&task->sp);
+    gos__spot *spot = &sizing->spots[(sp >> 6 ^ sp >> 16) % GOS_SPOTS];
+    if (gos__likely(spot->sp == sp && spot->spawned == spawned))
+        return false;
+    *spot = (gos__spot){ .sp = sp, .spawned = spawned };
+    return true;
 }
 
 /* What a park says of the size for its function: nothing new; the task was started on less than is given by now; it

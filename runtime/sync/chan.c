@@ -146,11 +146,12 @@ static void require_chan(const gos_chan *chan, const char *what)
     gos__require(chan != NULL, "%s: the channel is NULL", what);
 }
 
-int gos__chan_put(gos_chan *chan, const void *elem, gos__waiter **met)
+/* gos__chan_put; `ours`: the channel is biased to this thread's worker, and so not watched. */
+static inline int put(gos_chan *chan, bool ours, const void *elem, gos__waiter **met)
 {
     if (chan->closed)
         return -EPIPE;
-    if (gos__unlikely(gos__chan_is(chan, GOS_WATCHED))) {
+    if (!ours && gos__unlikely(gos__chan_is(chan, GOS_WATCHED))) {
         uint64_t word = 0;
         copy(chan, &word, elem);
         gos__store_relaxed(&chan->word, word);
@@ -171,9 +172,9 @@ int gos__chan_put(gos_chan *chan, const void *elem, gos__waiter **met)
     return 0;
 }
 
-int gos__chan_get(gos_chan *chan, void *elem, gos__waiter **met)
+static inline int get(gos_chan *chan, bool ours, void *elem, gos__waiter **met)
 {
-    if (gos__unlikely(gos__chan_is(chan, GOS_OFFERED))) {
+    if (!ours && gos__unlikely(gos__chan_is(chan, GOS_OFFERED))) {
         uint64_t word = gos__load_relaxed(&chan->word);
         copy(chan, elem, &word);
         gos__chan_claim(chan);
@@ -195,6 +196,16 @@ int gos__chan_get(gos_chan *chan, void *elem, gos__waiter **met)
     else
         chan->len--;
     return 0;
+}
+
+int gos__chan_put(gos_chan *chan, const void *elem, gos__waiter **met)
+{
+    return put(chan, false, elem, met);
+}
+
+int gos__chan_get(gos_chan *chan, void *elem, gos__waiter **met)
+{
+    return get(chan, false, elem, met);
 }
 
 void gos__chan_met(gos__waiter *met, int result, bool hand_over)
@@ -250,7 +261,8 @@ static inline gos__task *park_in(gos_chan *chan, gos__waiter **last, void *elem,
         return watch(chan, last, elem, why, self);
     enlist(last, elem, why, self);
     gos__chan_unlock(chan);
-    return gos__park(self);
+    gos__task *next = gos__park_at_once(self);
+    return gos__likely(next != NULL) ? next : gos__park(self);
 }
 
 /* Without the lock, if somebody watches. */
@@ -275,57 +287,80 @@ static inline bool recv_from_watcher(gos_chan *chan, void *elem)
     return true;
 }
 
-/* -EAGAIN: the lock is still held. */
+/* As gos__chan_met, for what is usual. */
+static inline bool meet_at_once(gos__waiter *met)
+{
+    if (gos__unlikely((uintptr_t)met & IS_WATCHER || !is_own(met)))
+        return false;
+    met->task->result = 0;
+    return gos__likely(gos__ready_in_front(met->task));
+}
+
+/* Takes the lock, if it takes one. True: the channel is biased to this thread's worker. */
+static inline bool lock(gos_chan *chan)
+{
+    if (gos__likely(gos__chan_is_ours(chan)))
+        return true;
+    gos__chan_lock(chan);
+    return false;
+}
+
+/* What a call says that has moved its element, or cannot. -EAGAIN: the lock is still held. */
+static inline int end(gos_chan *chan, bool ours, int result, gos__waiter *met)
+{
+    if (result == -EAGAIN)
+        return result;
+    if (!ours)
+        gos__chan_unlock(chan);
+    if (met && !meet_at_once(met))
+        gos__chan_met(met, 0, true);
+    return result;
+}
+
 static inline int try_send(gos_chan *chan, const void *elem)
 {
     gos__waiter *met = NULL;
-    if (send_to_watcher(chan, elem))
+    if (gos__unlikely(!gos__chan_is_ours(chan)) && send_to_watcher(chan, elem))
         return 0;
-    gos__chan_lock(chan);
-    int result = gos__chan_put(chan, elem, &met);
-    if (result == -EAGAIN)
-        return result;
-    gos__chan_unlock(chan);
-    if (met)
-        gos__chan_met(met, 0, true);
-    return result;
+    bool ours = lock(chan);
+    int result = put(chan, ours, elem, &met);
+    return end(chan, ours, result, met);
 }
 
 static inline int try_recv(gos_chan *chan, void *elem)
 {
     gos__waiter *met = NULL;
-    if (recv_from_watcher(chan, elem))
+    if (gos__unlikely(!gos__chan_is_ours(chan)) && recv_from_watcher(chan, elem))
         return 0;
-    gos__chan_lock(chan);
-    int result = gos__chan_get(chan, elem, &met);
-    if (result == -EAGAIN)
-        return result;
-    gos__chan_unlock(chan);
-    if (met)
-        gos__chan_met(met, 0, true);
-    return result;
+    bool ours = lock(chan);
+    int result = get(chan, ours, elem, &met);
+    return end(chan, ours, result, met);
 }
 
-gos__task *gos__chan_send(gos_chan *chan, const void *elem, void *unused, gos__task *self)
+int gos__chan_send(gos_chan *chan, const void *elem)
 {
-    (void)unused;
     require_chan(chan, "gos_chan_send");
     int result = try_send(chan, elem);
-    if (result == -EAGAIN)
-        return park_in(chan, &chan->senders, (void *)(uintptr_t)elem, GOS_WAIT_SEND, self);
-    self->result = result;
-    return self;
+    return result == -EAGAIN ? GOS_MUST_PARK : result;
 }
 
-gos__task *gos__chan_recv(gos_chan *chan, void *elem, void *unused, gos__task *self)
+int gos__chan_recv(gos_chan *chan, void *elem)
 {
-    (void)unused;
     require_chan(chan, "gos_chan_recv");
     int result = try_recv(chan, elem);
-    if (result == -EAGAIN)
-        return park_in(chan, &chan->receivers, elem, GOS_WAIT_RECV, self);
-    self->result = result;
-    return self;
+    return result == -EAGAIN ? GOS_MUST_PARK : result;
+}
+
+gos__task *gos__chan_send_parks(gos_chan *chan, const void *elem, void *unused, gos__task *self)
+{
+    (void)unused;
+    return park_in(chan, &chan->senders, (void *)(uintptr_t)elem, GOS_WAIT_SEND, self);
+}
+
+gos__task *gos__chan_recv_parks(gos_chan *chan, void *elem, void *unused, gos__task *self)
+{
+    (void)unused;
+    return park_in(chan, &chan->receivers, elem, GOS_WAIT_RECV, self);
 }
 
 int gos__chan_try_send(gos_chan *chan, const void *elem)

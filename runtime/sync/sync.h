@@ -16,8 +16,11 @@
 
 gos_chan *gos__chan_new(size_t elem_size, size_t capacity);
 void gos__chan_free(gos_chan *chan);
-gos__task *gos__chan_send(gos_chan *chan, const void *elem, void *unused, gos__task *self);
-gos__task *gos__chan_recv(gos_chan *chan, void *elem, void *unused, gos__task *self);
+/* 0, -EPIPE, or GOS_MUST_PARK: the channel is locked, and goes to the other function, which unlocks it. */
+int gos__chan_send(gos_chan *chan, const void *elem);
+int gos__chan_recv(gos_chan *chan, void *elem);
+gos__task *gos__chan_send_parks(gos_chan *chan, const void *elem, void *unused, gos__task *self);
+gos__task *gos__chan_recv_parks(gos_chan *chan, void *elem, void *unused, gos__task *self);
 int gos__chan_try_send(gos_chan *chan, const void *elem);
 int gos__chan_try_recv(gos_chan *chan, void *elem);
 int gos__chan_close(gos_chan *chan);

@@ -20,7 +20,7 @@ wants() { # text of a trace, then patterns in the order in which frames must sho
     done
 }
 
-first=$(trace 02_ping_pong gos__chan_recv)
+first=$(trace 02_ping_pong gos__chan_recv_parks)
 case $first in *ptrace*|*"not being run"*) echo "skipped: no program can be traced here"; exit 77 ;; esac
-wants "$first" ' gos[._]*chan_recv ' ' gos_chan_recv ' '02_ping_pong.c' 'gos[._]*\(task\|main\)_start'
+wants "$first" ' gos[._]*chan_recv_parks ' ' gos_chan_recv ' '02_ping_pong.c' 'gos[._]*\(task\|main\)_start'
 wants "$(trace 02_ping_pong printf)" 'printf' '__morestack' '02_ping_pong.c' 'gos[._]*\(task\|main\)_start'
