@@ -7,7 +7,7 @@
  *                      task to go on with, self or another; the public result is that task's `result`. A thread
  *                      without a task goes to `foreign`: OUTSIDE makes one that ends the program.
  * MAY_PARK name, try, cfn, foreign
- *                      The same for calls that seldom park: int try(a, b) comes first and costs no context. What it
+ *                      The same for calls that seldom park: int try(a, b, c) comes first and costs no context. What it
  *                      returns is the result; GOS_MUST_PARK: cfn, as above, goes on where it stopped.
  * CALL name, cfn       The call never parks: cfn has the public signature. Without a task it is called directly.
  */
@@ -257,7 +257,7 @@ EXPORT(\name)
 END(\name)
 .endm
 
-/* rdi and rsi of the call wait on the system stack, and rbp where a context has it. */
+/* The arguments wait on the system stack, and rbp where a context has it. */
 .macro MAY_PARK name, try, cfn, foreign, first
 EXPORT(\name)
 .ifnb \first
@@ -279,15 +279,22 @@ EXPORT(\name)
 7:  SAN_CALL gos__san_holds
     pushq %rdi
     pushq %rsi
+    pushq %rdx
+    pushq %rdx                  /* so that rsp is a multiple of 16 */
     callq \try
+    popq %rdx
+    popq %rdx
     popq %rsi
     popq %rdi
-    movq gos__self@gottpoff(%rip), %rdx
+    movq gos__self@gottpoff(%rip), %rcx
     cmpl $GOS_MUST_PARK, %eax
     je 5f
-    SAN_RESUME %fs:GOS_THREAD_TASK(%rdx)
+    SAN_RESUME %fs:GOS_THREAD_TASK(%rcx)
+#if GOS_SAN
+    movq gos__self@gottpoff(%rip), %rcx
+#endif
     movq %rbp, %rsp
-    movl $0, %fs:GOS_THREAD_IN_RUNTIME(%rdx)
+    movl $0, %fs:GOS_THREAD_IN_RUNTIME(%rcx)
     .cfi_remember_state
     popq %rbp
     .cfi_def_cfa %rsp, 8
@@ -298,7 +305,7 @@ EXPORT(\name)
     popq %rbp
     .cfi_adjust_cfa_offset -8
     .cfi_restore %rbp
-    movq %rdx, %rax
+    movq %rcx, %rax
 4:  movq %fs:GOS_THREAD_TASK(%rax), %rcx
     SAVE_CONTEXT
     CONTEXT_OF_TASK

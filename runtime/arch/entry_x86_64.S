@@ -271,7 +271,7 @@ MAY_PARK gos_chan_recv, gos__chan_recv, gos__chan_recv_parks, gos__foreign_gos_c
 OUTSIDE gos_chan_recv
 PARK gos__mutex_park, gos__mutex_lock, gos__mutex_lock_outside
 PARK gos__waitgroup_park, gos__waitgroup_wait, gos__waitgroup_wait_outside
-PARK gos_select, gos__select, gos__foreign_gos_select
+MAY_PARK gos_select, gos__select, gos__select_parks, gos__foreign_gos_select
 OUTSIDE gos_select
 PARK gos_rwmutex_rlock_until, gos__rwmutex_rlock, gos__rwmutex_rlock_outside
 PARK gos_rwmutex_lock_until, gos__rwmutex_lock, gos__rwmutex_lock_outside

@@ -65,7 +65,7 @@
 #define GOS_LIMIT_WORD 0x70
 
 /* What a call says that cannot end before its task has parked (doors_x86_64.h: MAY_PARK). */
-#define GOS_MUST_PARK 1
+#define GOS_MUST_PARK (-0x7fffffff)
 
 /* GOS_RUNNING and GOS_READY, for assembly. */
 #define GOS_STATE_RUNNING 1

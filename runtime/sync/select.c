@@ -16,6 +16,9 @@
 
 #define MAX_CASES 65536
 
+/* Up to so many cases are tried before anything is made for the select that may have to park. */
+#define FEW_CASES 16
+
 typedef struct select_block select_block;
 
 typedef struct node {
@@ -152,24 +155,55 @@ static int try_case(gos_case *it, gos__waiter **met)
     return it->op == GOS_SEND ? gos__chan_put(it->chan, it->elem, met) : gos__chan_get(it->chan, it->elem, met);
 }
 
+/* Does a case if it is ready; false: it is not. */
+static bool do_case(gos_case *it)
+{
+    gos__waiter *met = NULL;
+    gos__chan_lock(it->chan);
+    int result = try_case(it, &met);
+    gos__chan_unlock(it->chan);
+    if (result == -EAGAIN)
+        return false;
+    it->result = result;
+    if (met)
+        gos__chan_met(met, 0, true);
+    return true;
+}
+
 /* Does the first case that is ready, in the order given, and returns its index; -EAGAIN: none is. */
 static int poll_each(select_block *select)
 {
     const uint16_t *order = order_of(select);
-    for (uint32_t i = 0; i < select->n; i++) {
-        gos_case *it = &select->cases[order[i]];
-        gos__waiter *met = NULL;
-        if (!it->chan)
-            continue;
-        gos__chan_lock(it->chan);
-        int result = try_case(it, &met);
-        gos__chan_unlock(it->chan);
-        if (result == -EAGAIN)
-            continue;
-        it->result = result;
-        if (met)
-            gos__chan_met(met, 0, true);
-        return order[i];
+    for (uint32_t i = 0; i < select->n; i++)
+        if (select->cases[order[i]].chan && do_case(&select->cases[order[i]]))
+            return order[i];
+    return -EAGAIN;
+}
+
+/* False: the case is not ready; true: it may be. Only of an own channel is that known without its lock. */
+static inline bool may_be_ready(const gos_case *it)
+{
+    const gos_chan *chan = it->chan;
+    if (!chan || !gos__chan_is_ours(chan))
+        return chan != NULL;
+    return it->op == GOS_SEND ? chan->receivers || chan->len < chan->capacity || chan->closed
+                              : chan->senders || chan->len || chan->closed;
+}
+
+/* The same for a few cases. A choice is drawn only where there is one, since the processor would guess
+ * it wrong half of the time. */
+static int poll_few(gos__rng *rng, gos_case *cases, uint32_t n)
+{
+    uint16_t maybe[FEW_CASES];
+    uint32_t left = 0;
+    for (uint32_t i = 0; i < n; i++)
+        if (may_be_ready(&cases[i]))
+            maybe[left++] = (uint16_t)i;
+    while (left) {
+        uint32_t at = left > 1 ? gos__rng_below(rng, left) : 0, i = maybe[at];
+        if (do_case(&cases[i]))
+            return (int)i;
+        maybe[at] = maybe[--left];
     }
     return -EAGAIN;
 }
@@ -231,21 +265,28 @@ static gos__task *answer(gos__task *self, select_block *select, int result)
     return self;
 }
 
-gos__task *gos__select(gos_case *cases, size_t n, int64_t timeout, gos__task *self)
+int gos__select(gos_case *cases, size_t n, int64_t timeout)
 {
-    self->result = -EINVAL;
     if (n > MAX_CASES)
-        return self;
+        return -EINVAL;
     for (size_t i = 0; i < n; i++)
         gos__require(cases[i].op == GOS_SEND || cases[i].op == GOS_RECV,
                      "gos_select: case %zu has the operation %d, neither GOS_SEND nor GOS_RECV", i, cases[i].op);
+    if (n > FEW_CASES)
+        return GOS_MUST_PARK;
+    int chosen = poll_few(&gos__self.worker->rng, cases, (uint32_t)n);
+    return chosen == -EAGAIN && timeout ? GOS_MUST_PARK : chosen;
+}
+
+gos__task *gos__select_parks(gos_case *cases, size_t n, int64_t timeout, gos__task *self)
+{
     gos__worker *worker = gos__self.worker;
     select_block *select = block_new(worker, cases, n, self);
     self->result = -ENOMEM;
     if (!select)
         return self;
     shuffle(&worker->rng, order_of(select), select->n);
-    int chosen = poll_each(select);
+    int chosen = n > FEW_CASES ? poll_each(select) : -EAGAIN;
     if (chosen >= 0 || timeout == 0)
         return answer(self, select, chosen);
     /* Before the channels are unlocked, since the winner gives the block back. It cannot fire before we park. */

@@ -26,7 +26,9 @@ int gos__chan_try_recv(gos_chan *chan, void *elem);
 int gos__chan_close(gos_chan *chan);
 size_t gos__chan_len(gos_chan *chan);
 size_t gos__chan_cap(gos_chan *chan);
-gos__task *gos__select(gos_case *cases, size_t n, int64_t timeout, gos__task *self);
+/* The result, or GOS_MUST_PARK: none is ready, or there are too many to look without preparations. */
+int gos__select(gos_case *cases, size_t n, int64_t timeout);
+gos__task *gos__select_parks(gos_case *cases, size_t n, int64_t timeout, gos__task *self);
 
 /* What the door of gos_mutex_lock keeps in its frame from one try to the next. */
 typedef struct gos__mutex_wait {
