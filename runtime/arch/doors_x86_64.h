@@ -1,5 +1,5 @@
 /*
- * doors_x86_64.h: what the doors of entry_x86_64.S are made of.
+ * doors_x86_64.h: what the doors of entry_x86_64.S and sync_x86_64.S are made of.
  *
  * PARK name, cfn, foreign
  *                      The call may park. The stub saves the task's context on its own stack before anything else, so

@@ -23,7 +23,7 @@
 #include "base/spin.h"
 #include "include/gossamer.h"
 
-/* What gos_mutex_lock's door does again when it has been woken (arch/entry_x86_64.S). */
+/* What gos_mutex_lock's door does again when it has been woken (arch/sync_x86_64.S). */
 enum { GOS_AGAIN = GOS_LOCK_AGAIN };
 
 /* The deadline of who has none. */

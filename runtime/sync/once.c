@@ -1,5 +1,5 @@
 /*
- * once.c: what gos_once_do (arch/entry_x86_64.S) calls round fn, which runs on the stack of the task that was first.
+ * once.c: what gos_once_do (arch/sync_x86_64.S) calls round fn, which runs on the stack of the task that was first.
  */
 #include "base/check.h"
 #include "sched/worker.h"

@@ -1,6 +1,7 @@
 /*
- * sync.h: the C side of the public functions about channels and synchronisation; arch/entry_x86_64.S calls these on the
- * system stack. Those with a `self` return the task to go on with; what the public function returns is self->result.
+ * sync.h: the C side of the public functions about channels and synchronisation; arch/entry_x86_64.S and sync_x86_64.S
+ * call these on the system stack. Those with a `self` return the task to go on with; the public function returns
+ * self->result.
  *
  * Everywhere: a task puts itself into a wait list under that list's lock, its context long saved, releases the lock
  * and parks; who takes it out under the lock makes it ready after releasing it. Elements are copied by the side that
