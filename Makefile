@@ -128,9 +128,9 @@ PAGED := $(filter address thread,$(SAN))
 CHECKED := -fsplit-stack \
            $(if $(findstring clang,$(CC)),-mllvm -no-x86-call-frame-opt,-maccumulate-outgoing-args)
 TASK_FLAGS := $(if $(PAGED),,$(CHECKED)) -ftls-model=initial-exec -fno-plt -fcf-protection=none \
-              -isystem runtime/include/gossamer
+              -isystem runtime/include/gossamer/libc
 IO_FLAGS    := -fno-jump-tables # so that .ci/budget.py can follow every jump
-PLAIN_FLAGS := $(filter-out $(CHECKED) -isystem runtime/include/gossamer,$(TASK_FLAGS)) # the same without us
+PLAIN_FLAGS := $(filter-out $(CHECKED) -isystem runtime/include/gossamer/libc,$(TASK_FLAGS)) # the same without us
 LINK  = -fuse-ld=lld -Wl,-z,now -pthread $(SANITIZE) $(if $(PAGED),,-Wl,@$(WRAP))
 LIBS := -L$(B) -lbaselines -lgossamer -lhwloc
 
@@ -378,13 +378,13 @@ report: | $(filter plots,$(GOALS))
 	@$(PYTHON) scripts/report.py --results $(RESULTS)
 
 DEST := $(DESTDIR)$(PREFIX)
-INSTALLED := include/gossamer.h include/gossamer/errno.h lib/libgossamer.a lib/gossamer.wrap lib/gossamer.static \
+HEADERS   := $(patsubst runtime/%,%,$(wildcard runtime/include/*.h runtime/include/*/*.h runtime/include/*/*/*.h))
+INSTALLED := $(HEADERS) lib/libgossamer.a lib/gossamer.wrap lib/gossamer.static \
              lib/pkgconfig/gossamer.pc lib/gossamer/link/thunk.s lib/gossamer/link/choose.awk
 COMMANDS  := lib/gossamer/link/ld.lld lib/gossamer/as/as bin/gossamer-cc bin/gossamer-c++
 install: $(LIB) $(WRAP) $(B)/gossamer.static $(B)/thunk.s
-	$(Q)mkdir -p $(addprefix $(DEST)/,include/gossamer lib/pkgconfig lib/gossamer/link lib/gossamer/as bin)
-	$(Q)cp runtime/include/gossamer.h $(DEST)/include/
-	$(Q)cp runtime/include/gossamer/errno.h $(DEST)/include/gossamer/
+	$(Q)mkdir -p $(addprefix $(DEST)/,include/gossamer/libc lib/pkgconfig lib/gossamer/link lib/gossamer/as bin)
+	$(Q)for header in $(HEADERS); do cp runtime/$$header $(DEST)/$$header || exit 1; done
 	$(Q)cp $(LIB) $(DEST)/lib/libgossamer.a
 	$(Q)cp $(WRAP) $(B)/gossamer.static $(DEST)/lib/
 	$(Q)cp $(B)/thunk.s runtime/cc/choose.awk $(DEST)/lib/gossamer/link/
@@ -397,7 +397,7 @@ install: $(LIB) $(WRAP) $(B)/gossamer.static $(B)/thunk.s
 	$(Q)chmod 755 $(addprefix $(DEST)/,$(COMMANDS))
 uninstall:
 	$(Q)rm -f $(addprefix $(DEST)/,$(INSTALLED) $(COMMANDS))
-	$(Q)for folder in include/gossamer lib/gossamer/link lib/gossamer/as lib/gossamer; do \
+	$(Q)for folder in include/gossamer/libc include/gossamer lib/gossamer/link lib/gossamer/as lib/gossamer; do \
 	    [ ! -d $(DEST)/$$folder ] || rmdir $(DEST)/$$folder; done
 
 clean:

@@ -100,7 +100,7 @@ def compile_alone(root, path, compiler, language, standard):
 def check_header(root, path, found):
     cc, cxx = os.environ.get("CC") or "gcc", os.environ.get("CXX") or "g++"
     ways = [(cc, "c", "gnu17")]
-    if path.parent.name == "include":
+    if path.parent.name == "include" or path.parent.parent.name == "include":
         ways += [(cc, "c", "c11"), (cxx, "c++", "c++11")]
     for compiler, language, standard in ways:
         why = compile_alone(root, path, compiler, language, standard)

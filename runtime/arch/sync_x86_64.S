@@ -1,5 +1,6 @@
 /*
- * sync_x86_64.S: the doors of locks and the like. What happens at most calls stands here, outside the runtime.
+ * sync_x86_64.S: the doors of locks and the like, of contexts and what else tells by channel. What happens at most
+ * calls stands here, outside the runtime.
  */
 #include "arch/doors_x86_64.h"
 
@@ -31,6 +32,16 @@ CALL gos_waitgroup_done, gos__waitgroup_done
 #else
 CALL gos__waitgroup_met, gos__waitgroup_turn
 #endif
+CALL gos_context_new, gos__context_new
+CALL gos_context_cancel, gos__context_cancel
+CALL gos_context_cause, gos__context_cause
+CALL gos_context_done, gos__context_done
+CALL gos_context_deadline, gos__context_deadline
+CALL gos_context_free, gos__context_free
+CALL gos_ticker_new, gos__ticker_new
+CALL gos_ticker_chan, gos__ticker_chan
+CALL gos_ticker_free, gos__ticker_free
+CALL gos_signal_notify, gos__signal_notify
 CALL gos_rwmutex_tryrlock, gos__rwmutex_tryrlock
 CALL gos_rwmutex_trylock, gos__rwmutex_trylock
 CALL gos_rwmutex_runlock, gos__rwmutex_runlock

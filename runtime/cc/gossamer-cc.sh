@@ -59,4 +59,4 @@ if [ -n "$links" ]; then
     fi
 fi
 # shellcheck disable=SC2086
-exec $compiler $flags ${assembler:+"$assembler"} -I"$prefix/include" -isystem "$prefix/include/gossamer" "$@"
+exec $compiler $flags ${assembler:+"$assembler"} -I"$prefix/include" -isystem "$prefix/include/gossamer/libc" "$@"

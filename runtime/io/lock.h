@@ -17,6 +17,7 @@
 
 #include <stdbool.h>
 
+#include "include/gossamer.h"
 #include "io/real.h"
 
 /* glibc's own words, part of its binary interface through the static initialisers. */
@@ -98,6 +99,9 @@ typedef struct gos__handler_change {
     int former_flags;
     bool wraps;
 } gos__handler_change;
+
+/* Behind gos_signal_notify (plain_notify.c). */
+int gos__signal_notify(gos_chan *chan, int number);
 
 /* Before and after the C library's sigaction, which gives *found (plain_signal.c). */
 const struct sigaction *gos__handler_wrap(gos__handler_change *change, int number, const struct sigaction *action);

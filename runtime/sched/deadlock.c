@@ -2,13 +2,15 @@
  * deadlock.c: whether any task can ever run again.
  *
  * A false report kills a program that was well, so all that might still make a task ready forbids one: a task that runs
- * or is inside a call, a timer, a descriptor, a wait for an object of the C library (a handler may post a semaphore), a
- * thread of the program's own (it may send, or start a task). What is left are tasks that wait in channels and locks of
- * this library for each other. And all of it must stay so for a while, in which no worker switches.
+ * or is inside a call, a timer, a descriptor, a signal that a channel wants, a wait for an object of the C library (a
+ * handler may post a semaphore), a thread of the program's own (it may send, or start a task). What is left are tasks
+ * that wait in channels and locks of this library for each other. And all of it must stay so for a while, in which no
+ * worker switches.
  */
 #include <sys/stat.h>
 
 #include "base/check.h"
+#include "sched/interrupt.h"
 #include "sched/lot.h"
 #include "sched/netpoll.h"
 #include "sched/task.h"
@@ -39,7 +41,8 @@ static bool events_may_come(const gos__runtime *rt)
             return true;
     return gos__load_relaxed(&rt->shared_n) || gos__load_relaxed(&rt->returning_n) ||
            gos__load_relaxed(&gos__netpoll_waits) || gos__load_relaxed(&gos__lot_n) ||
-           gos__load_relaxed(&rt->procs_requests) || gos__lot_is_left() || gos__deadline_first() != INT64_MAX;
+           gos__load_relaxed(&rt->procs_requests) || gos__lot_is_left() || gos__deadline_first() != INT64_MAX ||
+           gos__load_relaxed(&gos__signals_wanted);
 }
 
 static void look_for_life(const gos__task *task, void *arg)

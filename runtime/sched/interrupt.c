@@ -76,6 +76,29 @@ void gos__interrupt_attend(void)
     gos__fd_ready_all(woken, false);
 }
 
+/* ---- signals for channels ---- */
+
+uint64_t gos__signals_wanted;
+void (*gos__signals_send)(uint64_t arrived);
+static uint64_t arrived;
+
+void gos__signal_arrived(int number)
+{
+    gos__or_seq(&arrived, 1ull << (number - 1)); /* seq: before the monitor is looked at; partner: sleep_with_workers */
+    gos__monitor_poke();
+}
+
+bool gos__signals_are_due(void)
+{
+    return gos__unlikely(gos__load_relaxed(&arrived) != 0);
+}
+
+void gos__signals_attend(void)
+{
+    if (gos__signals_are_due())
+        gos__signals_send(gos__exchange_seq(&arrived, 0ull)); /* seq: what comes from now on is for the next look */
+}
+
 void gos__interrupt_forget(void)
 {
     lock = 0;

@@ -51,6 +51,21 @@ void gos__interrupt_withdraw(gos__fd_wait *wait);
 bool gos__interrupt_is_due(void);
 void gos__interrupt_attend(void);
 
+/* ---- signals for channels (io/plain_notify.c) ---- */
+
+/* A bit each, bit 0 for number 1: which ones some channel wants, so that they may come at any time. */
+extern uint64_t gos__signals_wanted;
+
+/* Who sends them; set before the first is wanted. */
+extern void (*gos__signals_send)(uint64_t arrived);
+
+/* In a handler: the monitor shall send this one. */
+void gos__signal_arrived(int number);
+
+/* On the monitor: whether any are to be sent; sends them. */
+bool gos__signals_are_due(void);
+void gos__signals_attend(void);
+
 /* The run is over; or this is a child process. */
 void gos__interrupt_forget(void);
 

@@ -285,7 +285,8 @@ static void sleep_with_workers(gos__runtime *rt, gos__stillness *still, int64_t 
     gos__exchange_seq(&rt->monitor, 1u);
     /* A worker that left its sleep before it could see the word is seen here. */
     if (gos__load_relaxed(&rt->idle_n) >= rt->procs && !gos__load_relaxed(&rt->procs_requests) &&
-        !gos__lot_is_left() && !gos__interrupt_is_due() && !gos__load_acquire(&rt->done))
+        !gos__lot_is_left() && !gos__interrupt_is_due() && !gos__signals_are_due() &&
+        !gos__load_acquire(&rt->done))
         gos__futex_wait(&rt->monitor, 1, until);
     gos__store_relaxed(&rt->monitor, 0u);
 }
@@ -299,6 +300,7 @@ void gos__monitor(gos__runtime *rt)
         serve_requests(rt);
         gos__lot_attend();
         gos__interrupt_attend();
+        gos__signals_attend();
         int64_t now = gos__clock_ns();
         bool lately = handed_off && now - handed_off < LATELY_NS;
         bool idle = gos__load_relaxed(&rt->idle_n) >= rt->procs;

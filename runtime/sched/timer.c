@@ -11,16 +11,6 @@
 /* Free blocks that a worker keeps. */
 #define BLOCKS_KEPT 256
 
-/* Who moves it to FIRED or STOPPED decides. */
-enum { ARMED, STOPPED, FIRED };
-
-struct gos_timer {
-    gos__alarm alarm;
-    uint32_t state;
-    void (*fn)(void *);
-    void *arg;
-};
-
 /* A timer that finds no memory for its task tries again this much later. */
 #define AGAIN_NS 1000000
 
@@ -343,7 +333,7 @@ void gos__timers_close(gos__worker *worker)
         timers->all = alarm->next;
         if (alarm->is_held) {
             alarm->worker = NULL;
-            gos__store_relaxed(&((gos_timer *)alarm)->state, (uint32_t)STOPPED);
+            gos__store_relaxed(&((gos_timer *)alarm)->state, (uint32_t)GOS_TIMER_STOPPED);
         } else {
             free(alarm);
         }
@@ -355,14 +345,14 @@ void gos__timers_close(gos__worker *worker)
 static void fire(gos__worker *worker, gos__alarm *alarm)
 {
     gos_timer *timer = (gos_timer *)alarm;
-    if (gos__load_relaxed(&timer->state) != ARMED)
+    if (gos__load_relaxed(&timer->state) != GOS_TIMER_ARMED)
         return;
     gos__task *task = gos__task_new(worker, gos__task_start, timer->fn, timer->arg);
     if (!task) {
         gos__alarm_set(worker, alarm, gos__clock_ns() + AGAIN_NS); /* there is room: it has just been taken out */
         return;
     }
-    if (!gos__cas_acquire(&timer->state, ARMED, FIRED)) {
+    if (!gos__timer_fires(alarm)) {
         gos__store_relaxed(&worker->spawned, worker->spawned - 1);
         gos__stack_free(&worker->stacks, task);
         return;
@@ -372,14 +362,14 @@ static void fire(gos__worker *worker, gos__alarm *alarm)
 }
 
 /* The worker is held. */
-static gos_timer *arm(gos__worker *worker, int64_t when, void (*fn)(void *), void *arg)
+static gos_timer *arm(gos__worker *worker, const gos_timer *wanted, int64_t when)
 {
-    gos_timer *timer = (gos_timer *)gos__alarm_new(worker, sizeof *timer, fire);
+    gos_timer *timer = (gos_timer *)gos__alarm_new(worker, sizeof *timer, wanted->alarm.fire);
     if (!timer)
         return NULL;
-    timer->state = ARMED;
-    timer->fn = fn;
-    timer->arg = arg;
+    timer->state = GOS_TIMER_ARMED;
+    timer->fn = wanted->fn;
+    timer->arg = wanted->arg;
     timer->alarm.is_held = 1;
     if (gos__alarm_set(worker, &timer->alarm, when))
         return timer;
@@ -388,7 +378,7 @@ static gos_timer *arm(gos__worker *worker, int64_t when, void (*fn)(void *), voi
 }
 
 /* From a foreign thread, under gos__rt_lock: into the heap of a worker that can be held now. False: none can. */
-static bool arm_somewhere(gos__runtime *rt, int64_t when, void (*fn)(void *), void *arg, gos_timer **timer)
+static bool arm_somewhere(gos__runtime *rt, const gos_timer *wanted, int64_t when, gos_timer **timer)
 {
     uint32_t made = gos__load_acquire(&rt->made); /* pairs with the release in change_procs */
     for (uint32_t i = 0; i < gos__load_relaxed(&rt->procs) && i < made; i++) {
@@ -397,7 +387,7 @@ static bool arm_somewhere(gos__runtime *rt, int64_t when, void (*fn)(void *), vo
             continue;
         bool is_live = !gos__load_relaxed(&worker->left) && !gos__load_relaxed(&worker->quit);
         if (is_live)
-            *timer = arm(worker, when, fn, arg);
+            *timer = arm(worker, wanted, when);
         gos__worker_unlock(worker);
         if (!is_live)
             continue;
@@ -410,17 +400,16 @@ static bool arm_somewhere(gos__runtime *rt, int64_t when, void (*fn)(void *), vo
     return false;
 }
 
-gos_timer *gos__timer_new(int64_t ns, void (*fn)(void *), void *arg)
+gos_timer *gos__timer_start(int64_t when, void (*fire)(gos__worker *, gos__alarm *), void (*fn)(void *), void *arg)
 {
-    gos__require(fn != NULL, "gos_timer_new: fn is NULL");
-    int64_t when = gos__deadline(ns > 0 ? ns : 0);
+    const gos_timer wanted = { .alarm = { .fire = fire }, .fn = fn, .arg = arg };
     if (gos__self.worker)
-        return arm(gos__self.worker, when, fn, arg);
+        return arm(gos__self.worker, &wanted, when);
     gos_timer *timer = NULL;
     for (bool done = false; !done;) {
         gos__spin_lock(&gos__rt_lock);
         gos__runtime *rt = gos__rt;
-        done = !rt || gos__load_relaxed(&rt->stopping) || arm_somewhere(rt, when, fn, arg, &timer);
+        done = !rt || gos__load_relaxed(&rt->stopping) || arm_somewhere(rt, &wanted, when, &timer);
         gos__spin_unlock(&gos__rt_lock);
         if (!done)
             sched_yield(); /* the monitor, which may have to see to the workers first, wants the lock too */
@@ -428,10 +417,22 @@ gos_timer *gos__timer_new(int64_t ns, void (*fn)(void *), void *arg)
     return timer;
 }
 
+gos_timer *gos__timer_new(int64_t ns, void (*fn)(void *), void *arg)
+{
+    gos__require(fn != NULL, "gos_timer_new: fn is NULL");
+    return gos__timer_start(gos__deadline(ns > 0 ? ns : 0), fire, fn, arg);
+}
+
+bool gos__timer_call_off(gos_timer *timer)
+{
+    return gos__cas_acquire(&timer->state, GOS_TIMER_ARMED, GOS_TIMER_STOPPED) ||
+           gos__load_acquire(&timer->state) == GOS_TIMER_STOPPED;
+}
+
 int gos__timer_stop(gos_timer *timer)
 {
     gos__require(timer != NULL, "gos_timer_stop: the timer is NULL");
-    return gos__cas_acquire(&timer->state, ARMED, STOPPED) ? 0 : -EALREADY;
+    return gos__cas_acquire(&timer->state, GOS_TIMER_ARMED, GOS_TIMER_STOPPED) ? 0 : -EALREADY;
 }
 
 void gos__timer_free(gos_timer *timer)

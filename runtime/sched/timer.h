@@ -37,6 +37,16 @@ typedef struct gos__timer {
     uintptr_t target; /* a task, or with bit 0 set an alarm */
 } gos__timer;
 
+/* Who moves `state` from ARMED to another decides. */
+enum gos__timer_state { GOS_TIMER_ARMED, GOS_TIMER_STOPPED, GOS_TIMER_FIRED };
+
+struct gos_timer {
+    gos__alarm alarm;
+    uint32_t state;
+    void (*fn)(void *);
+    void *arg;
+};
+
 /* Part of a worker; touched by its holder, except for the last two. */
 typedef struct gos__timers {
     gos__timer *heap;
@@ -78,6 +88,19 @@ void gos__timers_hand_on(struct gos__worker *worker, struct gos__worker *heir);
 
 /* The end of a run: frees what the worker has; timers that the program holds are stopped. Under gos__rt_lock. */
 void gos__timers_close(struct gos__worker *worker);
+
+/* A timer that fires at `when`, with `arg` in it; NULL: no memory, or no run. Any thread. */
+gos_timer *gos__timer_start(int64_t when, void (*fire)(struct gos__worker *, gos__alarm *), void (*fn)(void *),
+                            void *arg);
+
+/* In `fire`: whether it is to; it has then. */
+static inline bool gos__timer_fires(gos__alarm *alarm)
+{
+    return gos__cas_acquire(&((gos_timer *)alarm)->state, GOS_TIMER_ARMED, GOS_TIMER_FIRED);
+}
+
+/* Whether it has not fired and will not; stops it. False: `fire` is running, or has run. */
+bool gos__timer_call_off(gos_timer *timer);
 
 /* Behind the public functions. */
 gos_timer *gos__timer_new(int64_t ns, void (*fn)(void *), void *arg);

@@ -91,6 +91,14 @@ gos_chan *gos__chan_new(size_t elem_size, size_t capacity)
     return chan;
 }
 
+gos_chan *gos__chan_new_shared(size_t elem_size, size_t capacity)
+{
+    gos_chan *chan = gos__chan_new(elem_size, capacity);
+    if (chan)
+        chan->bias = 0;
+    return chan;
+}
+
 /* Under the lock of the worker that a channel is biased to, or when that worker is no more. */
 static void unbias(gos_chan *chan, gos__worker *worker)
 {

@@ -14,9 +14,14 @@
 
 #include "arch/state.h"
 #include "include/gossamer.h"
+#include "include/gossamer/context.h"
 
 gos_chan *gos__chan_new(size_t elem_size, size_t capacity);
 void gos__chan_free(gos_chan *chan);
+
+/* One that is biased to no worker: to use it is never to wait for another. */
+gos_chan *gos__chan_new_shared(size_t elem_size, size_t capacity);
+
 /* 0, -EPIPE, or GOS_MUST_PARK: the channel is locked, and goes to the other function, which unlocks it. */
 int gos__chan_send(gos_chan *chan, const void *elem);
 int gos__chan_recv(gos_chan *chan, void *elem);
@@ -76,6 +81,17 @@ int gos__waitgroup_wait_outside(gos_waitgroup *group, int64_t deadline);
 gos__task *gos__once_enter(gos_once *once, void (*fn)(void *), int64_t deadline, gos__task *self);
 int gos__once_enter_outside(gos_once *once, void (*fn)(void *), int64_t deadline);
 void gos__once_leave(gos_once *once);
+
+gos_context *gos__context_new(gos_context *parent, int64_t deadline);
+int gos__context_cancel(gos_context *context, int cause);
+int gos__context_cause(gos_context *context);
+gos_chan *gos__context_done(gos_context *context);
+int64_t gos__context_deadline(gos_context *context);
+void gos__context_free(gos_context *context);
+
+gos_ticker *gos__ticker_new(int64_t period);
+gos_chan *gos__ticker_chan(gos_ticker *ticker);
+void gos__ticker_free(gos_ticker *ticker);
 
 _Static_assert(offsetof(gos_once, gos__state) == 0, "gos_once_do reads it");
 _Static_assert(offsetof(gos_mutex, gos__word) == 0, "gos_mutex_lock changes it");

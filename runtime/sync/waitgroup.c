@@ -2,7 +2,7 @@
  * waitgroup.c: the word holds twice the count, plus 1 when tasks wait. Whoever brings it to exactly 0 touches the
  * group no more, since a waiter that sees 0 may free it; whoever brings it to 1 finds the waiters still parked, or none
  * any more if they had deadlines: one that comes back and sees 0 then also wants the lock to be free. All this is found
- * out in arch/entry_x86_64.S.
+ * out in arch/sync_x86_64.S.
  */
 #include "base/check.h"
 #include "sched/worker.h"

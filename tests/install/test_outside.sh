@@ -10,9 +10,10 @@ trap 'rm -rf "$work"' EXIT
 fail() { echo "$1"; exit 1; }
 installed() { (cd "$1" && find . -type f -o -type l | LC_ALL=C sort | tr '\n' ' '); }
 
-all='./bin/gossamer-c++ ./bin/gossamer-cc ./include/gossamer.h ./include/gossamer/errno.h ./lib/gossamer.static '
-all="$all"'./lib/gossamer.wrap ./lib/gossamer/as/as ./lib/gossamer/link/choose.awk ./lib/gossamer/link/ld.lld '
-all="$all"'./lib/gossamer/link/thunk.s ./lib/libgossamer.a ./lib/pkgconfig/gossamer.pc '
+all='./bin/gossamer-c++ ./bin/gossamer-cc ./include/gossamer.h ./include/gossamer/context.h '
+all="$all"'./include/gossamer/libc/errno.h ./lib/gossamer.static ./lib/gossamer.wrap ./lib/gossamer/as/as '
+all="$all"'./lib/gossamer/link/choose.awk ./lib/gossamer/link/ld.lld ./lib/gossamer/link/thunk.s ./lib/libgossamer.a '
+all="$all"'./lib/pkgconfig/gossamer.pc '
 $make B="$BUILD" install PREFIX="$work/first"
 [ "$(installed "$work/first")" = "$all" ] || fail "installed: $(installed "$work/first")"
 $make B="$BUILD" install PREFIX=/usr DESTDIR="$work/stage"
