@@ -131,6 +131,10 @@ long gos__close_range(unsigned first, unsigned last, int flags);
 
 /* Gives the descriptor a number from GOS_HIGH_FD on, if it can. */
 int gos__fd_high(int fd);
+
+/* Before the process has more threads: the kernel makes its table so large that this is quick later. With several
+ * threads it waits for all processors, 10 ms and more, before it uses a larger table. */
+void gos__fd_room(void);
 void gos__fd_close(int fd);
 
 /* Processor time of that thread in nanoseconds, 0 when it is not to be had; without a descriptor. */

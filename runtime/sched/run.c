@@ -157,6 +157,7 @@ static gos__runtime *runtime_new(int (*fn)(void *), void *arg)
 /* Puts the main task into the first worker's queue, and all threads on their way. */
 static int launch(gos__runtime *rt)
 {
+    gos__fd_room();
     for (uint32_t i = 0; i < rt->procs; i++) {
         rt->workers[i] = gos__worker_new(i);
         if (!rt->workers[i])
