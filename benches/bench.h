@@ -23,6 +23,7 @@ typedef struct options {
     uint64_t depth;         /* bytes of stack to touch: the cases of workload_depth.h */
     const char *variant;    /* of a case that measures one variation a process; NULL: not given */
     uint64_t seed;          /* draws the order of arms where a process has several */
+    int slow;               /* per cent that samples of yield, handover and spawn are made slower by, on purpose */
     bool lockstep;          /* a repetition begins when standard input says so: turn_comes */
     const char *json, *rows;
 } options;

@@ -51,6 +51,11 @@ static bool run(series *q, workload *w)
     return true;
 }
 
+static workload work_of(const options *opt)
+{
+    return (workload){ .who = opt->who, .asked = opt->n, .slow = opt->slow };
+}
+
 /* ---- memory -------------------------------------------------------------------------------------------------- */
 
 /* Increase in bytes; less than before counts as none. */
@@ -101,7 +106,7 @@ static void memory_once(gb_state *state, void *arg)
 
 bool case_memory(const options *opt)
 {
-    series q = { sheet_new(opt, ""), opt, memory_main, { .who = opt->who, .asked = opt->n }, 0, false, 0 };
+    series q = { sheet_new(opt, ""), opt, memory_main, work_of(opt), 0, false, 0 };
     q.sheet.units_asked = opt->n;
     if (!sheet_offers(&q.sheet, opt, opt->who->gate_new != NULL, "rss_bytes")) return true;
     gb_register("memory", memory_once, &q, 1, 1);
@@ -155,7 +160,7 @@ static bool succeeded(const series *q) { return strcmp(q->sheet.status, "failed"
 
 bool case_spawn(const options *opt)
 {
-    series cold = { sheet_new(opt, "cold"), opt, spawn_main, { .who = opt->who, .asked = opt->n }, 0, true, 0 };
+    series cold = { sheet_new(opt, "cold"), opt, spawn_main, work_of(opt), 0, true, 0 };
     cold.sheet.units_asked = opt->n;
     if (!sheet_offers(&cold.sheet, opt, opt->who->latch_new != NULL, "ns_per_op")) return true;
     cold.work.marks = malloc(opt->n);
@@ -186,7 +191,7 @@ static bool calibrate(series *q)
 /* Two units pass control to each other `n` times each. */
 static bool case_pair(const options *opt, const char *variant, void (*main)(void *), bool offered)
 {
-    series q = { sheet_new(opt, variant), opt, main, { .who = opt->who, .asked = opt->n }, 2, false, 0 };
+    series q = { sheet_new(opt, variant), opt, main, work_of(opt), 2, false, 0 };
     q.work.apart = strcmp(variant, "pinned") == 0;
     q.sheet.units_asked = 2;
     if (!sheet_offers(&q.sheet, opt, offered, "ns_per_op")) return true;

@@ -119,7 +119,7 @@ static uint64_t number(const char *option, const char *text, double least, doubl
 }
 
 enum { CASE, CONTENDER, N, THREADS, REPS, LAUNCH, CAP, SEED, DEPTH, JSON, ROWS, LIST, LOOP, VARIANT,
-       TOPOLOGY, EVENTS, LOCKSTEP, ANCHOR, HELP };
+       TOPOLOGY, EVENTS, SLOW, LOCKSTEP, ANCHOR, HELP };
 
 static const struct option long_options[] = {
     { "case", required_argument, NULL, CASE },
@@ -138,6 +138,7 @@ static const struct option long_options[] = {
     { "variant", required_argument, NULL, VARIANT },
     { "topology", required_argument, NULL, TOPOLOGY },
     { "events", required_argument, NULL, EVENTS },
+    { "slow", required_argument, NULL, SLOW },
     { "lockstep", no_argument, NULL, LOCKSTEP },
     { "anchor", no_argument, NULL, ANCHOR },
     { "help", no_argument, NULL, HELP },
@@ -149,6 +150,7 @@ static void help(void)
     puts("usage: gosbench --case=CASE [--contender=NAME] [--n=N] [--threads=T] [--reps=R] [--launch=L]\n"
          "                [--cap=SECONDS] [--seed=S] [--depth=BYTES] [--variant=V] [--json=FILE] [--rows=FILE]\n"
          "                [--lockstep]     (a repetition for each line of standard input)\n"
+         "                [--slow=PERCENT]     (yield, handover, spawn: slower by that, to see whether it shows)\n"
          "       gosbench --anchor     (times a loop of arithmetic for each line of standard input)\n"
          "       gosbench --events=COUNT --n=RATE [--seed=S]     (words to standard output, each at its time)\n"
          "       gosbench --list | --topology=FILE | --callgrind-loop=LOOP --variant=plain|checked --n=ROUNDS\n"
@@ -184,6 +186,7 @@ static void take(command *c, int option, const char *value)
     case VARIANT: o->variant = value; break;
     case TOPOLOGY: c->topology = value; break;
     case EVENTS: c->events = number("events", value, 1, 1e9); break;
+    case SLOW: o->slow = (int)number("slow", value, 0, 100); break;
     case LOCKSTEP: o->lockstep = true; break;
     case ANCHOR: c->anchor = true; break;
     case HELP: help(); exit(0);

@@ -29,6 +29,7 @@ typedef struct workload {
     int error;                 /* errno of the spawn that failed, 0: none did */
     bool stopped;              /* spawning ended early; the_observer.why says why */
     int64_t begin, end;        /* clock of the timed part */
+    int slow;                  /* per cent that the timed part is made longer by */
     usage parked, retained;    /* memory: while all are parked; after all have ended */
     const char *unsettled;     /* memory: why the contender did not do what is to be measured; NULL: it did */
 

@@ -16,7 +16,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 import stats  # noqa: E402
 
 US = "gossamer"
-AGAIN = "aa"   # gossamer once more: the A/A control, no contender
+AGAIN, SLOWED = "aa", "aa-slow"   # gossamer once more, and made slower on purpose: controls, no contenders
 NO_CONTENDERS = ("check", "bound", "programs")   # cases whose `contender` is a build or a bound
 REPEATED = ("yield", "handover", "spawn", "bound", "scale", "programs")   # the same thing several times a launch
 BUILDS = ("plain", "checked")   # of the same code, in the case check
@@ -129,7 +129,7 @@ class Results:
             raise ResultsError(f"{env_path}: not a JSON object; run `make bench` again")
         self.topology = read_text(os.path.join(folder, "topology.xml"))
         known = list(CONTENDERS)
-        names = {row["contender"] for row in self.rows if row["case"] not in NO_CONTENDERS} - {AGAIN}
+        names = {row["contender"] for row in self.rows if row["case"] not in NO_CONTENDERS} - {AGAIN, SLOWED}
         self.controls = self.comparisons = None   # what report_cases makes of it, once
         self.discarded, self.unsteady = {}, set()   # {row: repetitions a launch}, rows; filled by estimates
         self.contenders = [name for name in known if name in names] + sorted(names - set(known))

@@ -211,6 +211,7 @@ class Suite:
         command += [f'--n={job.n}'] if job.n else []
         command += [f'--depth={job.depth}'] if job.depth is not None else []
         command += [f'--variant={job.variant}'] if job.variant else []
+        command += [f'--slow={bench_steps.SLOWED_BY}'] if job.series == bench_steps.SLOWED else []
         command += [f'--source={self.args.gosbench}'] if job.case == 'wakeup' and job.contender in PEER_OF else []
         padding = 'x' * self.random.randrange(4096)    # where the stack begins must not decide between contenders
         return command, dict(self.env, GOSBENCH_PADDING=padding), part, []

@@ -239,7 +239,7 @@ def plan_steps(rounds, p, profile, cases, contenders):
     """The rows on one CPU: all contenders in turn, and gossamer once more."""
     def add(launches, case, names, **named):
         arms = [(name, '') for name in names if case in PEERS.get(PEER_OF.get(name), {'cases': (case,)})['cases']]
-        arms += [('gossamer', bench_steps.AGAIN)] if 'gossamer' in names else []
+        arms += [('gossamer', bench_steps.AGAIN), ('gossamer', bench_steps.SLOWED)] if 'gossamer' in names else []
         for launch in range(launches if arms else 0):
             rounds.setdefault(launch, []).append(Job(case, arms=arms, **named))
 

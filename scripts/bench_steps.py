@@ -12,6 +12,7 @@ import time
 
 CASES = ('yield', 'handover', 'spawn')
 AGAIN = 'aa'    # gossamer once more, under another name: what it differs from gossamer is error
+SLOWED, SLOWED_BY = 'aa-slow', 3    # gossamer, made slower by so many per cent: a difference that has to be seen
 ANCHOR_MOVED, STOLEN, OTHERS = 0.02, 0.01, 0.03    # shares beyond which a turn or launch is disturbed
 TICKS = os.sysconf('SC_CLK_TCK')
 PAUSE_S = 0.001    # what starting a turn takes, beyond the turn

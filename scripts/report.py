@@ -132,10 +132,13 @@ class Report:
         found = cases.controls_once(self.run)
         if not found:
             return f"This run has no control. A ratio counts if its interval is more than {cases.RESOLVED:.0%} from 1."
-        table = cases.markdown(["control: its true ratio is 1", "ratio", "so a difference counts from"],
-                               [[words, f"{same.median:.3f} [{same.low:.3f}, {same.high:.3f}]",
-                                 f"{max(cases.RESOLVED, cases.error_of(same)) * 100:.1f} %"]
-                                for words, same in found.values()])
+        def three(ratio):
+            return f"{ratio.median:.3f} [{ratio.low:.3f}, {ratio.high:.3f}]" if ratio else "–"
+
+        table = cases.markdown(["control", "gossamer over itself: 1", "so a difference counts from",
+                                f"slowed by {bench_steps.SLOWED_BY} %: {1 + bench_steps.SLOWED_BY / 100:.2f}"],
+                               [[words, three(same), f"{max(cases.RESOLVED, cases.error_of(same)) * 100:.1f} %",
+                                 three(cases.slowed(self.run, key))] for key, (words, same) in found.items()])
         n = len(cases.comparisons(self.run))
         return (f"{table}\n\nA ratio is called better or worse only if its whole interval lies farther from 1 than "
                 "the row's own control was off, and at least 2 %; rows without a control of their own use the largest "

@@ -305,6 +305,14 @@ def controls(run):
     return found
 
 
+def slowed(run, key):
+    """The ratio of a control that was made slower on purpose; None where there is none."""
+    case, variant, n, threads = key
+    fields = {"variant": variant, "threads": threads, **({"n": n} if n else {})}
+    found = run.ratios(case, rows.SLOWED, metric="ns_per_op", **fields)
+    return stats.estimate(list(found.values())) if found else None
+
+
 def error_of(same):
     """How far from 1 a control's interval reaches."""
     return max(abs(same.low - 1), abs(same.high - 1))

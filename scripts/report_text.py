@@ -38,10 +38,11 @@ is the least-squares slope over all sizes, so that fixed costs fall out. Ratios 
 within each launch, with their own interval."""
 
 TURNS = """Rows on one CPU (yield, hand-over, start + run + finish) are measured *in turns*: the processes of all
-contenders, gossamer twice, wait for a token and do one repetition when they have it, in an order drawn anew each round;
-a ratio is that of two turns of one round. Launches take in turn three programs that hold the same objects linked in
-different orders, and each process starts with environment padding of random length. Between turns an *anchor*, a loop
-of multiplications in registers, tells whether the processor itself was slower."""
+contenders, and gossamer once more as a control and once made slower on purpose, wait for a token and do
+one repetition when they have it, in an order drawn anew each round; a ratio is that of two turns of one
+round. Launches take in turn three programs that hold the same objects linked in different orders, and
+each process starts with environment padding of random length. Between turns an *anchor*, a loop of
+multiplications in registers, tells whether the processor itself was slower."""
 
 MEMORY = """Units are made, park, and are counted and weighed while all of them are parked. Bytes per unit are the
 slope of resident memory + page tables + kernel stack over the number of units; the three parts are given beside the
