@@ -1,7 +1,7 @@
 """Figure of ratios to gossamer in the rows that are measured in turns, with what gossamer differs from itself by."""
 import rows
 import stats
-from layout import INK, Figure, heading, log_axis, on_white, quote, short, table, words
+from layout import INK, Figure, count, heading, log_axis, on_white, quote, short, table, words
 
 # Title, case, further fields; spawn is shown at the largest size that both have.
 PANELS = (("start + run + finish", "spawn", {"variant": "warm", "threads": 1}), ("yield", "yield", {"threads": 1}),
@@ -72,7 +72,7 @@ def ratios(run):
     layout = (heading("Who is cheaper than gossamer, and by more than the instrument's own error?",
                       "time over gossamer's; grey: gossamer over itself, the A/A floor; left of it others are cheaper",
                       90, width, height)
-              + log_axis("x", low, high, lambda tick: f"× {tick:g}", True)
+              + log_axis("x", low, high, lambda tick: f"× {count(tick)}", True)
               + f"set yrange [0.45:{len(names) + 0.55}]\nunset ytics\n"
               + f"set tmargin at screen {1 - top / height:.4f}\nset bmargin at screen {bottom / height:.4f}\n"
               + f"panels = {len(titles)}\nleft = {left / width:.4f}\nright = {1 - 24 / width:.4f}\n"

@@ -57,7 +57,7 @@ def amount(cost):
 
 
 def whole(value):
-    return f"{value:,.0f}"
+    return f"{round(value):,}"
 
 
 def times(ratio):
@@ -206,7 +206,10 @@ def notes(run, cases):
             if status == "stopped":
                 place = f"at {most:,} units" if fewest == most else f"at {fewest:,} to {most:,} units"
             line = [name_of(contender), what, place, escape(why) or "no reason given"]
-            if tuple(line) not in seen:
+            alike = next((one for one in lines if one[1] == what and one[3] == line[3]), None)
+            if status == "stopped" and why.startswith("time cap") and alike:
+                alike[0], alike[2] = f"{alike[0]}, {line[0]}", "as the table says"
+            elif tuple(line) not in seen:
                 seen.add(tuple(line))
                 lines.append(line)
     return markdown(["contender", "case", "stopped", "why"], lines, 4) if lines else ""

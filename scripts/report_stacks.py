@@ -45,10 +45,13 @@ def parked_verdicts(run):
     most, stop = run.most_units("memory", rows.US)
     if most > MILLION:
         cost = run.memory_per_unit(rows.US, max(run.sizes("memory", contender=rows.US)))
-        text.append(verdict(most >= AIM_UNITS, f"{most:,} parked tasks alive at once"
-                            + (f", {cases.amount(cost[1])} bytes each" if cost else "")
-                            + (f", stopped by {layout.reason(stop['why'])}" if stop else "")
-                            + f"; the aim is {AIM_UNITS:,} in 24 GiB"))
+        words = (f"{most:,} parked tasks alive at once" + (f", {cases.amount(cost[1])} bytes each" if cost else "")
+                 + (f", stopped by {layout.reason(stop['why'])}" if stop else ""))
+        if most < AIM_UNITS and stop and stop["why"].startswith("time cap"):
+            text.append(f"{words[0].upper()}{words[1:]}: this profile gives them no more ({stop['why']}). The aim is "
+                        f"{AIM_UNITS:,} in 24 GiB.")
+        else:
+            text.append(verdict(most >= AIM_UNITS, f"{words}; the aim is {AIM_UNITS:,} in 24 GiB"))
     return "\n\n".join(text)
 
 
