@@ -11,6 +11,9 @@
 #   bench         build, measure, plot and write REPORT.md; see PROFILE
 #   plots         figures of RESULTS, from its raw data alone
 #   report        REPORT.md of RESULTS, and RESULTS/report.html, from its raw data alone
+#   perf-check    has this tree become slower than BASE? Exit status and docs: docs/PERF-GATE.md
+#   perf-budget   writes the exact budget of this compiler from this tree
+#   perf-check-aa compares a build with itself RUNS times and counts false alarms: half an hour
 #   install       header, library and gossamer.pc under PREFIX (and DESTDIR)
 #   uninstall     remove these again
 #   clean         remove build/
@@ -23,6 +26,8 @@
 #   CONTENDERS    bench: only these contenders, comma-separated
 #   MORE          a folder of further contenders (docs/ADDING-A-CONTENDER.md); baselines/more by default
 #   MOST          bench: gossamer parks so many tasks as well; 20000000 need 16 GiB of free memory (full does it)
+#   BASE          perf-check: a commit; by default where this branch left main, else the last tag or the commit before
+#   RUNS          perf-check-aa: 30 by default
 #   ONLY          check: only tests whose name contains this
 #   SEED          check, bench: repeats the draws of a run that printed this seed
 #   SAN           address, undefined or thread: build with that sanitizer
@@ -60,9 +65,9 @@ endif
 
 # ---- bad input ends here, before anything is touched
 
-TARGETS := all bench check check-layers check-model clean help install plots programs report setup setup-peers \
-           setup-programs nightly uninstall
-BUILDS  := all bench check install programs
+TARGETS := all bench check check-layers check-model clean help install perf-budget perf-check perf-check-aa plots \
+           programs report setup setup-peers setup-programs nightly uninstall
+BUILDS  := all bench check install programs perf-budget perf-check perf-check-aa
 GOALS   := $(or $(MAKECMDGOALS),all)
 
 unknown := $(strip $(foreach g,$(GOALS),$(if $(or $(filter $(TARGETS),$g),$(findstring /,$g)),,$g)))
@@ -108,9 +113,11 @@ endif
 
 # ---- flags: what a file needs, and the user's last
 
+comma  := ,
 WARN   := -Wall -Wextra -Wvla -Wno-unknown-attributes -Werror # the attributes: gcc's noclone, which clang lacks
 WARN_C := -Wmissing-prototypes -Wstrict-prototypes
-BASE   := -fno-omit-frame-pointer -Iruntime -Iruntime/include -I. -DCHECKS=$(CHECKS) -pthread
+OF     ?= .
+COMMON := -fno-omit-frame-pointer -I$(OF)/runtime -I$(OF)/runtime/include -I. -DCHECKS=$(CHECKS) -pthread
 SANITIZE_address   := -fsanitize=address,undefined -DGOS_ASAN=1 -DGOS_UBSAN=1
 SANITIZE_undefined := -fsanitize=undefined -DGOS_UBSAN=1
 SANITIZE_thread    := -fsanitize=thread -DGOS_TSAN=1
@@ -118,8 +125,8 @@ SANITIZE := $(if $(SAN),$(SANITIZE_$(SAN)) -fno-sanitize-recover=all)
 ifeq ($(SAN)$(findstring clang,$(CC)),thread)
 SANITIZE += -Wno-tsan # gcc: fences are not modelled; the wake-up protocols need them all the same
 endif
-C_FLAGS  := -std=gnu17 $(WARN) $(WARN_C) -fno-common $(BASE) $(SANITIZE)
-CC_FLAGS := -std=gnu++17 $(WARN) $(BASE) $(SANITIZE)
+C_FLAGS  := -std=gnu17 $(WARN) $(WARN_C) -fno-common $(COMMON) $(SANITIZE)
+CC_FLAGS := -std=gnu++17 $(WARN) $(COMMON) $(SANITIZE)
 # The runtime runs on system stacks and must serve shared objects too.
 LIB_FLAGS := -fPIC -fvisibility=hidden -ftls-model=initial-exec
 # Task code: stack checks, and calls that the linker can see through. What knows of stacks wants whole (paged) ones.
@@ -127,10 +134,11 @@ PAGED := $(filter address thread,$(SAN))
 # Stack checks; what a call's many arguments need is then part of the frame that is checked.
 CHECKED := -fsplit-stack \
            $(if $(findstring clang,$(CC)),-mllvm -no-x86-call-frame-opt,-maccumulate-outgoing-args)
+OWN_LIBC   := $(or $(wildcard $(OF)/runtime/include/gossamer/libc),$(OF)/runtime/include/gossamer)
 TASK_FLAGS := $(if $(PAGED),,$(CHECKED)) -ftls-model=initial-exec -fno-plt -fcf-protection=none \
-              -isystem runtime/include/gossamer/libc
+              -isystem $(OWN_LIBC)
 IO_FLAGS    := -fno-jump-tables # so that .ci/budget.py can follow every jump
-PLAIN_FLAGS := $(filter-out $(CHECKED) -isystem runtime/include/gossamer/libc,$(TASK_FLAGS)) # the same without us
+PLAIN_FLAGS := $(filter-out $(CHECKED) -isystem $(OWN_LIBC),$(TASK_FLAGS)) # the same without us
 LINK  = -fuse-ld=lld -Wl,-z,now -pthread $(SANITIZE) $(if $(PAGED),,-Wl,@$(WRAP))
 LIBS := -L$(B) -lbaselines -lgossamer -lhwloc
 
@@ -212,7 +220,8 @@ say   = $(if $(Q),@printf '  %-5s %s\n' $1 $2)
 keep  = @mkdir -p $(@D); text='$(subst ','\'',$1)'; \
 	[ "$$text" = "$$(cat $@ 2>/dev/null)" ] || printf '%s\n' "$$text" >$@
 
-.PHONY: all bench check check-layers check-model clean help install nightly plots report setup setup-peers uninstall FORCE
+.PHONY: all bench check check-layers check-model clean help install nightly perf-budget perf-check perf-check-aa plots report \
+        setup setup-peers uninstall FORCE
 FORCE:
 
 all: $(LIB) $(BUDGET) $(BASELINES) $(GOSBENCH) $(GOBENCH) $(TOKIO) $(ERLANG) $(SPLIT) $(SERVERS) $(PEER_PROG) $(ORDERED) $(PROGS)
@@ -320,6 +329,20 @@ $(B)/$(SERVER)/server-pthread $(B)/$(SERVER)/server-epoll $(B)/$(SERVER)/loadgen
 	$(call say,LINK,$@)
 	$(Q)$(CC) -pthread $(CFLAGS) $(LDFLAGS) $^ $(if $(filter %/loadgen,$@),-lm,$(PARSER)) -o $@
 
+# The gate's bench program over this runtime, or over that of another tree: OF, built into OF_B. With SHUFFLE, a seed, the
+# code lies in another order; gate-mutant has two instructions more in each operation.
+GATE     := $(B)/benches/gate
+GATE_LIB := $(or $(OF_B),$(B))
+GATE_OBJ := $(addprefix $(GATE)/,gate.checked.o parked.checked.o anchors.plain.o) $(B)/benches/check_calls.checked.o
+$(B)/gate$(SHUFFLE): $(GATE_OBJ) $(GATE)/rows.checked.o
+$(B)/gate-mutant: $(GATE_OBJ) $(GATE)/rows.mutant.o
+$(B)/gate$(SHUFFLE) $(B)/gate-mutant: $(GATE_LIB)/libgossamer.a $(GATE_LIB)/gossamer.wrap
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(subst $(WRAP),$(GATE_LIB)/gossamer.wrap,$(LINK)) $(if $(SHUFFLE),-Wl$(comma)--shuffle-sections='.text*=$(SHUFFLE)') \
+	    $(CFLAGS) $(LDFLAGS) $(filter %.o,$^) -L$(GATE_LIB) -lgossamer -lhwloc -o $@
+$(GATE)/rows.mutant.o: benches/gate/rows.c $(B)/flags
+	$(Q)$(CC) $(C_FLAGS) $(TASK_FLAGS) -DVARIANT=checked -DGATE_MUTANT -MMD -MP $(CFLAGS) -c $< -o $@
+
 # bfd: it leaves calls of unchecked code alone, as split stacks are linked without gold or lld.
 $(B)/libgcc-split: $(B)/baselines/peers/libgcc/split.c.o $(B)/benches/check_calls.checked.o
 	$(call say,LINK,$@)
@@ -372,6 +395,14 @@ bench: all programs
 	@$(PYTHON) scripts/bench.py --gosbench $(B)/gosbench --profile $(PROFILE) $(if $(SEED),--seed '$(SEED)') \
 	    --only '$(CASES)' --contenders '$(CONTENDERS)' --more '$(MORE)' $(if $(MOST),--most '$(MOST)')
 	@+$(MAKE) plots report RESULTS=results/latest
+# A recipe that fails makes make exit with 2: the status itself is in the last line, and in build/perf/perf-check.json.
+perf-check:
+	@$(PYTHON) scripts/perf_check.py --compiler '$(CC)' --base '$(BASE)' $(if $(SEED),--seed '$(SEED)')
+perf-budget:
+	@$(PYTHON) scripts/perf_check.py --compiler '$(CC)' --update-budget
+perf-check-aa:
+	@$(PYTHON) scripts/perf_aa.py --compiler '$(CC)' $(if $(RUNS),--runs '$(RUNS)')
+	@$(PYTHON) scripts/perf_aa.py --write-docs
 plots:
 	@$(PYTHON) plots/plots.py --results $(RESULTS)
 report: | $(filter plots,$(GOALS))
