@@ -63,6 +63,15 @@ typedef struct contender {
     void (*chan_recv)(void *chan, void *word);
     void (*chan_free)(void *chan);
 
+    /* Receives from whichever of two channels has a word first. */
+    void (*chan_recv_either)(void *one, void *other, void *word);
+
+    /* Mutex: the contender's own call to lock and to unlock. */
+    void *(*mutex_new)(void);
+    void (*mutex_lock)(void *mutex);
+    void (*mutex_unlock)(void *mutex);
+    void (*mutex_free)(void *mutex);
+
     /* Puts a word into a channel that has room, from a thread that is no unit's. */
     void (*post)(void *chan, const void *word);
 

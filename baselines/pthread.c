@@ -348,6 +348,25 @@ static void chan_free(void *arg)
     free(c);
 }
 
+/* ---- mutex ---- */
+
+static void *mutex_new(void)
+{
+    pthread_mutex_t *mutex = malloc(sizeof *mutex);
+    if (mutex)
+        pthread_mutex_init(mutex, NULL);
+    return mutex;
+}
+
+static void mutex_free(void *mutex)
+{
+    pthread_mutex_destroy(mutex);
+    free(mutex);
+}
+
+/* The results are 0 or a mistake of the harness, whose counts show it. */
+#define CALL(fn) ((void (*)(void *))(void (*)(void))(fn))
+
 /* A unit has a thread of its own already. */
 static void pin(void)
 {
@@ -360,7 +379,9 @@ static void pin(void)
     .gate_new = gate_new, .gate_wait = gate_wait, .gate_open = gate_open, .gate_free = gate_free,                      \
     .latch_new = latch_new, .latch_done = latch_done, .latch_wait = latch_wait, .latch_free = latch_free,              \
     .chan_new = chan_new, .chan_send = chan_send, .chan_recv = chan_recv, .chan_free = chan_free,                      \
-    .latch_init = latch_init, .post = chan_send, .pin = pin, .made = made
+    .latch_init = latch_init, .post = chan_send, .pin = pin, .made = made,                                             \
+    .mutex_new = mutex_new, .mutex_lock = CALL(pthread_mutex_lock), .mutex_unlock = CALL(pthread_mutex_unlock),        \
+    .mutex_free = mutex_free
 
 const contender contender_pthread = {
     .name = "pthread",

@@ -46,6 +46,7 @@ bool case_handoff(const options *opt);
 bool case_lateness(const options *opt);
 bool case_wakeup(const options *opt);
 bool case_scale(const options *opt);
+bool case_sync(const options *opt);
 
 /* Writes n words to a descriptor, each at the time that it names (clock_ns), Poisson with `rate` words a second. Runs
  * on the lowest CPU and never sleeps. */

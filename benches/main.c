@@ -39,6 +39,8 @@ static const bench_case cases[] = {
       case_wakeup, true, false },
     { "scale", "programs of many units; --variant=skynet, skynet-chan, ring, fan or tree; --threads", case_scale, true,
       false },
+    { "sync", "words and locks; --variant=recv, select, buffered, mutex, crowd or held; --threads", case_sync, true,
+      false },
     { "check", "calls with and without stack checks, in time", case_check, false, false },
     { "depth", "bytes of n units parked --variant=at a depth of --depth bytes or after it", case_depth, true,
       true },

@@ -103,6 +103,16 @@ static void latch_init(void *latch, long n)
 }
 _Static_assert(sizeof(gos_waitgroup) <= LATCH_BYTES, "a waitgroup must fit the harness' place for a latch");
 
+static void recv_either(void *one, void *other, void *word)
+{
+    gos_case cases[] = { { .chan = one, .op = GOS_RECV, .elem = word },
+                         { .chan = other, .op = GOS_RECV, .elem = word } };
+    gos_select(cases, 2, -1);
+}
+
+static void *mutex_new(void) { return calloc(1, sizeof(gos_mutex)); }
+static void mutex_free(void *mutex) { free(mutex); }
+
 static void post(void *chan, const void *word) { gos_chan_try_send(chan, word); }
 static void *chan_new(size_t capacity) { return gos_chan_new(sizeof(uint64_t), capacity); }
 
@@ -119,6 +129,8 @@ typedef void (*recv_fn)(void *, void *);
     .latch_wait = CALL(of_object, gos_waitgroup_wait), .latch_free = latch_free,                                      \
     .chan_new = chan_new, .chan_send = CALL(send_fn, gos_chan_send),                                                  \
     .chan_recv = CALL(recv_fn, gos_chan_recv), .chan_free = CALL(of_object, gos_chan_free),                          \
+    .chan_recv_either = recv_either, .mutex_new = mutex_new, .mutex_lock = CALL(of_object, gos_mutex_lock),           \
+    .mutex_unlock = CALL(of_object, gos_mutex_unlock), .mutex_free = mutex_free,                                      \
     .latch_init = latch_init, .post = post, .sleep = gos_sleep, .block_begin = gos_block_begin,                       \
     .block_end = gos_block_end, .pin = gos_pin, .made = gossamer_made
 

@@ -18,7 +18,7 @@ import stats  # noqa: E402
 US = "gossamer"
 AGAIN, SLOWED = "aa", "aa-slow"   # gossamer once more, and made slower on purpose: controls, no contenders
 NO_CONTENDERS = ("check", "bound", "programs")   # cases whose `contender` is a build or a bound
-REPEATED = ("yield", "handover", "spawn", "bound", "scale", "programs")   # the same thing several times a launch
+REPEATED = ("yield", "handover", "spawn", "bound", "scale", "sync", "programs")   # the same thing again and again
 BUILDS = ("plain", "checked")   # of the same code, in the case check
 RAW = "raw"   # bounds that no contender takes part in
 

@@ -10,9 +10,10 @@ import bench_programs
 import bench_server
 import bench_stacks
 import bench_steps
+import bench_sync
 
 CASES = ('memory', 'spawn', 'yield', 'handover', 'check', 'bound', 'depth', 'descent', 'burst', *bench_blocking.CASES,
-         'server', *bench_programs.CASES, *bench_api.CASES)
+         *bench_sync.CASES, 'server', *bench_programs.CASES, *bench_api.CASES)
 # Bytes and distributions of waiting: a slower clock does not change them, or their launches are too dear to repeat.
 UNTIMED = ('memory', 'depth', 'burst')
 ORDERS = 3    # in which the C programs are linked: build/.../order-2 and order-3 beside the usual one
@@ -126,7 +127,7 @@ class Job:
             words.append(self.contender)
         if self.n:
             words.append(f'n={self.n}')
-        if self.case in ('spawn', 'handover', 'scale'):
+        if self.case in ('spawn', 'handover', 'scale', 'sync'):
             words.append(f'threads={self.threads}')
         if self.depth is not None:
             words.append(f'depth={self.depth}')
@@ -203,6 +204,7 @@ def plan(profile, cases, contenders, cpus, most_units=0):
         add(p['launches'], 'check', 'libgcc', reps=p['check_reps'] // 3, variant='crossing')
     bench_stacks.plan(add, profile, cases, contenders, cpus)
     bench_blocking.plan(add, profile, cases, contenders, cpus)
+    bench_sync.plan(add, profile, cases, contenders, cpus)
     bench_peers.plan(add, profile, cases, contenders, cpus)
     bench_server.plan(rounds, Job, profile, cases, contenders)
     return rounds

@@ -20,6 +20,7 @@ import report_peers  # noqa: E402
 import report_programs  # noqa: E402
 import report_server  # noqa: E402
 import report_stacks  # noqa: E402
+import report_sync  # noqa: E402
 import report_text as text_of  # noqa: E402
 import rows  # noqa: E402
 
@@ -188,6 +189,7 @@ class Report:
                          [report_programs.table(run), cases.notes(run, ["programs"])]))
         sections += report_stacks.sections(run, self.figure)
         sections += report_blocking.sections(run, self.figure)
+        sections += report_sync.sections(run)
         sections += report_server.sections(run, self.figure)
         peers = report_peers.table(run)
         if peers:

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # timeout: 240
-"""The cases about blocking, wake-ups and programs of many units: small sizes of gosbench, and of gobench if built."""
+"""The cases about blocking, wake-ups, words, locks and programs of many units: small sizes of gosbench, and of gobench
+if built."""
 import json
 import os
 import subprocess
@@ -14,6 +15,7 @@ import rows  # noqa: E402
 BUILD = os.environ.get("BUILD", "")
 GOSBENCH, GOBENCH = os.path.join(BUILD, "gosbench"), os.path.join(BUILD, "gobench")
 PROGRAMS = {"skynet": 1000, "skynet-chan": 1000, "ring": 3200, "fan": 2000, "tree": 12}
+SYNC = {"recv": 200, "select": 200, "buffered": 1000, "mutex": 1000, "crowd": 1000, "held": 200}
 ENV = {key: value for key, value in os.environ.items() if not key.startswith("GOS_")}
 
 
@@ -83,8 +85,15 @@ class Cases(unittest.TestCase):
                 self.assertEqual(row["ns_per_op"]["status"], "ok")
                 self.assertGreater(row["ns_per_op"]["ops"], 0)
 
+    def test_words_and_locks_are_counted(self):
+        for name in ("gossamer", "pthread"):
+            for variant, n in SYNC.items():
+                row = self.rows_of("sync", name, variant=variant, n=n, threads=2)["ns_per_op"]
+                offered = (name, variant) != ("pthread", "select")
+                self.assertEqual((row["status"], row.get("ops")), ("ok", n) if offered else ("not-run", None))
+
     def test_bad_variants_are_refused(self):
-        for case in ("handoff", "lateness", "wakeup", "scale"):
+        for case in ("handoff", "lateness", "wakeup", "scale", "sync"):
             done = call(GOSBENCH, f"--case={case}", "--contender=gossamer", "--variant=nothing")
             self.assertEqual((done.returncode, done.stdout, done.stderr.count("\n")), (2, "", 1), done.stderr)
             self.assertIn("use", done.stderr)

@@ -171,6 +171,19 @@ class Pipeline(unittest.TestCase):
         self.assertIn("| Tokio | stackless | 0.500 |", peers)
         self.assertIn("cheaper in 1 of these ratios and dearer in none.", peers)
 
+    def test_words_and_locks_have_verdicts(self):
+        costs = {"recv": (10, 4000), "select": (20, None), "buffered": (11, 100), "mutex": (10, 10),
+                 "crowd": (30, 40), "held": (100, 6000)}
+        self.make([row("sync", name, variant, launch=launch, value=cost) for launch in range(3)
+                   for variant, pair in costs.items() for name, cost in zip(("gossamer", "pthread"), pair) if cost])
+        self.both()
+        found = self.read("REPORT.md").split("words and locks")[1].split("\n### ")[0].split("\n## ")[0]
+        self.assertIn("| a word, by a select of two | 20.0 ns | – | – |", found)
+        self.assertIn("| a lock, by 100 units that yield while they have it | 100 ns | 6.00 µs | 60.0 |", found)
+        self.assertIn("| a word, buffered | 10.0 ns | 11.0 ns | **not reached** |", found)
+        self.assertIn("| a word by a select of two, over one received | 2.5 times | 2.0 times | reached |", found)
+        self.assertIn("at least | 5.0 times | 60.0 times | reached |", found)
+
     def test_unknown_contenders_are_drawn(self):
         self.make(small_run())
         self.both()
