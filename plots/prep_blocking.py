@@ -4,8 +4,8 @@ from typing import NamedTuple
 
 import rows
 import stats
-from layout import (FAINT, INK, SMALL, TEXT, Figure, heading, log_axis, margins, nanoseconds, quote, table, tick_ns,
-                    words)
+from layout import (FAINT, INK, SMALL, TEXT, Figure, heading, log_axis, margins, nanoseconds, on_white, quote, table,
+                    tick_ns, words)
 
 SOLID, DASHED, DOTTED = 1, 2, 3
 STEPS = 200       # of a drawn distribution
@@ -98,8 +98,8 @@ def distribution(run, case, metric, lines, panels, title, subtitle, x_label, ref
               + f"panels = {len(plots)}\ntitles = {words(titles)}\n")
     if reference and low < reference[0] < high:
         layout += (f"set arrow from first {reference[0]}, graph 0 to first {reference[0]}, graph 1 nohead "
-                   f"lc rgb '#8C8C8C' lw 1.2 dt (6,4) back\nset label {quote(reference[1])} at first {reference[0]}, "
-                   f"graph 0.04 left offset 0.6,0 font 'DejaVu Sans,12' tc rgb {quote(FAINT)}\n")
+                   f"lc rgb '#8C8C8C' lw 1.2 dt (6,4) back\n"
+                   + on_white(reference[1], f"first {reference[0]}", "graph 0.06", "left", colour=FAINT) + "\n")
     note = "set label 'median / 99 of 100' at screen {:.4f},{:.4f} left font 'DejaVu Sans,12' tc rgb {}\n".format(
         1 - (right - 56) / width, 1 - (top - 16) / height, quote(FAINT))
     return Figure(width, height, table(("time_ns", "share", "line", "panel"), blocks), layout,
