@@ -412,7 +412,8 @@ DEST := $(DESTDIR)$(PREFIX)
 HEADERS   := $(patsubst runtime/%,%,$(wildcard runtime/include/*.h runtime/include/*/*.h runtime/include/*/*/*.h))
 INSTALLED := $(HEADERS) lib/libgossamer.a lib/gossamer.wrap lib/gossamer.static \
              lib/pkgconfig/gossamer.pc lib/gossamer/link/thunk.s lib/gossamer/link/choose.awk
-COMMANDS  := lib/gossamer/link/ld.lld lib/gossamer/as/as bin/gossamer-cc bin/gossamer-c++
+COMMANDS  := lib/gossamer/link/ld.lld lib/gossamer/as/as bin/gossamer-cc bin/gossamer-c++ \
+             bin/gossamer-seeds
 install: $(LIB) $(WRAP) $(B)/gossamer.static $(B)/thunk.s
 	$(Q)mkdir -p $(addprefix $(DEST)/,include/gossamer/libc lib/pkgconfig lib/gossamer/link lib/gossamer/as bin)
 	$(Q)for header in $(HEADERS); do cp runtime/$$header $(DEST)/$$header || exit 1; done
@@ -423,6 +424,7 @@ install: $(LIB) $(WRAP) $(B)/gossamer.static $(B)/thunk.s
 	$(Q)cp runtime/cc/assemble.sh $(DEST)/lib/gossamer/as/as
 	$(Q)cp runtime/cc/gossamer-cc.sh $(DEST)/bin/gossamer-cc
 	$(Q)ln -sf gossamer-cc $(DEST)/bin/gossamer-c++
+	$(Q)cp runtime/cc/gossamer-seeds.sh $(DEST)/bin/gossamer-seeds
 	$(Q)sed 's/@VERSION@/$(VERSION)/' runtime/gossamer.pc.in >$(DEST)/lib/pkgconfig/gossamer.pc
 	$(Q)chmod 644 $(addprefix $(DEST)/,$(INSTALLED))
 	$(Q)chmod 755 $(addprefix $(DEST)/,$(COMMANDS))

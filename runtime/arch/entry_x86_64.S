@@ -108,8 +108,21 @@ FUNC(gos__resume)
     movq GOS_CTX_RIP(%rsp), %rcx
     leaq GOS_CTX_SIZE(%rsp), %rsp
     jmpq *%rcx
-3:  movq $GOS_POISON, %fs:GOS_LIMIT_WORD
+3:  cmpl $GOS_PREEMPT_SEEDED, %fs:GOS_THREAD_PREEMPT(%rbx)
+    je 9f
+10: movq $GOS_POISON, %fs:GOS_LIMIT_WORD
     jmp 1b
+9:  movq %fs:GOS_THREAD_SYSTEM_SP(%rbx), %rsp
+    movq %rax, %rdi
+    callq gos__seed_turn        /* may decide for another task; this thread may lose its worker by that */
+    movq gos__self@gottpoff(%rip), %rbx
+    testq %rax, %rax
+    jz gos__leave
+    SAN_RESUME %rax
+    movb $GOS_STATE_RUNNING, GOS_TASK_STATE(%rax)
+    movq %rax, %fs:GOS_THREAD_TASK(%rbx)
+    movq GOS_TASK_SP(%rax), %rsp
+    jmp 10b
 4:  ldmxcsr GOS_CTX_MXCSR(%rsp)
     fldcw GOS_CTX_FPUCW(%rsp)
     jmp 2b

@@ -211,7 +211,8 @@ gos__morestack_refill:
 3:  movq -16(%rbp), %r10
     xorl %r11d, %r11d
 
-    /* r10: frame, r11: argument bytes; -8(%rbp): the caller's rax, -24(%rbp): 1 when unchecked code will run. */
+    /* r10: frame, r11: argument bytes; -8(%rbp): the caller's rax; -24(%rbp): bit 0: unchecked code will run, bit 1:
+     * this call has already been preempted. */
     .globl gos__morestack_slow
     .hidden gos__morestack_slow
 gos__morestack_slow:
@@ -232,6 +233,7 @@ gos__morestack_slow:
     callq gos__spill_vectors
     cmpq $GOS_POISON, %fs:GOS_LIMIT_WORD
     je gos__morestack_preempted
+gos__morestack_unpreempted:
     cmpl $0, %fs:GOS_THREAD_LOCKED(%rcx)
     je 6f
     pushq %r10
@@ -241,7 +243,8 @@ gos__morestack_slow:
     popq %r10
 6:  movq %r10, %rdi             /* uintptr_t gos__grow(frame, arguments, unchecked, left_sp) */
     movq %r11, %rsi
-    movq -24(%rbp), %rdx
+    movl -24(%rbp), %edx
+    andl $1, %edx
     leaq 16(%rbp), %rcx
     callq gos__grow
 gos__morestack_decided:
@@ -300,6 +303,9 @@ gos__morestack_decided:
      */
     .cfi_def_cfa %rbp, 16
 gos__morestack_preempted:
+    testb $2, -24(%rbp)         /* once a call: under GOS_SEED the limit stays poisoned */
+    jnz gos__morestack_unpreempted
+    orb $2, -24(%rbp)
     movq %r10, SPILL_R10(%rsp)
     movq %r11, SPILL_R11(%rsp)
     cmpl $0, %fs:GOS_THREAD_LOCKED(%rcx)

@@ -72,6 +72,10 @@
 #define GOS_STATE_READY 2
 
 /* A limit that every stack pointer is below: the next checked prologue calls __morestack. */
+/* gos__thread.preempt under GOS_SEED (sched/seed.h): the limit word stays poisoned, and gos__resume asks gos__seed_turn
+ * who goes on. */
+#define GOS_PREEMPT_SEEDED 2
+
 #define GOS_POISON -1
 
 /* gos_once when its function has returned. */
@@ -210,7 +214,7 @@ struct __attribute__((aligned(64))) gos__thread {
     gos__region *spare;        /* a plain region ready to be borrowed */
     uint32_t in_runtime;       /* 1: this thread may be touching its worker */
     uint32_t locked;           /* enum gos__lock: may it touch its worker? */
-    uint32_t preempt;          /* 1: the running task's slice is over */
+    uint32_t preempt;          /* 1: the running task's slice is over; GOS_PREEMPT_SEEDED: see there */
     uint32_t spares;           /* so many are in more_spares */
     gos__region *more_spares;  /* for when the one is in use, linked by next */
     int *error;                /* where errno is */

@@ -98,6 +98,17 @@ static void parse_debug(gos__env *env)
     }
 }
 
+/* Other threads than the only worker's would decide as well. */
+static void parse_seed(gos__env *env)
+{
+    env->seeded = getenv("GOS_SEED") != NULL;
+    env->seed = (uint64_t)size_from("GOS_SEED", 0, INT64_MAX, 0);
+    if (env->seeded && env->cold_ms)
+        gos__die("GOS_SEED and GOS_DEBUG=cold exclude each other: unset one of them");
+    if (env->seeded)
+        env->trim_ms = 0;
+}
+
 static gos__env env;
 
 static void parse(void)
@@ -108,6 +119,7 @@ static void parse(void)
     env.maxthreads = size_from("GOS_MAXTHREADS", 1, 1000000, GOS_MAXTHREADS_DEFAULT);
     env.trim_ms = GOS_TRIM_MS;
     parse_debug(&env);
+    parse_seed(&env);
 }
 
 const gos__env *gos__env_get(void)

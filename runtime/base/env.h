@@ -7,6 +7,8 @@
 
 typedef struct gos__env {
     int procs;        /* GOS_PROCS, 0: not given */
+    bool seeded;      /* GOS_SEED is given: */
+    uint64_t seed;    /* every scheduling decision is drawn from it (sched/seed.h) */
     int64_t maxstack; /* GOS_MAXSTACK, bytes */
     int64_t maxthreads; /* GOS_MAXTHREADS */
     int64_t maxmem;   /* GOS_MAXMEM, bytes, 0: not given */

@@ -2,6 +2,7 @@
 #include "base/check.h"
 #include "os/os.h"
 #include "sched/netpoll.h"
+#include "sched/seed.h"
 #include "sched/worker.h"
 
 /* A thief's patience: a lone task in the queue of a worker that keeps switching will be run there at once, so it is
@@ -232,7 +233,7 @@ gos__task *gos__find(gos__worker *worker)
     for (;;) {
         if (gos__unlikely(gos__load_relaxed(&gos__rt->retired) != NULL) && !gos__load_relaxed(&worker->quit))
             gos__inherit(worker);
-        gos__task *task = search(worker);
+        gos__task *task = gos__is_seeded() ? gos__seed_find(worker) : search(worker);
         if (task)
             return task;
         if (gos__load_relaxed(&worker->quit)) {

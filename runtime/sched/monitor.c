@@ -7,6 +7,7 @@
 #include "sched/interrupt.h"
 #include "sched/lot.h"
 #include "sched/netpoll.h"
+#include "sched/seed.h"
 #include "sched/task.h"
 #include "sched/trim.h"
 #include "sched/worker.h"
@@ -154,7 +155,7 @@ static void look_at(gos__runtime *rt, gos__worker *worker, int64_t now, findings
     if (gos__load_relaxed(&worker->left))
         return;
     if (!others_wait(rt, worker, now)) {
-        int64_t due = gos__load_relaxed(&worker->timers.first);
+        int64_t due = gos__is_seeded() ? INT64_MAX : gos__load_relaxed(&worker->timers.first);
         found->due = due < found->due ? due : found->due;
         return;
     }
@@ -165,6 +166,11 @@ static void look_at(gos__runtime *rt, gos__worker *worker, int64_t now, findings
     /* A thread that is to have the worker of a blocked one says so when it is there. */
     found->waiting |= conduct == RUNS || conduct == UNKNOWN;
     found->stuck |= conduct == UNKNOWN;
+    if (gos__is_seeded()) { /* slices end where the seed says */
+        if (conduct != BLOCKED || now - since < GOS_SEED_PATIENCE_NS)
+            return;
+        gos__seed_lost();
+    }
     if (conduct == BLOCKED || conduct == HEEDLESS)
         gos__hand_off(worker);
     else if (slice_over(worker, now))

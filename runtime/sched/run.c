@@ -24,6 +24,7 @@
 #include "sched/interrupt.h"
 #include "sched/lot.h"
 #include "sched/netpoll.h"
+#include "sched/seed.h"
 #include "sched/worker.h"
 
 /* How long the end of a run waits for tasks that are inside a system call or a loop, before it abandons them. */
@@ -41,7 +42,8 @@ gos__worker *gos__worker_new(uint32_t index)
         return NULL;
     static uint32_t tags;
     *worker = (gos__worker){
-        .tag = gos__add_relaxed(&tags, 1u) + 1, .index = index, .left = 1, .rng = { .state = 0x676f7373u + index }
+        .tag = gos__add_relaxed(&tags, 1u) + 1, .index = index, .left = 1,
+        .rng = { .state = gos__seed_of_worker(index) },
     };
     gos__timers_init(&worker->timers);
     return worker;
@@ -127,7 +129,7 @@ int gos__worker_start(gos__worker *worker)
     take_back_bequest(worker);
     gos__store_relaxed(&worker->quit, 0u);
     gos__store_relaxed(&worker->attention, 0u);
-    worker->periodic_at = worker->tick + GOS_SHARED_PERIOD;
+    worker->periodic_at = worker->tick + (gos__is_seeded() ? 1 : GOS_SHARED_PERIOD);
     gos__store_relaxed(&worker->left, 0u);
     worker->wake_credit = gos__wake_credit();
     gos__store_relaxed(&worker->seen_since, (int64_t)0);
@@ -146,6 +148,8 @@ static gos__runtime *runtime_new(int (*fn)(void *), void *arg)
     uint32_t procs = gos__load_relaxed(&gos__procs_asked);
     if (!procs)
         procs = (uint32_t)(env->procs ? env->procs : gos__cpu_count());
+    if (env->seeded)
+        procs = 1;
     if (!gos__membarrier_works() && procs > 1) {
         gos__warn("the kernel refuses membarrier(2): running with one worker");
         procs = 1;
@@ -249,6 +253,7 @@ int gos__run(int (*fn)(void *), void *arg)
         gos__store_release(&active, 0u);
         return -ENOMEM;
     }
+    gos__seed_begin();
     gos__store_release(&gos__rt, rt);
     gos__fault_install(gos__stack_explain_fault);
     gos__self.in_runtime = 1; /* for what a signal handler may do on this thread: sched/lot.h */
@@ -276,6 +281,7 @@ int gos__run(int (*fn)(void *), void *arg)
     gos__store_release(&gos__rt, NULL);
     gos__spin_unlock(&gos__rt_lock);
     dismantle(rt, all_left);
+    gos__seed_end();
     gos__store_release(&active, 0u);
     return result;
 }

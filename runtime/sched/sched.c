@@ -3,6 +3,7 @@
 #include "os/os.h"
 #include "sched/claim.h"
 #include "sched/netpoll.h"
+#include "sched/seed.h"
 #include "sched/worker.h"
 
 gos__runtime *gos__rt;
@@ -40,6 +41,10 @@ void gos__pace(gos__worker *worker, int64_t now)
  * a timer is about to be due, sleepers alone. */
 static GOS_NOINLINE gos__task *periodic(gos__worker *worker)
 {
+    if (gos__is_seeded()) {
+        worker->periodic_at = worker->tick + 1; /* at every switch */
+        return gos__seed_pick(worker);
+    }
     uint32_t front = worker->front, since = worker->tick - worker->shared_at;
     bool is_early = worker->early && worker->tick - worker->looked_at < GOS_SHARED_PERIOD;
     uint32_t next = is_early ? worker->looked_at : worker->tick;

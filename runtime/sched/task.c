@@ -8,6 +8,7 @@
 #include "base/check.h"
 #include "base/env.h"
 #include "os/os.h"
+#include "sched/seed.h"
 #include "sched/worker.h"
 
 /* So many tasks of a function that was preempted are started behind their parents. */
@@ -22,7 +23,7 @@ static enum gos__kind kind_for(gos__worker *worker, void (*fn)(void *))
     enum gos__kind kind = gos__kind_of(fn);
     if (kind == GOS_NURSERY)
         kind = gos__sizing_start(&worker->sizing, fn);
-    if (fn != worker->hog && (kind == GOS_NURSERY || kind == GOS_PAGED)) {
+    if (fn != worker->hog && !gos__is_seeded() && (kind == GOS_NURSERY || kind == GOS_PAGED)) {
         gos__store_relaxed(&worker->usual_entry, fn);
         worker->usual_kind = kind;
     }
@@ -118,7 +119,7 @@ static inline gos__task *begin(gos__worker *worker, gos__task *task, void (*fn)(
 static GOS_NOINLINE gos__task *go_slowly(gos__worker *worker, void (*fn)(void *), void *arg, gos__task *self)
 {
     gos__require(fn != NULL, "gos_go: fn is NULL");
-    if ((gos__load_relaxed(&self->pinned) & GOS_PIN_DEPTH) || fn == worker->hog)
+    if ((gos__load_relaxed(&self->pinned) & GOS_PIN_DEPTH) || fn == worker->hog || gos__is_seeded())
         return go_behind(worker, fn, arg, self);
     gos__task *task = stack_for(worker, fn);
     if (task) {
@@ -199,6 +200,10 @@ gos__task *gos__yield(void *a, void *b, void *c, gos__task *self)
 gos__task *gos__preempted(void *a, void *b, void *c, gos__task *self)
 {
     gos__worker *worker = gos__self.worker;
+    if (gos__is_seeded()) {
+        gos__store_relaxed(&gos__self.preempt, (uint32_t)GOS_PREEMPT_SEEDED); /* gos__preempt_at took it back */
+        return self;
+    }
     if (gos__load_relaxed(&worker->poison_tick) != worker->tick && !gos__load_relaxed(&worker->attention))
         return self; /* it was meant for the task before */
     worker->periodic_at = worker->tick + 1;
@@ -264,7 +269,7 @@ gos__task *gos__sleep(int64_t ns, void *b, void *c, gos__task *self)
 {
     if (ns <= 0)
         return gos__yield(NULL, b, c, self);
-    int64_t now = gos__clock_ns();
+    int64_t now = gos__task_clock();
     int64_t when = ns < INT64_MAX - now ? now + ns : INT64_MAX;
     gos__store_release(&self->state, (uint8_t)GOS_PARKED); /* pairs with C3 of sched/claim.h */
     self->why = GOS_WAIT_SLEEP;
@@ -276,7 +281,7 @@ gos__task *gos__sleep(int64_t ns, void *b, void *c, gos__task *self)
 
 static int clamp_procs(int n)
 {
-    return n < GOS_MAX_PROCS ? n : GOS_MAX_PROCS;
+    return gos__env_get()->seeded ? 1 : n < GOS_MAX_PROCS ? n : GOS_MAX_PROCS;
 }
 
 static void request_procs(gos__runtime *rt, gos__task *request, int n)
@@ -295,7 +300,7 @@ gos__task *gos__procs(intptr_t n, void *b, void *c, gos__task *self)
 {
     (void)b, (void)c;
     gos__runtime *rt = gos__rt;
-    if ((int)n <= 0) {
+    if ((int)n <= 0 || gos__is_seeded()) { /* a seeded run has one, and waits for nobody to change that */
         self->result = (int32_t)gos__load_relaxed(&rt->procs);
         return self;
     }
@@ -342,7 +347,7 @@ long gos__ntasks(void)
 
 int64_t gos__now(void)
 {
-    return gos__clock_ns();
+    return gos__self.worker ? gos__task_clock() : gos__clock_ns();
 }
 
 _Noreturn void gos__outside(const char *name)

@@ -32,6 +32,7 @@
 #include "base/env.h"
 #include "os/os.h"
 #include "sched/netpoll.h"
+#include "sched/seed.h"
 #include "sched/worker.h"
 
 /* A spare thread without work for so long ends. */
@@ -57,6 +58,8 @@ void gos__thread_tie(gos__worker *worker, gos__thread *thread)
     thread->cache = &worker->stacks;
     thread->tag = worker->tag;
     worker->thread = thread;
+    if (gos__is_seeded())
+        gos__store_relaxed(&thread->preempt, (uint32_t)GOS_PREEMPT_SEEDED);
     gos__store_relaxed(&worker->seen_since, (int64_t)0);
     worker->asked_cpu = -1;
     if (thread->pinned_task)

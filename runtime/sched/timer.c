@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "os/os.h"
+#include "sched/seed.h"
 #include "sched/worker.h"
 
 /* Free blocks that a worker keeps. */
@@ -88,7 +89,7 @@ static gos__timer take_out(gos__timers *timers, uint32_t at)
 
 int64_t gos__deadline(int64_t after)
 {
-    int64_t now = gos__clock_ns();
+    int64_t now = gos__task_clock();
     return after < INT64_MAX - now ? now + after : INT64_MAX;
 }
 
@@ -248,7 +249,7 @@ int64_t gos__timers_run(gos__worker *worker)
         take_back(worker);
     if (!timers->n)
         return 0;
-    int64_t now = gos__clock_ns();
+    int64_t now = gos__task_clock();
     uint32_t done = 0, before = worker->back;
     for (; timers->n && timers->heap[0].when <= now; done++) {
         gos__timer timer = take_out(timers, 0);
@@ -349,7 +350,7 @@ static void fire(gos__worker *worker, gos__alarm *alarm)
         return;
     gos__task *task = gos__task_new(worker, gos__task_start, timer->fn, timer->arg);
     if (!task) {
-        gos__alarm_set(worker, alarm, gos__clock_ns() + AGAIN_NS); /* there is room: it has just been taken out */
+        gos__alarm_set(worker, alarm, gos__task_clock() + AGAIN_NS); /* there is room: it has just been taken out */
         return;
     }
     if (!gos__timer_fires(alarm)) {

@@ -4,6 +4,7 @@
 
 #include "base/spin.h"
 #include "sched/netpoll.h"
+#include "sched/seed.h"
 #include "sched/worker.h"
 
 /* A binary heap. */
@@ -85,7 +86,7 @@ void gos__deadlines_expire(bool has_worker)
 {
     if (gos__load_relaxed(&first_deadline) == INT64_MAX)
         return;
-    int64_t now = gos__clock_ns();
+    int64_t now = gos__task_clock();
     gos__task *woken = NULL;
     gos__spin_lock(&deadlines_lock);
     while (deadlines_n && deadlines[1]->deadline <= now) {

@@ -10,7 +10,8 @@ trap 'rm -rf "$work"' EXIT
 fail() { echo "$1"; exit 1; }
 installed() { (cd "$1" && find . -type f -o -type l | LC_ALL=C sort | tr '\n' ' '); }
 
-all='./bin/gossamer-c++ ./bin/gossamer-cc ./include/gossamer.h ./include/gossamer/context.h '
+all='./bin/gossamer-c++ ./bin/gossamer-cc ./bin/gossamer-seeds ./include/gossamer.h '
+all="$all"'./include/gossamer/context.h '
 all="$all"'./include/gossamer/libc/errno.h ./lib/gossamer.static ./lib/gossamer.wrap ./lib/gossamer/as/as '
 all="$all"'./lib/gossamer/link/choose.awk ./lib/gossamer/link/ld.lld ./lib/gossamer/link/thunk.s ./lib/libgossamer.a '
 all="$all"'./lib/pkgconfig/gossamer.pc '
