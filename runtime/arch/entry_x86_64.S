@@ -270,6 +270,7 @@ END(gos__main_start)
 PARK gos__main_end, gos__main_returned, gos__foreign_gos_exit
 PARK gos_yield, gos__yield, gos__foreign_gos_yield
 PARK gos__yield_preempted, gos__preempted, gos__foreign_gos_yield
+CALL gos__preempt_over, gos__caught_restore
 OUTSIDE gos_yield
 PARK gos_exit, gos__exit, gos__foreign_gos_exit
 OUTSIDE gos_exit

@@ -31,7 +31,8 @@
 #define SPILL_R11 64
 #define SPILL_WIDTH 72
 #define SPILL_VECTORS 80
-#define SPILL_SIZE (SPILL_VECTORS + 8 * 64)
+#define SPILL_CAUGHT (SPILL_VECTORS + 8 * 64) /* struct gos__caught, of a preempted task */
+#define SPILL_SIZE (SPILL_CAUGHT + 16)
 
 /*
  * While the body runs, unwinding goes straight on to the function's caller: its own frame is the body's, and its
@@ -321,6 +322,8 @@ gos__morestack_preempted:
     movq gos__self@gottpoff(%rip), %rcx
     movl $0, %fs:GOS_THREAD_IN_RUNTIME(%rcx)
     callq gos__yield_preempted
+    leaq SPILL_CAUGHT(%rsp), %rdi
+    callq gos__preempt_over
     callq gos__fill_vectors
     movq SPILL_RDX(%rsp), %rdx
     movq SPILL_RCX(%rsp), %rcx

@@ -201,6 +201,24 @@ uintptr_t gos__grow(uintptr_t frame, uintptr_t arguments, uintptr_t unchecked, u
     return room_at;
 }
 
+/* Of the C++ library, if the program has one. */
+extern gos__caught *__cxa_get_globals(void) __attribute__((weak));
+
+static void caught_take(gos__caught *to)
+{
+    if (__cxa_get_globals) {
+        gos__caught *own = __cxa_get_globals();
+        *to = *own;
+        *own = (gos__caught){ .first = NULL };
+    }
+}
+
+void gos__caught_restore(const gos__caught *kept)
+{
+    if (__cxa_get_globals)
+        *__cxa_get_globals() = *kept;
+}
+
 /* A place on the task's own stacks for the registers spilled at a preempted prologue, with room to yield below it; they
  * are copied there. NULL: not now. */
 void *gos__preempt_at(uintptr_t left_sp, const void *spill, size_t size)
@@ -213,6 +231,7 @@ void *gos__preempt_at(uintptr_t left_sp, const void *spill, size_t size)
     uintptr_t top = gos__grow(kept + size + GOS_SMALL_FRAME, 0, 0, left_sp);
     uintptr_t at = ((top ? top : left_sp - kept) - size) & ~(uintptr_t)15;
     memcpy((void *)at, spill, size);
+    caught_take((gos__caught *)(at + size) - 1);
     return (void *)at;
 }
 

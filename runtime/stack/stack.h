@@ -240,6 +240,15 @@ void gos__stack_explain_fault(void *address);
 uintptr_t gos__grow(uintptr_t frame, uintptr_t arguments, uintptr_t unchecked, uintptr_t left_sp);
 void gos__shrink(uintptr_t left_sp);
 void *gos__preempt_at(uintptr_t left_sp, const void *spill, size_t size);
+
+/* The exceptions that a thread is handling, as the C++ library lists them: Itanium C++ ABI, "Exception Handling",
+ * 2.2.2, __cxa_eh_globals. A task that is preempted in the midst of it takes them along, at the end of its spilled
+ * registers. */
+typedef struct gos__caught {
+    void *first;
+    unsigned uncaught;
+} gos__caught;
+void gos__caught_restore(const gos__caught *kept);
 extern uint32_t gos__vector_bytes;
 
 static inline gos__task *gos__stack_alloc(gos__stack_cache *cache, enum gos__kind kind)
