@@ -5,6 +5,7 @@
 #include "arch/doors_x86_64.h"
 
 PARK gos__mutex_park, gos__mutex_lock, gos__mutex_lock_outside
+PARK gos__mutex_locked, gos__seed_chance, gos__foreign_gos_yield
 PARK gos__waitgroup_park, gos__waitgroup_wait, gos__waitgroup_wait_outside
 PARK gos_rwmutex_rlock_until, gos__rwmutex_rlock, gos__rwmutex_rlock_outside
 PARK gos_rwmutex_lock_until, gos__rwmutex_lock, gos__rwmutex_lock_outside
@@ -118,7 +119,9 @@ END(gos_waitgroup_wait_until)
     lock cmpxchgl %ecx, (%rdi)
     jne \other
     xorl %eax, %eax
-2:  retq
+2:  cmpq $GOS_POISON, %fs:GOS_LIMIT_WORD
+    je gos__mutex_locked        /* GOS_SEED: who has just locked it may be interrupted */
+    retq
 #endif
 .endm
 

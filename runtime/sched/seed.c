@@ -91,6 +91,13 @@ gos__task *gos__seed_turn(gos__task *task)
     return gos__next(worker);
 }
 
+gos__task *gos__seed_chance(void *a, void *b, void *c, gos__task *self)
+{
+    (void)a, (void)b, (void)c;
+    self->result = 0;
+    return self;
+}
+
 void gos__seed_lost(void)
 {
     if (is_lost)

@@ -39,6 +39,12 @@ static inline int64_t gos__task_clock(void)
     return gos__likely(!now) ? gos__clock_ns() : now;
 }
 
+/* The clock of the calling thread. */
+static inline int64_t gos__own_clock(void)
+{
+    return gos__self.worker ? gos__task_clock() : gos__clock_ns();
+}
+
 /* Before the workers of a run are made, and after it. */
 void gos__seed_begin(void);
 void gos__seed_end(void);
@@ -54,6 +60,9 @@ gos__task *gos__seed_find(gos__worker *worker);
 
 /* A task is about to go on, and may be interrupted instead: who goes on (arch/entry_x86_64.S); NULL as gos__next. */
 gos__task *gos__seed_turn(gos__task *task);
+
+/* A door at which a task may be interrupted, and nothing else happens. */
+gos__task *gos__seed_chance(void *a, void *b, void *c, gos__task *self);
 
 /* A task blocks its thread for longer than the patience: says that this run cannot be replayed, once. */
 void gos__seed_lost(void);

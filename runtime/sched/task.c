@@ -347,7 +347,7 @@ long gos__ntasks(void)
 
 int64_t gos__now(void)
 {
-    return gos__self.worker ? gos__task_clock() : gos__clock_ns();
+    return gos__own_clock();
 }
 
 _Noreturn void gos__outside(const char *name)

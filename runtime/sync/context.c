@@ -9,7 +9,7 @@
 #include <stdlib.h>
 
 #include "base/check.h"
-#include "os/os.h"
+#include "sched/seed.h"
 #include "sched/worker.h"
 #include "sync/sync.h"
 
@@ -168,7 +168,7 @@ gos_context *gos__context_new(gos_context *parent, int64_t deadline)
     context->refs = 1;
     context->lock = parent ? parent->lock : &locks[gos__add_relaxed(&next, 1u) % LOCKS].lock;
     context->deadline = parent && parent->deadline <= deadline ? parent->deadline : deadline;
-    int cause = deadline <= gos__clock_ns() ? -ETIMEDOUT : 0;
+    int cause = deadline <= gos__own_clock() ? -ETIMEDOUT : 0;
     bool needs_timer = context->deadline != INT64_MAX && !(parent && parent->deadline <= deadline);
     if (needs_timer && !cause && !start_timer(context)) {
         drop(context);

@@ -3,7 +3,7 @@
 
 #include <errno.h>
 
-#include "os/os.h"
+#include "sched/seed.h"
 #include "sched/worker.h"
 #include "sync/sync.h"
 
@@ -140,7 +140,7 @@ static timed *timed_new(const gos__place *place, void *elem, int64_t deadline, g
 {
     gos__worker *worker = gos__self.worker;
     self->result = -ETIMEDOUT;
-    if (deadline <= gos__clock_ns())
+    if (deadline <= gos__own_clock())
         return NULL;
     self->result = -ENOMEM;
     timed *it = (timed *)gos__alarm_new(worker, sizeof *it, time_out);
@@ -218,7 +218,7 @@ int gos__list_await_outside(const gos__place *place, void *elem, int64_t deadlin
         gos__mutex_unlock(place->mutex);
     while (!taken && !gos__load_acquire(&self.futex)) {
         gos__futex_wait(&self.futex, 0, deadline);
-        if (deadline == GOS_NEVER || gos__clock_ns() < deadline)
+        if (deadline == GOS_NEVER || gos__own_clock() < deadline)
             continue;
         deadline = GOS_NEVER; /* or else somebody is about to end it */
         if (!outsider_leaves(place, &self))

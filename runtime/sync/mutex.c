@@ -16,7 +16,7 @@
 #include <errno.h>
 
 #include "base/check.h"
-#include "os/os.h"
+#include "sched/seed.h"
 #include "sched/worker.h"
 #include "sync/list.h"
 #include "sync/sync.h"
@@ -61,7 +61,7 @@ static bool starves(const void *elem)
     if ((uintptr_t)elem & HANDED)
         return false;
     int64_t since = ((const gos__mutex_wait *)elem)->since;
-    return gos__clock_ns() - since >= GOS_STARVED_NS;
+    return gos__own_clock() - since >= GOS_STARVED_NS;
 }
 
 /* Or makes sure that who unlocks it looks into the list. */
@@ -99,7 +99,7 @@ static bool try_lock(gos_mutex *mutex, gos__mutex_wait *wait, int32_t *result)
     if (wait->since ? try_take_woken(mutex) : try_take(mutex))
         return true;
     if (!wait->since)
-        wait->since = gos__clock_ns();
+        wait->since = gos__own_clock();
     return false;
 }
 

@@ -2,7 +2,7 @@
 #include <stdlib.h>
 
 #include "base/check.h"
-#include "os/os.h"
+#include "sched/seed.h"
 #include "sched/worker.h"
 #include "sync/sync.h"
 
@@ -20,7 +20,7 @@ static void tick(gos__worker *worker, gos__alarm *alarm)
     gos_timer *timer = (gos_timer *)alarm;
     gos_ticker *ticker = timer->arg;
     gos__chan_try_send(ticker->chan, &ticker->due); /* full: the tick is lost */
-    int64_t late = gos__clock_ns() - ticker->due;
+    int64_t late = gos__own_clock() - ticker->due;
     int64_t after = ticker->period * (1 + (late > 0 ? late / ticker->period : 0));
     if (__builtin_add_overflow(ticker->due, after, &ticker->due))
         ticker->due = INT64_MAX;
