@@ -37,7 +37,7 @@ typedef struct parked_count {
 __attribute__((no_sanitize("thread"))) static inline void parked_see(const gos__task *task, void *arg)
 {
     parked_count *count = arg;
-    count->n += task->entry == count->fn && gos__is_parked(task->state) && task->why == count->why;
+    count->n += gos__entry_of(task) == count->fn && gos__is_parked(task->state) && task->why == count->why;
 }
 
 /* How many tasks that were started with fn are parked, or are just being so under the lock of what they wait for. */

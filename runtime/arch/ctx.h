@@ -17,4 +17,7 @@ void gos__ctx_switch(void **from, void *to);
  * fn must not return. Uses at most 96 bytes below top. */
 void *gos__ctx_init(void *top, void (*fn)(void *), void *arg);
 
+/* Calls walk(arg) from a frame that unwinds to where a saved context goes on: arch/unwind_x86_64.S. */
+void gos__unwind_from(const gos__ctx *context, void (*walk)(void *), void *arg);
+
 #endif

@@ -437,6 +437,11 @@ FUNC(gos__fill_vectors)
     retq
 END(gos__fill_vectors)
 
+/* What is between here and __morestack_non_split, debug/backtrace.c takes for crossings. */
+FUNC(gos__morestack_end)
+    ud2
+END(gos__morestack_end)
+
 NO_EXECUTABLE_STACK
 .section .note.GNU-split-stack, "", @progbits
 .section .note.GNU-no-split-stack, "", @progbits

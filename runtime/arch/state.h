@@ -19,6 +19,9 @@
 #define GOS_WAITER_ELEM 16
 #define GOS_WAITER_TASK 24
 
+/* Below a parked task's saved context: what it waits on, for dumps. */
+#define GOS_TASK_SUBJECT -8
+
 /* From a task's header down to the limit of the smallest nursery, which nearly all have, GOS_SMALLEST by kind. */
 #define GOS_TASK_TO_LIMIT (GOS_TASK_SIZE - GOS_NURSERY_SIZE + GOS_SLACK)
 #define GOS_SMALLEST 0
@@ -109,11 +112,11 @@
 
 /*
  * What may be pushed on a task's stack below the deepest frame that a check let pass, all told (GOS_BELOW_FRAME):
- * a runtime entry: its return address and the saved registers; __morestack: the return addresses of the function
- * whose prologue failed and into that prologue, rbp, and three words of scratch.
+ * a runtime entry: its return address, the saved registers and GOS_TASK_SUBJECT; __morestack: the return addresses of
+ * the function whose prologue failed and into that prologue, rbp, and three words of scratch.
  * gos_once_do and gos_mutex_lock: their return address and three words, and below them a runtime entry.
  */
-#define GOS_ENTRY_BYTES 64
+#define GOS_ENTRY_BYTES 72
 #define GOS_ONCE_BYTES (32 + GOS_ENTRY_BYTES)
 #define GOS_MORESTACK_BYTES 48
 
@@ -130,6 +133,8 @@
 
 #include <stddef.h>
 #include <stdint.h>
+
+#include "base/atomics.h"
 
 typedef struct gos__task gos__task;
 typedef struct gos__waiter gos__waiter;
@@ -188,7 +193,13 @@ struct gos__task {
     uint8_t why;           /* enum gos__wait */
     uint8_t kind;          /* enum gos__kind */
     uint8_t pinned;        /* depth of gos_pin, and claims of the monitor: GOS_PIN_DEPTH, sched/claim.h */
-    void (*entry)(void *); /* the function it was started with */
+    union {
+        void (*entry)(void *); /* the function it was started with, and in the upper two bytes: gos__entry_of */
+        struct {
+            uint16_t address[3];
+            uint16_t since;    /* gos__half_seconds when it last began to wait */
+        };
+    };
 };
 
 /* At the top of a region, whose stack grows down from here. */
@@ -244,6 +255,9 @@ struct __attribute__((aligned(64))) gos__thread {
 /* From a task's header down to the limit of its nursery, by kind (stack/pool.c). */
 extern const int64_t gos__task_to_limit[GOS_KINDS] __attribute__((visibility("hidden")));
 
+/* Half seconds since the run began, modulo 2^16, as the monitor last saw the clock: for the ages of waits. */
+extern uint16_t gos__half_seconds __attribute__((visibility("hidden")));
+
 extern _Thread_local gos__thread gos__self __attribute__((visibility("hidden"), tls_model("initial-exec")));
 
 _Static_assert(offsetof(gos__task, sp) == GOS_TASK_SP, "task: sp");
@@ -259,6 +273,7 @@ _Static_assert(offsetof(gos__waiter, task) == GOS_WAITER_TASK, "waiter: task");
 _Static_assert(GOS_READY == GOS_STATE_READY, "task: ready");
 _Static_assert(GOS_NURSERY == GOS_SMALLEST, "task: kind");
 _Static_assert(GOS_RUNNING == GOS_STATE_RUNNING, "task: running");
+_Static_assert(offsetof(gos__task, since) == 62, "task: since is the entry's upper two bytes");
 _Static_assert(sizeof(gos__task) == GOS_TASK_SIZE, "task: one cache line");
 _Static_assert(offsetof(gos__region, limit) == GOS_REGION_LIMIT, "region: limit");
 _Static_assert(offsetof(gos__region, unchecked_limit) == GOS_REGION_UNCHECKED_LIMIT, "region: unchecked_limit");
@@ -298,6 +313,22 @@ void gos__main_start(void);
 static inline int gos__is_parked(uint8_t state)
 {
     return state >= GOS_PARKED;
+}
+
+/* Notes why the running task, whose context is saved, is about to park, and for what; NULL: that is no object. */
+static inline void gos__waits_for(gos__task *self, enum gos__wait why, const void *subject)
+{
+    gos__store_relaxed((const void **)((char *)self->sp + GOS_TASK_SUBJECT), subject);
+    gos__store_relaxed(&self->why, (uint8_t)why);
+    gos__store_relaxed(&self->since, gos__load_relaxed(&gos__half_seconds));
+}
+
+typedef void gos__entry(void *);
+
+/* Addresses of a program's code have 47 bits. */
+static inline gos__entry *gos__entry_of(const gos__task *task)
+{
+    return (gos__entry *)((uintptr_t)gos__load_relaxed(&task->entry) & (((uintptr_t)1 << 48) - 1));
 }
 
 static inline void gos__set_limit_word(uintptr_t limit)

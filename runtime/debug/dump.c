@@ -1,31 +1,16 @@
-/* dump.c: all tasks, alike ones in one line. Reads headers that change meanwhile: a snapshot, not a stop. */
+/* dump.c: all tasks, alike ones together, with names for what they are at. */
 #define _GNU_SOURCE
-#include <dlfcn.h>
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/check.h"
+#include "debug/groups.h"
 #include "debug/inspect.h"
-#include "sched/worker.h"
+#include "debug/symbols.h"
 
-enum { GROUPS = 200 };
+enum { SHOWN = 200, TEXT = 8 << 20 };
 
-typedef struct group {
-    void (*entry)(void *);
-    uint8_t state, why, kind;
-    bool deep, pinned;
-    long count;
-    const gos__task *one; /* of them */
-} group;
-
-typedef struct picture {
-    group groups[GROUPS];
-    int used;
-    long tasks, others; /* others: no group was left for them */
-} picture;
-
-static const char *doing(uint8_t state, uint8_t why)
+const char *gos__wait_name(uint8_t why)
 {
     static const char *const waits[] = {
         [GOS_WAIT_NONE] = "waiting", [GOS_WAIT_SEND] = "chan send", [GOS_WAIT_RECV] = "chan receive",
@@ -33,98 +18,159 @@ static const char *doing(uint8_t state, uint8_t why)
         [GOS_WAIT_SELECT] = "select", [GOS_WAIT_RWMUTEX] = "rwmutex", [GOS_WAIT_COND] = "cond",
         [GOS_WAIT_SEM] = "sem", [GOS_WAIT_ONCE] = "once", [GOS_WAIT_FD] = "descriptor",
     };
-    if (state != GOS_PARKED)
-        return state == GOS_READY ? "ready" : "running";
     return why < sizeof waits / sizeof *waits && waits[why] ? waits[why] : "waiting";
 }
 
-static void see(const gos__task *task, void *arg)
+static const char *doing(const gos__group *it)
 {
-    picture *all = arg;
-    group now = { .entry = task->entry, .state = task->state, .kind = task->kind, .one = task->waiter.task, .count = 1,
-                  .deep = task->region && gos__has_nursery(task),
-                  .pinned = task->pinned & GOS_PIN_DEPTH };
-    if (now.state == GOS_FREE)
+    return it->state == GOS_PARKED ? gos__wait_name(it->why) : it->state == GOS_READY ? "ready" : "running";
+}
+
+/* ---- one group ---- */
+
+static void add_time(gos__text *text, uint32_t half_seconds)
+{
+    uint32_t seconds = half_seconds / 2;
+    if (seconds < 120)
+        gos__text_add(text, "%u s", seconds);
+    else if (seconds < 7200)
+        gos__text_add(text, "%u min", seconds / 60);
+    else
+        gos__text_add(text, "%u h %u min", seconds / 3600, seconds / 60 % 60);
+}
+
+static void add_age(gos__text *text, const gos__group *it)
+{
+    if (it->state != GOS_PARKED || it->longest < 2)
         return;
-    if (gos__is_parked(now.state))
-        now.state = GOS_PARKED;
-    now.why = now.state == GOS_PARKED ? task->why : 0;
-    all->tasks++;
-    for (int i = 0; i < all->used; i++) {
-        group *at = &all->groups[i];
-        if (at->entry == now.entry && at->state == now.state && at->why == now.why && at->kind == now.kind &&
-            at->deep == now.deep && at->pinned == now.pinned) {
-            at->count++;
-            return;
-        }
+    gos__text_add(text, ", ");
+    if (it->shortest / 2 != it->longest / 2) {
+        add_time(text, it->shortest);
+        gos__text_add(text, " to ");
     }
-    if (all->used < GROUPS)
-        all->groups[all->used++] = now;
+    add_time(text, it->longest);
+}
+
+static void add_subject(gos__text *text, const gos__group *it)
+{
+    if (it->descriptor >= 0)
+        gos__text_add(text, " %d", it->descriptor);
+    if (it->subject)
+        gos__text_add(text, " on %p", (void *)it->subject);
+    if (it->has_others && (it->subject || it->descriptor >= 0))
+        gos__text_add(text, " and others");
+}
+
+/* Of several lines, for a function and what it is inlined into, one each. */
+static void add_frame(gos__text *text, const char *name)
+{
+    for (size_t n; *name; name += n + (name[n] == '\n')) {
+        n = strcspn(name, "\n");
+        gos__text_add(text, "    %.*s\n", (int)n, name);
+    }
+}
+
+static void add_group(gos__text *text, const gos__group *it, const gos__names *names)
+{
+    if (it->count == 1)
+        gos__text_add(text, "task %p", (const void *)it->one);
     else
-        all->others++;
+        gos__text_add(text, "%ld tasks like %p", it->count, (const void *)it->one);
+    gos__text_add(text, " [%s", doing(it));
+    add_age(text, it);
+    gos__text_add(text, "]");
+    add_subject(text, it);
+    uintptr_t entry = (uintptr_t)it->entry;
+    gos__text_add(text, " started with %s (%p)", gos__name_of(names, entry), (void *)entry);
+    if (it->creator) {
+        const char *name = gos__name_of(names, it->creator - 1);
+        gos__text_add(text, " by %.*s", (int)strcspn(name, "\n"), name);
+    }
+    if (it->kind == GOS_PAGED)
+        gos__text_add(text, ", paged stack");
+    else if (it->kind != GOS_NURSERY)
+        gos__text_add(text, ", nursery of %d bytes", gos__nursery_size(it->kind));
+    gos__text_add(text, "%s%s%s\n", it->is_deep ? ", on a deep region" : "", it->is_pinned ? ", pinned" : "",
+                  it->is_away ? ", packed away" : "");
+    for (uint32_t i = 0; i < it->backtrace.n; i++)
+        add_frame(text, gos__name_of(names, it->backtrace.at[i] - 1));
+    if (it->backtrace.n == GOS_FRAMES)
+        gos__text_add(text, "    ...\n");
 }
 
-static const char *name_of(void (*entry)(void *))
+/* ---- all ---- */
+
+/* Return addresses are those of the next instruction, which may be another line, or another function. */
+static size_t collect(gos__group *const *groups, size_t n, uintptr_t *to)
 {
-    Dl_info info;
-    memset(&info, 0, sizeof info);
-    return dladdr((void *)(uintptr_t)entry, &info) && info.dli_sname ? info.dli_sname : "?";
+    size_t used = 0;
+    for (size_t i = 0; i < n; i++) {
+        const gos__group *it = groups[i];
+        to[used++] = (uintptr_t)it->entry;
+        if (it->creator)
+            to[used++] = it->creator - 1;
+        for (uint32_t k = 0; k < it->backtrace.n; k++)
+            to[used++] = it->backtrace.at[k] - 1;
+    }
+    return used;
 }
 
-static void print_group(int fd, const group *at)
+static void add_size(void (*entry)(void *), int size, void *arg)
 {
-    if (at->count == 1)
-        dprintf(fd, "task %p", (const void *)at->one);
-    else
-        dprintf(fd, "%ld tasks like %p", at->count, (const void *)at->one);
-    char size[40] = "";
-    if (at->kind == GOS_PAGED)
-        snprintf(size, sizeof size, ", paged stack");
-    else if (at->kind != GOS_NURSERY)
-        snprintf(size, sizeof size, ", nursery of %d bytes", gos__nursery_size(at->kind));
-    dprintf(fd, " [%s] started with %s (%p)%s%s%s\n", doing(at->state, at->why), name_of(at->entry),
-            (void *)(uintptr_t)at->entry, size, at->deep ? ", on a deep region" : "",
-            at->pinned ? ", pinned" : "");
+    gos__symbol symbol;
+    gos__symbol_find((uintptr_t)entry, &symbol);
+    gos__text_add(arg, "tasks of %s (%p) start on %d bytes\n", *symbol.function ? symbol.function : "?",
+                  (void *)(uintptr_t)entry, size);
 }
 
-static void print(int fd, const picture *all)
+static void add_groups(gos__text *text, gos__group *const *sorted, size_t n, void (*meanwhile)(void))
 {
-    for (int i = 0; i < all->used; i++)
-        print_group(fd, &all->groups[i]);
-    if (all->others)
-        dprintf(fd, "and %ld tasks in more than %d other groups\n", all->others, GROUPS);
+    size_t shown = n < SHOWN ? n : SHOWN;
+    gos__text room;
+    gos__names names;
+    gos__text_open(&room, SHOWN * (GOS_FRAMES + 2) * sizeof(uintptr_t));
+    uintptr_t *addresses = (uintptr_t *)(void *)room.start;
+    gos__names_find(&names, addresses, addresses ? collect(sorted, shown, addresses) : 0, meanwhile);
+    for (size_t i = 0; i < shown; i++)
+        add_group(text, sorted[i], &names);
+    gos__names_free(&names);
+    gos__text_close(&room);
 }
 
-static void print_size(void (*entry)(void *), int size, void *arg)
+long gos__dump_add(gos__text *text, gos__groups *groups, void (*meanwhile)(void))
 {
-    dprintf(*(int *)arg, "tasks of %s (%p) start on %d bytes\n", name_of(entry), (void *)(uintptr_t)entry, size);
+    gos__group **sorted;
+    long tasks, others;
+    size_t n = gos__groups_sort(groups, &sorted, &tasks, &others);
+    gos__text_add(text, "gossamer: %ld tasks\n", tasks);
+    add_groups(text, sorted, n, meanwhile);
+    for (size_t i = SHOWN; i < n; i++)
+        others += sorted[i]->count;
+    if (others)
+        gos__text_add(text, "and %ld tasks in more than %d other groups\n", others, SHOWN);
+    gos__sizing_walk(add_size, text);
+    return tasks;
 }
 
-void gos__dump(int fd)
+bool gos__dump_open(gos__text *text)
 {
-    picture all;
-    memset(&all, 0, sizeof all);
-    bool is_foreign = !gos__self.worker; /* then the run might end, and the stacks go, meanwhile */
-    if (is_foreign)
-        gos__spin_lock(&gos__rt_lock);
-    if (gos__rt)
-        gos__stacks_walk(see, &all);
-    if (is_foreign)
-        gos__spin_unlock(&gos__rt_lock);
-    dprintf(fd, "gossamer: %ld tasks\n", all.tasks);
-    print(fd, &all);
-    gos__sizing_walk(print_size, &fd);
+    gos__text_open(text, TEXT);
+    return text->start != NULL;
 }
 
 _Noreturn void gos__report_deadlock(void)
 {
-    picture all;
-    memset(&all, 0, sizeof all);
-    gos__stacks_walk(see, &all);
-    if (!all.tasks)
-        gos__die("fatal error: no task is left, and main ended by gos_exit - deadlock!");
+    gos__text text;
+    gos__groups *groups = gos__groups_open(true, true, NULL);
+    long tasks = 0;
+    if (groups && gos__dump_open(&text)) {
+        gos__groups_add_all(groups);
+        tasks = gos__dump_add(&text, groups, NULL);
+        if (!tasks)
+            gos__die("fatal error: no task is left, and main ended by gos_exit - deadlock!");
+    }
     gos__warn("fatal error: all tasks are asleep - deadlock!");
-    gos__warn("%ld tasks", all.tasks);
-    print(STDERR_FILENO, &all);
+    if (tasks)
+        gos__text_write(&text, STDERR_FILENO);
     _exit(2);
 }

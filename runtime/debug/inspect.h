@@ -2,9 +2,22 @@
 #ifndef GOS_DEBUG_INSPECT_H
 #define GOS_DEBUG_INSPECT_H
 
+#include <stdbool.h>
+
+#include "debug/groups.h"
+#include "debug/text.h"
 #include "include/gossamer.h"
 
 void gos__dump(int fd);
 int gos__stats_read(gos_stats *stats);
+
+/* ---- dump.c, for request.c ---- */
+
+const char *gos__wait_name(uint8_t why);
+
+bool gos__dump_open(gos__text *text);
+
+/* How many tasks are in the groups, and all of these; one at a time. */
+long gos__dump_add(gos__text *text, gos__groups *groups, void (*meanwhile)(void));
 
 #endif

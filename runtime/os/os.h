@@ -69,6 +69,16 @@ void gos__userfault_wake(const gos__userfault *faults, void *page);
  * is in use by the kernel or shared with a child process), -ENOENT (not there), -EAGAIN, -ENOMEM ... */
 size_t gos__userfault_move(const gos__userfault *faults, void *to, void *from, size_t size, int *why);
 
+/* A file's contents, to be read; NULL: it cannot be read. Takes a descriptor for a moment. */
+const void *gos__vm_map_file(const char *path, size_t *size);
+void gos__vm_unmap_file(const void *start, size_t size);
+
+/* ---- other programs (helper.c) ---- */
+
+/* Runs argv[0], found along PATH, and gives what it printed, at most `room` bytes, when it has ended or at `until`
+ * (gos__clock_ns), when it is killed. Calls `meanwhile` every few milliseconds. 0: nothing, or it cannot be run. */
+size_t gos__helper_run(char *const *argv, char *to, size_t room, int64_t until, void (*meanwhile)(void));
+
 /* ---- limits (limits.c) ---- */
 
 /* Bytes that all of this process may come to use: a share of the smaller of RAM and cgroup limit. */

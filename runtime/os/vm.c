@@ -1,7 +1,10 @@
 #include "os/os.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/atomics.h"
@@ -41,6 +44,25 @@ int gos__vm_commit(void *start, size_t size)
 int gos__vm_discard(void *start, size_t size)
 {
     return madvise(start, size, MADV_DONTNEED) ? -errno : 0;
+}
+
+const void *gos__vm_map_file(const char *path, size_t *size)
+{
+    int fd = (int)syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return NULL;
+    struct stat found;
+    void *start = MAP_FAILED;
+    if (!fstat(fd, &found) && found.st_size > 0)
+        start = mmap(NULL, (size_t)found.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+    gos__fd_close(fd);
+    *size = (size_t)found.st_size;
+    return start == MAP_FAILED ? NULL : start;
+}
+
+void gos__vm_unmap_file(const void *start, size_t size)
+{
+    munmap((void *)(uintptr_t)start, size);
 }
 
 static uint32_t no_guard_install; /* a hint: set once the kernel said EINVAL */

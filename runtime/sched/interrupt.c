@@ -13,7 +13,7 @@ static gos__fd_wait *published;
 
 void gos__main_is(const gos__task *task)
 {
-    gos__main_entry = task ? task->entry : NULL;
+    gos__main_entry = task ? gos__entry_of(task) : NULL;
     gos__main_task = task;
 }
 

@@ -35,7 +35,7 @@ void gos__main_is(const gos__task *task);
 /* A task's header is used again when main has ended by gos_exit. */
 static inline bool gos__is_main(const gos__task *task)
 {
-    return task == gos__main_task && task->entry == gos__main_entry;
+    return task == gos__main_task && gos__entry_of(task) == gos__main_entry;
 }
 
 /* H2, H3: of a handler that has returned. Safe in handlers. */

@@ -36,6 +36,13 @@
 /* How long it remembers that searches for work were in vain. */
 #define FORGET_NS 10000000
 
+uint16_t gos__half_seconds;
+
+static void note_time(const gos__runtime *rt, int64_t now)
+{
+    gos__store_relaxed(&gos__half_seconds, (uint16_t)((now - rt->began) / 500000000));
+}
+
 void gos__preempt(gos__thread *thread)
 {
     /* In this order: gos__resume writes the word and then reads `preempt`. */
@@ -185,6 +192,18 @@ static findings look_at_all(gos__runtime *rt, int64_t now)
     return found;
 }
 
+void gos__monitor_look(void)
+{
+    static int64_t last;
+    int64_t now = gos__clock_ns();
+    if (now - last < SHORT_LOOK_NS)
+        return;
+    last = now;
+    gos__lot_attend();
+    gos__interrupt_attend();
+    look_at_all(gos__rt, now);
+}
+
 /* Puts a worker out of use and waits until it is, looking after the others meanwhile. */
 static void worker_stop(gos__runtime *rt, gos__worker *worker)
 {
@@ -292,7 +311,7 @@ static void sleep_with_workers(gos__runtime *rt, gos__stillness *still, int64_t 
     /* A worker that left its sleep before it could see the word is seen here. */
     if (gos__load_relaxed(&rt->idle_n) >= rt->procs && !gos__load_relaxed(&rt->procs_requests) &&
         !gos__lot_is_left() && !gos__interrupt_is_due() && !gos__signals_are_due() &&
-        !gos__load_acquire(&rt->done))
+        !gos__load_acquire(&gos__inspect_due) && !gos__load_acquire(&rt->done))
         gos__futex_wait(&rt->monitor, 1, until);
     gos__store_relaxed(&rt->monitor, 0u);
 }
@@ -307,7 +326,10 @@ void gos__monitor(gos__runtime *rt)
         gos__lot_attend();
         gos__interrupt_attend();
         gos__signals_attend();
+        if (gos__load_acquire(&gos__inspect_due))
+            gos__inspect_attend();
         int64_t now = gos__clock_ns();
+        note_time(rt, now);
         bool lately = handed_off && now - handed_off < LATELY_NS;
         bool idle = gos__load_relaxed(&rt->idle_n) >= rt->procs;
         int64_t trim_at = gos__trim(rt, now, idle);

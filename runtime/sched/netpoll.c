@@ -193,7 +193,7 @@ gos__task *gos__fd_park_c(gos__fd_wait *wait, void *b, void *c, gos__task *self)
     if (!wait->is_listed)
         wait->task = self; /* else whoever wakes from the list reads it already */
     wait->at = 0;
-    self->why = wait->is_listed ? wait->why : GOS_WAIT_FD;
+    gos__waits_for(self, wait->is_listed ? wait->why : GOS_WAIT_FD, wait);
     gos__store_release(&self->state, (uint8_t)GOS_PARKED); /* pairs with C3 of sched/claim.h */
     if (!wait->is_listed)
         gos__store_release(&wait->state, (uint32_t)GOS_FD_ARMING);

@@ -154,7 +154,8 @@ static gos__runtime *runtime_new(int (*fn)(void *), void *arg)
         gos__warn("the kernel refuses membarrier(2): running with one worker");
         procs = 1;
     }
-    *rt = (gos__runtime){ .fn = fn, .arg = arg, .procs = procs };
+    *rt = (gos__runtime){ .fn = fn, .arg = arg, .procs = procs, .began = gos__clock_ns() };
+    gos__store_relaxed(&gos__half_seconds, (uint16_t)0);
     return rt;
 }
 
@@ -259,6 +260,7 @@ int gos__run(int (*fn)(void *), void *arg)
     gos__self.in_runtime = 1; /* for what a signal handler may do on this thread: sched/lot.h */
     gos__handlers_to_signal_stacks();
     gos__cold_start();
+    gos__inspect_begin();
     failed = launch(rt);
     int64_t slack = gos__timer_slack(1);
     if (!failed)
@@ -266,6 +268,7 @@ int gos__run(int (*fn)(void *), void *arg)
     gos__timer_slack(slack);
     bool all_left = stop(rt);
     gos__onlooker_end();
+    gos__inspect_end();
     gos__self.in_runtime = 0;
     gos__fault_restore();
     if (gos__env_get()->stats)

@@ -137,10 +137,10 @@ gos__task *gos__next(gos__worker *worker)
 void gos__see_depth(gos__worker *worker, const gos__task *task)
 {
     enum gos__sizing_news news = gos__sizing_parked(&worker->sizing, task, worker->spawned);
-    if (news != GOS_SIZE_SAME && worker->usual_entry == gos__load_relaxed(&task->entry))
+    if (news != GOS_SIZE_SAME && worker->usual_entry == gos__entry_of(task))
         gos__store_relaxed(&worker->usual_entry, NULL);
     for (uint32_t i = 0; news == GOS_SIZE_NEW && i < gos__load_acquire(&gos__rt->made); i++)
-        if (gos__load_relaxed(&gos__rt->workers[i]->usual_entry) == gos__load_relaxed(&task->entry))
+        if (gos__load_relaxed(&gos__rt->workers[i]->usual_entry) == gos__entry_of(task))
             gos__store_relaxed(&gos__rt->workers[i]->usual_entry, NULL);
 }
 

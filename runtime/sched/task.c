@@ -208,7 +208,7 @@ gos__task *gos__preempted(void *a, void *b, void *c, gos__task *self)
         return self; /* it was meant for the task before */
     worker->periodic_at = worker->tick + 1;
     worker->early = 0;
-    worker->hog = self->entry;
+    worker->hog = gos__entry_of(self);
     worker->hog_credit = HOG_CREDIT;
     worker->usual_entry = NULL;
     return gos__yield(a, b, c, self);
@@ -272,7 +272,7 @@ gos__task *gos__sleep(int64_t ns, void *b, void *c, gos__task *self)
     int64_t now = gos__task_clock();
     int64_t when = ns < INT64_MAX - now ? now + ns : INT64_MAX;
     gos__store_release(&self->state, (uint8_t)GOS_PARKED); /* pairs with C3 of sched/claim.h */
-    self->why = GOS_WAIT_SLEEP;
+    gos__waits_for(self, GOS_WAIT_SLEEP, NULL);
     gos__worker *worker = gos__self.worker;
     gos__require(gos__timer_add(worker, when, self), "gos_sleep: no memory for a timer");
     gos__pace(worker, now);
@@ -305,7 +305,7 @@ gos__task *gos__procs(intptr_t n, void *b, void *c, gos__task *self)
         return self;
     }
     gos__store_release(&self->state, (uint8_t)GOS_PARKED); /* pairs with C3 of sched/claim.h */
-    self->why = GOS_WAIT_NONE;
+    gos__waits_for(self, GOS_WAIT_NONE, NULL);
     self->waiter.elem = NULL;
     gos__store_relaxed(&gos__procs_asked, (uint32_t)clamp_procs((int)n));
     request_procs(rt, self, (int)n);

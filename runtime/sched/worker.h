@@ -151,6 +151,7 @@ typedef struct gos__runtime {
     int64_t handoffs;
     int64_t abandoned; /* threads that the end of the run did not wait for */
 
+    int64_t began;     /* gos__clock_ns */
     int result;        /* of the main function */
     uint32_t is_child; /* 1: begun by fork: it ends with its last task */
     uint32_t done;     /* futex: 1 when the main task has returned */
@@ -321,6 +322,9 @@ int gos__worker_start(gos__worker *worker);
 /* Watches the workers until the main task has returned; on the thread that called gos_run. */
 void gos__monitor(gos__runtime *rt);
 
+/* The monitor's look at everything, for when it is busy with something else for more than a moment. */
+void gos__monitor_look(void);
+
 /* Whether a thread is blocked in the kernel; and before it ends. On the monitor. */
 bool gos__monitor_sees(gos__thread *thread);
 void gos__monitor_forgets(gos__thread *thread);
@@ -336,6 +340,16 @@ typedef struct gos__stillness {
 /* For the monitor, when all workers are idle: when it shall look again, INT64_MAX: when one of them is not. Ends the
  * program if no task can ever run again. */
 int64_t gos__deadlock_look(gos__runtime *rt, gos__stillness *still, int64_t now);
+
+/* ---- debug/request.c ---- */
+
+/* 1: somebody asks for something that the monitor is to do: gos__inspect_attend. */
+extern uint32_t gos__inspect_due GOS_HIDDEN;
+void gos__inspect_attend(void);
+
+/* Of a run. */
+void gos__inspect_begin(void);
+void gos__inspect_end(void);
 
 /* Says so, with every task (debug/dump.c). */
 _Noreturn void gos__report_deadlock(void);

@@ -251,5 +251,5 @@ _Noreturn void gos__canary_broken(const gos__task *task)
     gos__fatal("fatal error: unchecked code called through a pointer, or a call with very many arguments, overran the "
                "%d-byte stack of a task started with %p: compile as docs/UNCHECKED.md says, or run with "
                "GOS_DEBUG=paged", (int)((uintptr_t)task + GOS_TASK_SIZE - gos__nursery_low(task)),
-               (void *)(uintptr_t)task->entry);
+               (void *)(uintptr_t)gos__entry_of(task));
 }

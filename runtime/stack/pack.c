@@ -60,7 +60,7 @@ static size_t first_live(const part *it, const gos__task *task)
 static const gos__pattern *pattern_for(gos__pattern *patterns, const part *it, size_t live, const gos__task *task,
                                        const unsigned char *page_bytes, int *index)
 {
-    uint64_t entry = (uint64_t)(uintptr_t)task->entry, from_top = (it->top - it->slot) / WORD - live;
+    uint64_t entry = (uint64_t)(uintptr_t)gos__entry_of(task), from_top = (it->top - it->slot) / WORD - live;
     for (int i = 0; i < GOS_PACK_PATTERNS; i++) {
         gos__pattern *pattern = &patterns[i];
         if (pattern->top && (pattern->entry != entry || pattern->first_live != from_top))

@@ -148,7 +148,7 @@ static enum gos__sizing_news speak_for(gos__sizing *sizing, gos__evidence *seen,
 enum gos__sizing_news gos__sizing_parked(gos__sizing *sizing, const gos__task *task, int64_t spawned)
 {
     const gos__region *region = gos__load_relaxed(&task->region);
-    void (*entry)(void *) = gos__load_relaxed(&task->entry);
+    void (*entry)(void *) = gos__entry_of(task);
     enum gos__kind need = needed(task, region);
     if (need == GOS_PAGED && task->kind == GOS_NURSERY)
         return GOS_SIZE_SAME;

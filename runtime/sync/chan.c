@@ -232,10 +232,10 @@ void gos__chan_met(gos__waiter *met, int result, bool hand_over)
     gos__ready(task, hand_over);
 }
 
-static void enlist(gos__waiter **last, void *elem, enum gos__wait why, gos__task *self)
+static void enlist(gos_chan *chan, gos__waiter **last, void *elem, enum gos__wait why, gos__task *self)
 {
     self->waiter.elem = elem;
-    gos__store_relaxed(&self->why, (uint8_t)why);
+    gos__waits_for(self, why, chan);
     gos__store_release(&self->state, (uint8_t)GOS_PARKED); /* pairs with C3 of sched/claim.h */
     gos__chan_append(last, &self->waiter);
 }
@@ -248,7 +248,7 @@ static gos__task *watch(gos_chan *chan, gos__waiter **last, void *elem, enum gos
     uint64_t word = 0;
     if (sends)
         copy(chan, &word, elem);
-    gos__store_relaxed(&self->why, (uint8_t)why); /* for dumps */
+    gos__waits_for(self, why, chan);
     gos__store_release(&self->state, (uint8_t)GOS_PARKED); /* pairs with C3 of sched/claim.h */
     self->result = gos__chan_watch(chan, sends ? GOS_OFFERED : GOS_WATCHED, &word);
     if (gos__likely(self->result != -EAGAIN)) {
@@ -257,7 +257,7 @@ static gos__task *watch(gos_chan *chan, gos__waiter **last, void *elem, enum gos
         return self;
     }
     gos__waiter *later = *last; /* they came while it watched */
-    enlist(last, elem, why, self);
+    enlist(chan, last, elem, why, self);
     if (later)
         *last = later;
     gos__chan_unlock(chan);
@@ -269,7 +269,7 @@ static inline gos__task *park_in(gos_chan *chan, gos__waiter **last, void *elem,
     if (gos__unlikely(gos__load_relaxed(&self->pinned) & GOS_PIN_DEPTH) && !*last &&
         gos__chan_may_watch(chan, why == GOS_WAIT_SEND))
         return watch(chan, last, elem, why, self);
-    enlist(last, elem, why, self);
+    enlist(chan, last, elem, why, self);
     gos__chan_unlock(chan);
     gos__task *next = gos__park_at_once(self);
     return gos__likely(next != NULL) ? next : gos__park(self);

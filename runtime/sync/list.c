@@ -184,7 +184,7 @@ gos__task *gos__list_await(const gos__place *place, void *elem, int64_t deadline
         return self;
     }
     self->waiter.elem = elem;
-    gos__store_relaxed(&self->why, (uint8_t)place->why);
+    gos__waits_for(self, place->why, place->object);
     gos__store_release(&self->state, (uint8_t)GOS_PARKED); /* pairs with C3 of sched/claim.h */
     enlist(place, it ? &it->waiter : &self->waiter);
     gos__spin_unlock(place->lock);

@@ -248,7 +248,7 @@ static int poll_or_enqueue(select_block *select, gos__waiter **met)
         }
     }
     gos__store_release(&select->task->state, (uint8_t)GOS_PARKED); /* pairs with C3 of sched/claim.h */
-    select->task->why = GOS_WAIT_SELECT;
+    gos__waits_for(select->task, GOS_WAIT_SELECT, NULL);
     for (uint32_t i = 0; i < select->ordered; i++) {
         gos_case *it = &select->cases[order[i]];
         node *mine = &select->nodes[order[i]];

@@ -1,0 +1,201 @@
+/*
+ * request.c: dumps that somebody asks for, by gos_dump or SIGQUIT. The monitor makes them, since it alone may claim
+ * tasks (sched/claim.h), and looks after the workers meanwhile; who asked writes the text, however slow its reader is.
+ *
+ * SIGQUIT is answered where the program leaves the signal at its default action. A second one while a dump is made, or
+ * within a second, has the default action: the process ends with a core file.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include "base/check.h"
+#include "debug/inspect.h"
+#include "io/real.h"
+#include "os/os.h"
+
+#define WITHDRAW_NS 20000000
+#define AGAIN_NS 1000000000
+
+enum progress { ASKED, TAKEN, DONE };
+
+typedef struct request {
+    gos__text text;
+    const gos__task *caller; /* NULL: not a task */
+    gos__backtrace backtrace;
+    uint32_t progress; /* futex */
+    struct request *next;
+} request;
+
+uint32_t gos__inspect_due;
+
+static gos__spin lock;
+static request *requests;
+static uint32_t quits;   /* SIGQUITs not yet answered */
+static int64_t quit_at;  /* when the last one was */
+static bool is_installed;
+
+/* ---- making one ---- */
+
+static void make(gos__text *text, const request *asked, bool may_claim)
+{
+    gos__groups *groups = gos__groups_open(may_claim, false, may_claim ? gos__monitor_look : NULL);
+    if (!groups) {
+        gos__text_add(text, "gossamer: no memory for a dump\n");
+        return;
+    }
+    if (asked && asked->caller) {
+        gos__groups_except(groups, asked->caller);
+        gos__groups_add_running(groups, asked->caller, &asked->backtrace);
+    }
+    gos__groups_add_all(groups);
+    gos__dump_add(text, groups, may_claim ? gos__monitor_look : NULL);
+    gos__groups_close(groups);
+}
+
+static void answer_quit(void)
+{
+    gos__text text;
+    if (!gos__dump_open(&text))
+        return;
+    gos__text_add(&text, "gossamer: SIGQUIT (again within a second: the process ends)\n");
+    make(&text, NULL, true);
+    gos__text_write(&text, STDERR_FILENO);
+    gos__text_close(&text);
+    gos__store_relaxed(&quit_at, gos__clock_ns());
+    gos__store_release(&quits, 0u);
+}
+
+static request *take(void)
+{
+    gos__spin_lock(&lock);
+    request *it = requests;
+    if (it) {
+        requests = it->next;
+        it->progress = TAKEN;
+    }
+    gos__spin_unlock(&lock);
+    return it;
+}
+
+void gos__inspect_attend(void)
+{
+    gos__exchange_seq(&gos__inspect_due, 0u); /* seq: before the look */
+    for (request *it; (it = take());) {
+        make(&it->text, it, true);
+        gos__store_release(&it->progress, (uint32_t)DONE);
+        gos__futex_wake(&it->progress, 1);
+    }
+    if (gos__load_acquire(&quits))
+        answer_quit();
+}
+
+/* ---- gos_dump ---- */
+
+static void ask(request *it)
+{
+    gos__spin_lock(&lock);
+    it->next = requests;
+    requests = it;
+    gos__spin_unlock(&lock);
+    gos__exchange_seq(&gos__inspect_due, 1u); /* seq: after the request */
+    gos__monitor_poke();
+}
+
+/* False: the monitor is at it. */
+static bool withdraw(request *it)
+{
+    gos__spin_lock(&lock);
+    bool found = it->progress == ASKED;
+    for (request **at = &requests; found && *at; at = &(*at)->next)
+        if (*at == it) {
+            *at = it->next;
+            break;
+        }
+    gos__spin_unlock(&lock);
+    return found;
+}
+
+static bool is_over(const gos__runtime *rt)
+{
+    return !rt || gos__load_acquire(&rt->done);
+}
+
+/* Of a thread without a worker: the run may end, and the stacks go, while nobody holds the lock. */
+static void dump_foreign(request *it)
+{
+    for (bool is_done = false; !is_done;) {
+        gos__spin_lock(&gos__rt_lock);
+        bool over = is_over(gos__rt) && withdraw(it);
+        if (over && gos__rt)
+            make(&it->text, NULL, false);
+        else if (over)
+            gos__text_add(&it->text, "gossamer: 0 tasks\n");
+        gos__spin_unlock(&gos__rt_lock);
+        is_done = over || gos__load_acquire(&it->progress) == DONE;
+        if (!is_done)
+            gos__futex_wait(&it->progress, gos__load_relaxed(&it->progress), gos__clock_ns() + WITHDRAW_NS);
+    }
+}
+
+static void dump_in_run(request *it)
+{
+    uint32_t progress;
+    while ((progress = gos__load_acquire(&it->progress)) != DONE) {
+        if (is_over(gos__rt) && withdraw(it)) {
+            make(&it->text, it, false);
+            return;
+        }
+        gos__futex_wait(&it->progress, progress, gos__clock_ns() + WITHDRAW_NS);
+    }
+}
+
+void gos__dump(int fd)
+{
+    request it = { .caller = gos__self.task, .progress = ASKED };
+    if (!gos__dump_open(&it.text))
+        return;
+    if (it.caller && !GOS_SAN)
+        gos__backtrace_here(&it.backtrace, 2); /* this and the door */
+    ask(&it);
+    if (gos__self.worker)
+        dump_in_run(&it);
+    else
+        dump_foreign(&it);
+    gos__text_write(&it.text, fd);
+    gos__text_close(&it.text);
+}
+
+/* ---- SIGQUIT ---- */
+
+static void on_quit(int number)
+{
+    int error = errno;
+    bool again = gos__add_seq(&quits, 1u) ||
+                 (gos__load_relaxed(&quit_at) && gos__clock_ns() - gos__load_relaxed(&quit_at) < AGAIN_NS);
+    if (again || is_over(gos__load_acquire(&gos__rt))) {
+        GOS_REAL(sigaction)(number, &(struct sigaction){ .sa_handler = SIG_DFL }, NULL);
+        raise(number);
+    }
+    gos__exchange_seq(&gos__inspect_due, 1u); /* seq: after `quits` */
+    gos__monitor_poke();
+    errno = error;
+}
+
+void gos__inspect_begin(void)
+{
+    struct sigaction former, ours = { .sa_handler = on_quit, .sa_flags = SA_RESTART | SA_ONSTACK };
+    quits = 0;
+    quit_at = 0;
+    is_installed = !GOS_REAL(sigaction)(SIGQUIT, NULL, &former) && former.sa_handler == SIG_DFL &&
+                   !GOS_REAL(sigaction)(SIGQUIT, &ours, NULL);
+}
+
+void gos__inspect_end(void)
+{
+    struct sigaction now;
+    if (is_installed && !GOS_REAL(sigaction)(SIGQUIT, NULL, &now) && now.sa_handler == on_quit)
+        GOS_REAL(sigaction)(SIGQUIT, &(struct sigaction){ .sa_handler = SIG_DFL }, NULL);
+    is_installed = false;
+}
