@@ -11,6 +11,8 @@
 #   bench         build, measure, plot and write REPORT.md; see PROFILE
 #   plots         figures of RESULTS, from its raw data alone
 #   report        REPORT.md of RESULTS, and RESULTS/report.html, from its raw data alone
+#   doctor        says what would spoil a run on this machine, and what to do about it
+#   compare       ratios of two runs: A=results/x B=results/y, ACROSS=1 when they are of different machines
 #   perf-check    has this tree become slower than BASE? Exit status and docs: docs/PERF-GATE.md
 #   perf-budget   writes the exact budget of this compiler from this tree
 #   perf-check-aa compares a build with itself RUNS times and counts false alarms: half an hour
@@ -65,8 +67,8 @@ endif
 
 # ---- bad input ends here, before anything is touched
 
-TARGETS := all bench check check-layers check-model clean help install perf-budget perf-check perf-check-aa plots \
-           programs report setup setup-peers setup-programs nightly uninstall
+TARGETS := all bench check check-layers check-model clean compare doctor help install perf-budget perf-check \
+           perf-check-aa plots programs report setup setup-peers setup-programs nightly uninstall
 BUILDS  := all bench check install programs perf-budget perf-check perf-check-aa
 GOALS   := $(or $(MAKECMDGOALS),all)
 
@@ -92,6 +94,8 @@ $(wordlist 2,$(words $(others)),$(others)): $(firstword $(others)) ; @:
 else
 
 ARCH := $(shell uname -m)
+# compare has its second run in B; everything else builds there.
+GIVEN_B := $(if $(findstring command,$(origin B)),$(B))
 B    := build/$(subst $() ,_,$(notdir $(CC)))-$(or $(SAN),release)-c$(CHECKS)-$(ARCH)
 # Tests name it by its whole path: to the stamps and to dependencies it is the same folder.
 override B := $(patsubst $(CURDIR)/%,%,$(B))
@@ -220,7 +224,7 @@ say   = $(if $(Q),@printf '  %-5s %s\n' $1 $2)
 keep  = @mkdir -p $(@D); text='$(subst ','\'',$1)'; \
 	[ "$$text" = "$$(cat $@ 2>/dev/null)" ] || printf '%s\n' "$$text" >$@
 
-.PHONY: all bench check check-layers check-model clean help install nightly perf-budget perf-check perf-check-aa plots report \
+.PHONY: all bench check check-layers check-model clean compare doctor help install nightly perf-budget perf-check perf-check-aa plots report \
         setup setup-peers uninstall FORCE
 FORCE:
 
@@ -395,6 +399,11 @@ bench: all programs
 	@$(PYTHON) scripts/bench.py --gosbench $(B)/gosbench --profile $(PROFILE) $(if $(SEED),--seed '$(SEED)') \
 	    --only '$(CASES)' --contenders '$(CONTENDERS)' --more '$(MORE)' $(if $(MOST),--most '$(MOST)')
 	@+$(MAKE) plots report RESULTS=results/latest
+doctor:
+	@$(PYTHON) scripts/doctor.py
+compare:
+	@$(if $(and $(A),$(GIVEN_B)),,echo 'compare: say which: make compare A=results/x B=results/y' >&2; exit 2)
+	@$(PYTHON) scripts/compare.py '$(A)' '$(GIVEN_B)' $(if $(filter 1,$(ACROSS)),--across-machines)
 # A recipe that fails makes make exit with 2: the status itself is in the last line, and in build/perf/perf-check.json.
 perf-check:
 	@$(PYTHON) scripts/perf_check.py --compiler '$(CC)' --base '$(BASE)' $(if $(SEED),--seed '$(SEED)')

@@ -12,6 +12,7 @@ import sys
 import time
 
 import bench_peers
+import topology_picture
 
 
 def host_name():
@@ -54,6 +55,7 @@ def cpu():
         'hypervisor': 'hypervisor' in (field('flags') or '').split(),
         'online': os.cpu_count(), 'usable': sorted(os.sched_getaffinity(0)),
         'governor': text_of('/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor'),
+        'smt': text_of('/sys/devices/system/cpu/smt/control'),
         'boost': text_of('/sys/devices/system/cpu/cpufreq/boost'),
         'clocksource': text_of('/sys/devices/system/clocksource/clocksource0/current_clocksource'),
         'mitigations': {os.path.basename(path): text_of(path) for path in vulnerabilities},
@@ -119,7 +121,8 @@ def tools(folder):
     return {
         'glibc': ' '.join(platform.libc_ver()), 'gcc': first_line('gcc', '--version'),
         'clang': first_line('clang', '--version'), 'lld': first_line('ld.lld', '--version'),
-        'valgrind': first_line('valgrind', '--version'), 'hwloc': hwloc.group(1) if hwloc else None,
+        'valgrind': first_line('valgrind', '--version'),
+        'strace': first_line('strace', '-V'), 'hwloc': hwloc.group(1) if hwloc else None,
         'python': platform.python_version(), 'go': first_line('go', 'version'), 'peers': peers(),
     }
 
@@ -149,9 +152,20 @@ def ticks():
     return {'stolen': fields[7] if len(fields) > 7 else 0, 'all': sum(fields[:8])}
 
 
+def draw_topology(folder):
+    """topology.svg beside topology.xml, when there is one."""
+    try:
+        text = topology_picture.picture(text_of(os.path.join(folder, 'topology.xml')) or '')
+    except SyntaxError:    # ElementTree.ParseError is one
+        return
+    with open(os.path.join(folder, 'topology.svg'), 'w', encoding='utf-8') as file:
+        file.write(text)
+
+
 def describe(args, folder, root):
     """Everything known at the start; writes topology.xml on the way."""
     subprocess.run([args.gosbench, f"--topology={os.path.join(folder, 'topology.xml')}"], check=False)
+    draw_topology(folder)
     return {
         'schema': 1, 'start': now(), 'end': None, 'complete': False, 'profile': args.profile, 'seed': args.seed,
         'command_line': [os.path.basename(sys.argv[0])] + sys.argv[1:], 'host': host_name(),

@@ -26,6 +26,8 @@ refuses 'all SAN=memory' 'address undefined thread'
 refuses 'all CHECKS=4' '0 1 2 3'
 refuses 'all CC=no-such-compiler' "no-such-compiler"
 refuses 'bench CHECKS=1' 'release build'
+$make compare A=results/reference >"$work/out" 2>&1 && fail 'compare without B did not fail'
+grep -q 'make compare A=results/x B=results/y' "$work/out" || fail 'compare without B does not say what to do'
 
 $make help >"$work/out" 2>&1 || fail "make help failed"
 for word in setup all check bench plots report install uninstall clean help check-layers check-model \

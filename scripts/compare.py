@@ -1,0 +1,157 @@
+#!/usr/bin/env python3
+"""Ratios of two runs, row by row, with intervals; says what is not resolved and when the machines differ.
+
+usage: scripts/compare.py A B [--all] [--across-machines]
+
+A and B are folders of results/. Each row's medians of launches give an estimate and an interval for either run; the
+interval of the ratio B/A is the widest that both allow. A row is resolved when all of it lies beyond the floor: the
+larger of 2 % and what the A/A rows of either run differed by. Runs of different machines say nothing about a change:
+they are refused, or with --across-machines labelled.
+"""
+import argparse
+import hashlib
+import json
+import os
+import sys
+from math import log
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import stats  # noqa: E402  (beside this file)
+
+LEAST_FLOOR = 0.02
+EXACT = ('instructions', 'system_calls', 'futexes')    # beginnings of metrics that need no interval
+KEY = ('case', 'contender', 'variant', 'n', 'threads', 'depth', 'layout', 'metric')
+
+
+def fail(message):
+    print(f'compare.py: {message}', file=sys.stderr)
+    sys.exit(2)
+
+
+def load(folder):
+    """(environment, rows) of a run."""
+    try:
+        with open(os.path.join(folder, 'env.json'), encoding='utf-8') as file:
+            env = json.load(file)
+        with open(os.path.join(folder, 'rows.jsonl'), encoding='utf-8') as file:
+            rows = [json.loads(line) for line in file if line.strip()]
+    except OSError as error:
+        fail(f"'{folder}' is no folder of results: {error.strerror}: {error.filename}")
+    except ValueError as error:
+        fail(f"'{folder}' is damaged: {error}")
+    return env, rows
+
+
+def traits(env):
+    """What makes two runs comparable: the same processor, kernel and compiler, and as many CPUs."""
+    cpu, kernel, tools = env.get('cpu', {}), env.get('kernel', {}), env.get('tools', {})
+    return {'processor': cpu.get('model'), 'CPUs': len(cpu.get('usable') or []), 'kernel': kernel.get('release'),
+            'memory, GiB': round((kernel.get('memory_total_kib') or 0) / 2 ** 20), 'C library': tools.get('glibc'),
+            'governor': cpu.get('governor'), 'mitigations': json.dumps(cpu.get('mitigations'), sort_keys=True)}
+
+
+def fingerprint(env):
+    """Twelve digits that are the same for runs of machines that do not differ in what decides."""
+    return hashlib.sha256(json.dumps(traits(env), sort_keys=True).encode()).hexdigest()[:12]
+
+
+def launches(rows):
+    """{key: [a value for each launch]}: medians over repetitions of what was measured well."""
+    values = {}
+    for row in rows:
+        if row.get('value') is not None and row.get('status') in ('ok', 'stopped'):
+            key = tuple(row.get(name) if row.get(name) is not None else '' for name in KEY)
+            values.setdefault(key, {}).setdefault(row['launch'], []).append(row['value'])
+    return {key: [stats.median(reps) for reps in by_launch.values()] for key, by_launch in values.items()}
+
+
+def floor_of(values):
+    """How far the A/A rows of a run are apart; 0 when it has none."""
+    pairs = {}
+    for key, numbers in values.items():
+        named = dict(zip(KEY, key))
+        for side in ('aa-a', 'aa-b'):
+            if named['variant'] == side:
+                pairs.setdefault(named['metric'], {})[side] = stats.median(numbers)
+    return max((abs(log(pair['aa-b'] / pair['aa-a'])) for pair in pairs.values()
+                if len(pair) == 2 and min(pair.values()) > 0), default=0.0)
+
+
+def ratio(a, b):
+    """(B/A, low, high) or None when there is none to give."""
+    first, second = stats.estimate(a), stats.estimate(b)
+    if min(first.low, second.low) <= 0:
+        return None
+    return second.median / first.median, second.low / first.high, second.high / first.low
+
+
+def word(found, floor, metric, samples):
+    """What the ratio says."""
+    if found is None:
+        return 'no ratio: a zero'
+    middle, low, high = found
+    if metric.startswith(EXACT):
+        return 'same' if abs(middle - 1) < 1e-9 else 'more' if middle > 1 else 'less'
+    if samples < 6:
+        return 'not resolved: fewer than 6 launches'
+    if low > 1 + floor:
+        return 'more'
+    return 'less' if high < 1 - floor else 'not resolved'
+
+
+def compare(a, b, floor):
+    """Lines of the table: (name, median of A, median of B, ratio or None, word), in A's order."""
+    for key in a:
+        if key in b:
+            named = dict(zip(KEY, key))
+            found = ratio(a[key], b[key])
+            name = ' '.join(str(named[part]) for part in KEY[:-1] if named[part] not in ('', 0))
+            yield (name, named['metric'], stats.median(a[key]), stats.median(b[key]), found,
+                   word(found, floor, named['metric'], min(len(a[key]), len(b[key]))))
+
+
+def show(lines, everything):
+    shown = [line for line in lines if everything or line[-1] in ('more', 'less')]
+    width = max([len(line[0]) for line in shown] + [3])
+    metrics = max([len(line[1]) for line in shown] + [6])
+    print(f"{'row':{width}}  {'metric':{metrics}}  {'A':>10}  {'B':>10}  {'B/A':>6}  95 % interval")
+    for name, metric, a, b, found, said in shown:
+        numbers = f'{found[0]:6.3f}  [{found[1]:.3f}, {found[2]:.3f}]' if found else ' ' * 6
+        print(f'{name:{width}}  {metric:{metrics}}  {a:10.4g}  {b:10.4g}  {numbers}  {said}')
+    count = {said: sum(line[-1] == said for line in lines) for said in ('more', 'less')}
+    rest = len(lines) - sum(count.values())
+    print(f"{len(lines)} rows in both: {count['more']} more, {count['less']} less, {rest} the same or not resolved" +
+          ('' if everything else ' (--all shows them)'))
+
+
+def main():
+    parser = argparse.ArgumentParser(usage=__doc__.split('usage: ')[1].split('\n\n')[0])
+    parser.error = lambda message: fail(f'{message}; usage: make compare A=results/x B=results/y')
+    parser.add_argument('a')
+    parser.add_argument('b')
+    parser.add_argument('--all', action='store_true')
+    parser.add_argument('--across-machines', action='store_true')
+    args = parser.parse_args()
+    (env_a, rows_a), (env_b, rows_b) = load(args.a), load(args.b)
+    here, there = traits(env_a), traits(env_b)
+    differ = [f'{name}: {here[name]} / {there[name]}' for name in here if here[name] != there[name]]
+    if differ and not args.across_machines:
+        fail(f"the runs are of different machines ({'; '.join(differ)[:300]}): ratios would be theirs; "
+             'ACROSS=1 compares all the same')
+    for name, env in (('A', env_a), ('B', env_b)):
+        commit = (env.get('git') or {}).get('commit') or 'unknown'
+        print(f"{name}: commit {commit[:12]}, {env.get('start')}, machine {fingerprint(env)}, {env.get('host')}")
+    if differ:
+        print('DIFFERENT MACHINES: ' + '; '.join(differ)[:600])
+    a, b = launches(rows_a), launches(rows_b)
+    floor = max(LEAST_FLOOR, floor_of(a), floor_of(b))
+    print(f'floor: {100 * floor:.1f} % (below it nothing is resolved)')
+    lines = list(compare(a, b, floor))
+    if not lines:
+        fail('the runs have no row in common')
+    show(lines, args.all)
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
