@@ -11,7 +11,7 @@
  *     H1  T1-T4                                       R1  LOST? take an idle worker's bit; none: R4
  *     H2  it is back, or dozes: T6                    R2  T1-T4; its thread does not doze: wake it, R4
  *     H3  an heir as in G1; none: T6, start a         R3  tie it to this thread; the sleeper: AWAITS, then
- *         spare, and look again                           into the spares; this one: UNLOCKED
+ *         spare, and look again                           into the spares, woken; this one: UNLOCKED
  *     H4  the blocked thread: LOST                    R4  AWAITS, then into `returning`; attention everywhere
  *     H5  G2-G4, release worker->lock; no spare is    R5  membarrier, wake one (as I2: an idle worker sees it or
  *         left: start one for the next time               is seen); sleep until UNLOCKED
@@ -261,6 +261,9 @@ static bool claim_idle(gos__thread *self)
         sleeper->worker = NULL;
         gos__store_release(&sleeper->locked, (uint32_t)GOS_AWAITS); /* R3 */
         push_spare(sleeper);
+        /* So that it ends like other spares; a poller sleeps elsewhere, and goes on with that. */
+        gos__store_release(&sleeper->futex, 1u);
+        gos__futex_wake(&sleeper->futex, 1);
     }
     gos__spin_unlock(&worker->lock);
     gos__monitor_wake(rt);

@@ -2,6 +2,7 @@
  * call is known to block, that does not take the monitor, which alone counts hand-offs. */
 // also: paged
 // env: GOS_PROCS=1
+// timeout: 240
 #define _GNU_SOURCE 1
 #include <gossamer.h>
 

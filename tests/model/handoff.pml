@@ -8,7 +8,7 @@
  *
  * config: -DWORKERS=1 -DTHREADS=2 -DTASKS=2 -DHANDOFFS=1 -DYIELDS=TASKS
  * config: -DWORKERS=2 -DTHREADS=2 -DTASKS=1 -DHANDOFFS=1 -DYIELDS=TASKS
- * config: -DWORKERS=1 -DTHREADS=3 -DTASKS=1 -DHANDOFFS=1 -DYIELDS=TASKS
+ * config: -DWORKERS=1 -DTHREADS=3 -DTASKS=1 -DHANDOFFS=1 -DYIELDS=0
  * mutant: 1 -DWORKERS=1 -DTHREADS=2 -DTASKS=2 -DHANDOFFS=1 -DYIELDS=TASKS  G1 without letting go of the worker first
  * mutant: 2 -DWORKERS=2 -DTHREADS=2 -DTASKS=1 -DHANDOFFS=1 -DYIELDS=TASKS  R3: among the spares before GOS_AWAITS
  * mutant: 3 -DWORKERS=1 -DTHREADS=2 -DTASKS=2 -DHANDOFFS=1 -DYIELDS=TASKS  H4 writes GOS_UNLOCKED, as a thief would
@@ -319,11 +319,12 @@ regain: /* thread.c:gos__regain */
             worker_of[heir] = NONE;
 #if MUTANT != 2
             locked[heir] = awaits;
-            spares!heir
+            spares!heir;
 #else
             spares!heir;
-            locked[heir] = awaits
+            locked[heir] = awaits;
 #endif
+            futex[heir] = true
         :: else
         fi;
         spin_taken[w] = false;

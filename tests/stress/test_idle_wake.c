@@ -1,6 +1,7 @@
-/* Work comes in bursts with pauses, from threads outside and from sleepers, so that workers fall asleep and are woken
- * all the time. A lost wake-up shows as a burst that does not end, and so as the end of the test's time. */
-// timeout: 30
+/* Work comes in bursts with pauses, from threads outside, by channels and pipes, and from sleepers, so that workers
+ * fall asleep and are woken all the time, as pollers too. A lost wake-up shows as a burst that does not end, and so as
+ * the end of the test's time. */
+// timeout: 120
 #include <gossamer.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -14,6 +15,8 @@ static int bursts;
 static _Atomic long ran;
 static gos_waitgroup threads_done;
 static gos_chan *chan;
+static int pipes[2];
+static _Atomic long written, read_back;
 
 static void work(void *left)
 {
@@ -39,6 +42,11 @@ static void *submit(void *arg)
             CHECK_EQ(gos_go(work, (void *)&left), 0);
         while (left)
             pause_ns(1000);
+        if (draw >> 33 & 1) {
+            CHECK_EQ(write(pipes[1], "", 1), 1);
+            for (long mine = atomic_fetch_add(&written, 1) + 1; read_back < mine;)
+                pause_ns(1000);
+        }
         if (draw >> 32 & 1)
             CHECK_EQ(gos_chan_try_send(chan, NULL), 0);
         pause_ns(draw >> 40 & 0x3ffff); /* up to 262 us: workers search for 20, then sleep */
@@ -52,6 +60,14 @@ static void receive(void *unused)
     (void)unused;
     while (gos_chan_recv(chan, NULL) == 0)
         ;
+}
+
+static void read_pipe(void *unused)
+{
+    (void)unused;
+    char byte;
+    while (read(pipes[0], &byte, 1) == 1)
+        atomic_fetch_add(&read_back, 1);
 }
 
 static void sleep_and_start(void *arg)
@@ -73,6 +89,8 @@ static int run(void *unused)
     pthread_t threads[THREADS];
     CHECK((chan = gos_chan_new(0, (size_t)THREADS * bursts)) != NULL);
     CHECK_EQ(gos_go(receive, NULL), 0);
+    CHECK_EQ(pipe(pipes), 0);
+    CHECK_EQ(gos_go(read_pipe, NULL), 0);
     gos_waitgroup_add(&threads_done, THREADS + 2);
     for (uintptr_t i = 0; i < THREADS; i++)
         CHECK_EQ(pthread_create(&threads[i], NULL, submit, (void *)i), 0);
@@ -81,6 +99,8 @@ static int run(void *unused)
     gos_waitgroup_wait(&threads_done);
     for (int i = 0; i < THREADS; i++)
         pthread_join(threads[i], NULL);
+    close(pipes[1]);
+    close(pipes[0]);
     return ran > 0 ? 0 : 1;
 }
 
