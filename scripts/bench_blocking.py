@@ -15,7 +15,7 @@ HANDOFFS = {'gossamer': ('raw', 'hint', 'posix'), 'pthread': ('raw',), 'fixed-ba
 PROFILES = {
     'quick': {'blocked': (0, 10, 1000), 'launches': 1, 'reps': 1, 'programs': ('skynet', 'ring', 'tree'),
               'nogc': ()},
-    'default': {'blocked': (0, 10, 1000), 'launches': 3, 'reps': 3, 'programs': PROGRAMS,
+    'default': {'blocked': (0, 1000), 'launches': 3, 'reps': 3, 'programs': PROGRAMS,
                 'nogc': ('skynet-chan',)},
     'full': {'blocked': (0, 1, 10, 100, 1000), 'launches': 9, 'reps': 3, 'programs': PROGRAMS, 'nogc': MANY},
 }
@@ -49,7 +49,7 @@ def plan_scale(add, p, name, threads):
         for t in range(1, threads + 1):
             if t < threads and (name == 'pthread' or name == 'go' and program in MANY):
                 continue
-            launches = 1 if name == 'fixed-bare' else p['launches']
+            launches = 1 if name in ('fixed-bare', 'pthread') else p['launches']
             add(launches, 'scale', name, threads=t, reps=1 if name in ('go', 'fixed-bare') else p['reps'],
                 variant=program)
 

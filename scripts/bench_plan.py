@@ -47,7 +47,7 @@ PROFILES = {
               'thread_launches': 1, 'reps': 5,
               'check_reps': 15, 'cap': 20},
     'default': {'memory': [1000, 5000, 20000, 50000], 'memory_million': [1000000], 'memory_launches': 3,
-                'limit': 2, 'cold': [125000, 250000, 500000, 1000000],
+                'limit': 1, 'cold': [125000, 250000, 500000, 1000000],
                 'few_launches': 2, 'spawn': [1000, 10000, 100000], 'spawn_slow': [1000, 10000],
                 'spawn_million': [1000000], 'spawn_threads': [10000], 'launches': 6, 'thread_launches': 3,
                 'reps': 5, 'check_reps': 21, 'cap': 60},
