@@ -228,7 +228,8 @@ keep  = @mkdir -p $(@D); text='$(subst ','\'',$1)'; \
         setup setup-peers uninstall FORCE
 FORCE:
 
-all: $(LIB) $(BUDGET) $(BASELINES) $(GOSBENCH) $(GOBENCH) $(TOKIO) $(ERLANG) $(SPLIT) $(SERVERS) $(PEER_PROG) $(ORDERED) $(PROGS)
+all: $(LIB) $(BUDGET) $(BASELINES) $(GOSBENCH) $(if $(SAN),,$(B)/gate) $(GOBENCH) $(TOKIO) \
+     $(ERLANG) $(SPLIT) $(SERVERS) $(PEER_PROG) $(ORDERED) $(PROGS)
 
 # Not by which name the folder was called: tests name it in full.
 $(B)/flags: FORCE

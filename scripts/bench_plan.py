@@ -5,6 +5,7 @@ import subprocess
 
 import bench_api
 import bench_blocking
+import bench_counts
 import bench_peers
 import bench_programs
 import bench_server
@@ -13,7 +14,7 @@ import bench_steps
 import bench_sync
 
 CASES = ('memory', 'spawn', 'yield', 'handover', 'check', 'bound', 'depth', 'descent', 'burst', *bench_blocking.CASES,
-         *bench_sync.CASES, 'server', *bench_programs.CASES, *bench_api.CASES)
+         *bench_sync.CASES, 'server', *bench_programs.CASES, *bench_api.CASES, *bench_counts.CASES)
 # Bytes and distributions of waiting: a slower clock does not change them, or their launches are too dear to repeat.
 UNTIMED = ('memory', 'depth', 'burst')
 ORDERS = 3    # in which the C programs are linked: build/.../order-2 and order-3 beside the usual one
@@ -159,7 +160,7 @@ class Job:
             return bench_blocking.guess(self)
         if self.case == 'server':
             return bench_server.guess(self)
-        return {'callgrind': 6, 'check': 1, 'bound': 0.5}.get(self.case, 0.3)
+        return {'callgrind': 6, 'counts': 20, 'check': 1, 'bound': 0.5}.get(self.case, 0.3)
 
 
 def plan(profile, cases, contenders, cpus, most_units=0):
@@ -196,6 +197,7 @@ def plan(profile, cases, contenders, cpus, most_units=0):
         add(p['launches'], 'bound', reps=p['reps'])
     if 'api' in cases and 'gossamer' in contenders:
         add(1, 'api', 'gossamer', reps=1)
+    bench_counts.plan(add, cases, contenders)
     bench_programs.plan(add, profile, cases)
     if 'check' in cases:
         add(p['launches'], 'check', reps=p['check_reps'])

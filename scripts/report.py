@@ -13,6 +13,7 @@ import prep  # noqa: E402
 import report_blocking  # noqa: E402
 import report_cases as cases  # noqa: E402
 import report_check  # noqa: E402
+import report_counts  # noqa: E402
 import report_claims  # noqa: E402
 import report_machine as machine  # noqa: E402
 import report_page  # noqa: E402
@@ -190,6 +191,7 @@ class Report:
         sections += report_stacks.sections(run, self.figure)
         sections += report_blocking.sections(run, self.figure)
         sections += report_sync.sections(run)
+        sections += report_counts.sections(run)
         sections += report_server.sections(run, self.figure)
         peers = report_peers.table(run)
         if peers:

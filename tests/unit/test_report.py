@@ -184,6 +184,15 @@ class Pipeline(unittest.TestCase):
         self.assertIn("| a word by a select of two, over one received | 2.5 times | 2.0 times | reached |", found)
         self.assertIn("at least | 5.0 times | 60.0 times | reached |", found)
 
+    def test_counts_stand_beside_time(self):
+        costs = {"instructions_per_op": 118.0, "system_calls_per_op": 0.0, "futexes_per_op": 0.0,
+                 "minor_faults_per_op": 0.0, "context_switches_per_op": 0.25}
+        self.make([dict(row("counts", "gossamer", "yield", launch=0, value=value), metric=metric)
+                   for metric, value in costs.items()])
+        self.both()
+        found = self.read("REPORT.md").split("what can be counted")[1].split("\n### ")[0].split("\n## ")[0]
+        self.assertRegex(found, r"\| yield \| 118 \| 0[.0]* \| 0[.0]* \| 0[.0]* \| 0.25")
+
     def test_unknown_contenders_are_drawn(self):
         self.make(small_run())
         self.both()
