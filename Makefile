@@ -242,6 +242,7 @@ $(LIB_OBJ): KIND := $(LIB_FLAGS)
 $(IO_SRC:%=$(B)/%.o): KIND := $(LIB_FLAGS) $(TASK_FLAGS) $(IO_FLAGS)
 $(TASK_SRC:%=$(B)/%.o): KIND := $(TASK_FLAGS)
 $(B)/runtime/arch/san.c.o: KIND += -fno-sanitize=all
+$(B)/runtime/debug/gdb_x86_64.S.o: runtime/debug/gossamer-gdb.py
 
 $(B)/%.c.o: %.c $(B)/flags
 	$(call say,CC,$<)

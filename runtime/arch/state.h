@@ -135,6 +135,7 @@
 #include <stdint.h>
 
 #include "base/atomics.h"
+#include "base/probe.h"
 
 typedef struct gos__task gos__task;
 typedef struct gos__waiter gos__waiter;
@@ -318,6 +319,7 @@ static inline int gos__is_parked(uint8_t state)
 /* Notes why the running task, whose context is saved, is about to park, and for what; NULL: that is no object. */
 static inline void gos__waits_for(gos__task *self, enum gos__wait why, const void *subject)
 {
+    GOS_PROBE3(park, self, why, subject);
     gos__store_relaxed((const void **)((char *)self->sp + GOS_TASK_SUBJECT), subject);
     gos__store_relaxed(&self->why, (uint8_t)why);
     gos__store_relaxed(&self->since, gos__load_relaxed(&gos__half_seconds));

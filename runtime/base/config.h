@@ -67,6 +67,8 @@
 /* Of the smaller of RAM and cgroup limit, the share beyond which no new task is started (GOS_MAXMEM overrides). */
 #define GOS_MAXMEM_PERCENT 90
 
+#define GOS_SCHEDTRACE_MS_MAX 86400000
+
 /* Parked for so many milliseconds, a task counts as cold (GOS_DEBUG=cold). */
 #define GOS_COLD_MS 10000
 #define GOS_COLD_MS_MAX 86400000

@@ -83,15 +83,43 @@ static bool parse_trim(gos__env *env, const char *word, size_t len)
     return true;
 }
 
+/* schedtrace=ms. */
+static bool parse_schedtrace(gos__env *env, const char *word, size_t len)
+{
+    char text[24] = "";
+    if (len < 11 || strncmp(word, "schedtrace=", 11) || len - 11 >= sizeof text)
+        return false;
+    memcpy(text, word + 11, len - 11);
+    int64_t ms = gos__parse_size(text);
+    if (ms < 1 || ms > GOS_SCHEDTRACE_MS_MAX)
+        gos__die("GOS_DEBUG: schedtrace=%.20s: expected a number of milliseconds from 1 to %d", text,
+                 GOS_SCHEDTRACE_MS_MAX);
+    env->schedtrace_ms = ms;
+    return true;
+}
+
+/* name=FILE; kept for the life of the program. */
+static bool parse_file(const char **file, const char *name, const char *word, size_t len)
+{
+    size_t prefix = strlen(name);
+    if (len < prefix || strncmp(word, name, prefix))
+        return false;
+    if (len == prefix)
+        gos__die("GOS_DEBUG: %s: expected the name of a file", name);
+    *file = strndup(word + prefix, len - prefix);
+    return true;
+}
+
 static void parse_debug(gos__env *env)
 {
     const char *word = getenv("GOS_DEBUG");
     while (word && *word) {
         size_t len = strcspn(word, ",");
         bool *flag = debug_flag(env, word, len);
-        if (!flag && !parse_cold(env, word, len) && !parse_trim(env, word, len))
+        if (!flag && !parse_cold(env, word, len) && !parse_trim(env, word, len) &&
+            !parse_schedtrace(env, word, len) && !parse_file(&env->contention, "contention=", word, len))
             gos__die("GOS_DEBUG: unknown word \"%.*s\": expected a comma list of paged, nobind, stats, cold=ms, "
-                     "trim=ms", len < 40 ? (int)len : 40, word);
+                     "trim=ms, schedtrace=ms, contention=FILE", len < 40 ? (int)len : 40, word);
         if (flag)
             *flag = true;
         word += len + (word[len] == ',');

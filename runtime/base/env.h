@@ -16,6 +16,8 @@ typedef struct gos__env {
     bool nobind;      /* GOS_DEBUG=nobind: workers are not bound to CPUs */
     int64_t cold_ms;  /* GOS_DEBUG=cold=ms: tasks parked for so long are packed; 0: not */
     int64_t trim_ms;  /* GOS_DEBUG=trim=MS: GOS_TRIM_MS; 0: no memory of stacks goes back while tasks live */
+    int64_t schedtrace_ms;  /* GOS_DEBUG=schedtrace=ms: a line about the scheduler so often; 0: none */
+    const char *contention; /* GOS_DEBUG=contention=FILE: where tasks wait, sampled; NULL: not */
     bool stats;       /* GOS_DEBUG=stats: counters on standard error when gos_run ends */
 } gos__env;
 

@@ -22,7 +22,7 @@ struct gos__groups {
     bool may_claim, is_still;
     void (*meanwhile)(void);
     int used, shapes_used, except_n, waiting_n, seen;
-    long tasks, others;
+    long tasks, others, weight;
     const gos__task *except[EXCEPT];
     gos__task *waiting[GOS_CLAIMS]; /* to be claimed together */
     gos__group *buckets[BUCKETS];
@@ -50,6 +50,7 @@ gos__groups *gos__groups_open(bool may_claim, bool is_still, void (*meanwhile)(v
     groups->may_claim = may_claim && !GOS_SAN; /* to which another task's frames are not to be read */
     groups->is_still = is_still && !GOS_SAN;
     groups->meanwhile = meanwhile;
+    groups->weight = 1;
     return groups;
 }
 
@@ -118,12 +119,12 @@ static void read_subject(gos__group *it, const gos__task *task)
         it->descriptor = wait->wait.records->fd;
 }
 
-static void count_in(gos__group *group, const gos__group *it)
+static void count_in(const gos__groups *groups, gos__group *group, const gos__group *it)
 {
     group->has_others |= group->subject != it->subject || group->descriptor != it->descriptor;
     group->shortest = it->shortest < group->shortest ? it->shortest : group->shortest;
     group->longest = it->longest > group->longest ? it->longest : group->longest;
-    group->count++;
+    group->count += groups->weight;
 }
 
 /* The group of a task whose backtrace is known; NULL: there are no more. */
@@ -144,11 +145,11 @@ static gos__group *find(gos__groups *groups, const gos__group *it)
 static gos__group *add(gos__groups *groups, const gos__group *it)
 {
     gos__group *group = find(groups, it);
-    groups->tasks++;
+    groups->tasks += groups->weight;
     if (group)
-        count_in(group, it);
+        count_in(groups, group, it);
     else
-        groups->others++;
+        groups->others += groups->weight;
     return group;
 }
 
@@ -187,8 +188,8 @@ static bool add_by_shape(gos__groups *groups, const gos__group *it, const gos__t
 {
     for (shape *shape = groups->shape_buckets[key % BUCKETS]; shape; shape = shape->next)
         if (shape->key == key && fits(shape, task)) {
-            groups->tasks++;
-            count_in(shape->group, it);
+            groups->tasks += groups->weight;
+            count_in(groups, shape->group, it);
             return true;
         }
     return false;
@@ -312,6 +313,20 @@ static void see(const gos__task *task, void *arg)
 void gos__groups_add_all(gos__groups *groups)
 {
     gos__stacks_walk(see, groups);
+    add_waiting(groups);
+}
+
+static void see_parked(const gos__task *task, void *arg)
+{
+    if (gos__is_parked(gos__load_relaxed(&task->state)))
+        see(task, arg);
+}
+
+void gos__groups_add_some(gos__groups *groups, gos__rng *rng, uint32_t n, long weight)
+{
+    uint64_t all = gos__stacks_count(), step = all / n + 1;
+    groups->weight = weight * (long)step;
+    gos__stacks_walk_some(gos__rng_below(rng, (uint32_t)step), step, see_parked, groups);
     add_waiting(groups);
 }
 

@@ -43,6 +43,10 @@ void gos__groups_close(gos__groups *groups);
 /* Adds all tasks. */
 void gos__groups_add_all(gos__groups *groups);
 
+/* Adds some of the parked ones, evenly spread and beginning anywhere: at least half of n, if there are so many stacks.
+ * Each counts as `weight` for each stack that it stands for. */
+void gos__groups_add_some(gos__groups *groups, gos__rng *rng, uint32_t n, long weight);
+
 /* Adds one that runs, with a backtrace that its thread made; it is to be left out of the former. */
 void gos__groups_except(gos__groups *groups, const gos__task *task);
 void gos__groups_add_running(gos__groups *groups, const gos__task *task, const gos__backtrace *backtrace);

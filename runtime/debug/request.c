@@ -30,6 +30,10 @@ typedef struct request {
 
 uint32_t gos__inspect_due;
 
+/* debug/gdb_x86_64.S comes with this file. */
+extern const int gos__gdb GOS_HIDDEN;
+__attribute__((used)) static const int *const script = &gos__gdb;
+
 static gos__spin lock;
 static request *requests;
 static uint32_t quits;   /* SIGQUITs not yet answered */

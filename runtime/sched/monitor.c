@@ -332,7 +332,9 @@ void gos__monitor(gos__runtime *rt)
         note_time(rt, now);
         bool lately = handed_off && now - handed_off < LATELY_NS;
         bool idle = gos__load_relaxed(&rt->idle_n) >= rt->procs;
-        int64_t trim_at = gos__trim(rt, now, idle);
+        int64_t watch_at = gos__watch(rt, now), trim_at = gos__trim(rt, now, idle);
+        if (watch_at < trim_at)
+            trim_at = watch_at;
         if (idle) {
             if (rt->is_child && !gos__ntasks())
                 return;

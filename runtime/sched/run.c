@@ -261,6 +261,7 @@ int gos__run(int (*fn)(void *), void *arg)
     gos__handlers_to_signal_stacks();
     gos__cold_start();
     gos__inspect_begin();
+    gos__watch_begin();
     failed = launch(rt);
     int64_t slack = gos__timer_slack(1);
     if (!failed)
@@ -269,6 +270,7 @@ int gos__run(int (*fn)(void *), void *arg)
     bool all_left = stop(rt);
     gos__onlooker_end();
     gos__inspect_end();
+    gos__watch_end();
     gos__self.in_runtime = 0;
     gos__fault_restore();
     if (gos__env_get()->stats)

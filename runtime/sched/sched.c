@@ -155,6 +155,7 @@ gos__task *gos__park(gos__task *self)
 void gos__ready(gos__task *task, bool hand_over)
 {
     gos__assert(gos__is_parked(task->state));
+    GOS_PROBE1(ready, task);
     gos__worker *worker = gos__self.worker;
     gos__store_relaxed(&task->state, (uint8_t)GOS_READY);
     if (gos__unlikely(!worker)) {

@@ -62,6 +62,7 @@ gos__task *gos__task_new(gos__worker *worker, void (*start)(void), void (*fn)(vo
     gos__task *task = stack_for(worker, fn);
     if (gos__likely(task != NULL)) {
         make_context(task, start, fn, arg);
+        GOS_PROBE2(spawn, task, fn);
         gos__store_relaxed(&worker->spawned, worker->spawned + 1); /* gos_ntasks reads both, from anywhere */
     }
     return task;
@@ -102,6 +103,7 @@ static GOS_NOINLINE gos__task *waking(gos__worker *worker, gos__task *task)
 static inline gos__task *begin(gos__worker *worker, gos__task *task, void (*fn)(void *), gos__task *self)
 {
     gos__san_begin(task);
+    GOS_PROBE2(spawn, task, fn);
     gos__store_relaxed(&worker->spawned, worker->spawned + 1); /* gos_ntasks reads it, from anywhere */
     task->entry = fn;
     gos__store_relaxed(&task->state, (uint8_t)GOS_RUNNING);
@@ -174,6 +176,7 @@ int gos__go_foreign(void (*fn)(void *), void *arg)
         result = task ? 0 : -ENOMEM;
         if (task) {
             make_context(task, gos__task_start, fn, arg);
+            GOS_PROBE2(spawn, task, fn);
             gos__store_relaxed(&rt->foreign_spawned, rt->foreign_spawned + 1);
             gos__store_relaxed(&rt->foreign_larger, foreign_sizing.larger);
             gos__store_relaxed(&task->state, (uint8_t)GOS_READY);

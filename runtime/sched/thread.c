@@ -486,10 +486,12 @@ bool gos__hand_off(gos__worker *worker)
     }
     bool quits = gos__load_relaxed(&worker->quit), done = quits && retake(worker, blocked);
     done = quits ? done : give_to_heir(worker, blocked);
-    if (done)
+    if (done) {
+        GOS_PROBE1(handoff, worker->index);
         gos__store_relaxed(&rt->handoffs, rt->handoffs + 1);
-    else
+    } else {
         gos__worker_unlock(worker);
+    }
     if (!quits && (!done || may_keep_spare(rt)))
         start_spare(rt, !done);
     return done;

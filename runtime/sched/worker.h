@@ -347,6 +347,13 @@ int64_t gos__deadlock_look(gos__runtime *rt, gos__stillness *still, int64_t now)
 extern uint32_t gos__inspect_due GOS_HIDDEN;
 void gos__inspect_attend(void);
 
+/* ---- debug/watch.c ---- */
+
+/* On the monitor: does what is due, and gives the time of the next; around the run. */
+int64_t gos__watch(gos__runtime *rt, int64_t now);
+void gos__watch_begin(void);
+void gos__watch_end(void);
+
 /* Of a run. */
 void gos__inspect_begin(void);
 void gos__inspect_end(void);
@@ -421,6 +428,7 @@ static inline bool gos__ready_in_front(gos__task *task)
     uint32_t front = worker->front;
     if (gos__unlikely(worker->back - front == GOS_QUEUE_SIZE))
         return false;
+    GOS_PROBE1(ready, task);
     worker->streak++;
     gos__store_relaxed(&task->state, (uint8_t)GOS_READY);
     gos__store_relaxed(&worker->front, front - 1);

@@ -160,6 +160,7 @@ static gos__region *borrow(gos__task *task, uintptr_t need, uintptr_t sp)
     if (!region)
         gos__die("fatal error: no memory for a deeper task stack: raise GOS_MAXMEM, vm.max_map_count or RLIMIT_AS, "
                  "or lower GOS_MAXSTACK");
+    GOS_PROBE2(grow, task, need);
     region->prev = task->region;
     region->owner = task;
     region->plain = !region->prev && !large;

@@ -283,18 +283,38 @@ void gos__stack_cache_flush(gos__stack_cache *cache)
     }
 }
 
-void gos__stacks_walk(void (*see)(const gos__task *task, void *arg), void *arg)
+static uint64_t slots_in(const arena *part)
+{
+    return part->stride ? (gos__load_relaxed(&part->carved) - part->base) / part->stride : 0;
+}
+
+uint64_t gos__stacks_count(void)
+{
+    uint64_t n = 0;
+    for (int kind = 0; kind < GOS_KINDS; kind++)
+        n += slots_in(&pool.stacks[kind]);
+    return n;
+}
+
+void gos__stacks_walk_some(uint64_t first, uint64_t step, void (*see)(const gos__task *task, void *arg), void *arg)
 {
     unsigned char page[GOS_PACK_PAGE];
     uintptr_t unpacked = 0;
     gos__task copy;
     for (int kind = 0; kind < GOS_KINDS; kind++) {
         const arena *part = &pool.stacks[kind];
-        for (uintptr_t slot = part->base; slot < gos__load_relaxed(&part->carved); slot += part->stride) {
-            const gos__task *task = task_in(slot, kind);
+        uint64_t at = first;
+        for (; at < slots_in(part); at += step) {
+            const gos__task *task = task_in(part->base + at * part->stride, kind);
             see(kind == GOS_NURSERY ? gos__cold_look(task, &copy, &unpacked, page) : task, arg);
         }
+        first = at - slots_in(part);
     }
+}
+
+void gos__stacks_walk(void (*see)(const gos__task *task, void *arg), void *arg)
+{
+    gos__stacks_walk_some(0, 1, see, arg);
 }
 
 uintptr_t gos__nurseries(gos__slots *slots)

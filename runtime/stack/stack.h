@@ -209,6 +209,10 @@ void gos__signal_stack_free(void *base);
  * away it sees a copy: the task's address is in waiter.task. */
 void gos__stacks_walk(void (*see)(const gos__task *task, void *arg), void *arg);
 
+/* How many there are; and the same for every step-th of them. */
+uint64_t gos__stacks_count(void);
+void gos__stacks_walk_some(uint64_t first, uint64_t step, void (*see)(const gos__task *task, void *arg), void *arg);
+
 /* Where nurseries lie, and the end of the address space for them; how far there are any. Every page below that was
  * written to, and none is given back to the kernel but by cold.c, whose thread could else wait for itself. */
 uintptr_t gos__nurseries(gos__slots *slots);
