@@ -1,7 +1,7 @@
 # make targets
 #   setup         install what is missing (Debian, Ubuntu); may be followed by others: make setup bench
 #   setup-programs  fetch the sources of real programs that the suite measures (pinned, by npm and cargo)
-#   setup-peers   install the libraries that bench compares with where it finds them (Debian, Ubuntu; Tokio by cargo)
+#   setup-peers   install the libraries that bench compares with where it finds them (Debian, Ubuntu; Rust's by cargo)
 #   programs      build these, each as the suite compares it
 #   all           the default: library, benches, tests and examples, without network
 #   check         build, then run all tests, examples, layer and style checks
@@ -184,8 +184,9 @@ GOBENCH   := $(if $(GO),$(B)/gobench)
 LIBGCC    := $(shell $(CC) -print-libgcc-file-name 2>/dev/null)
 SPLIT     := $(if $(SAN),,$(if $(shell grep -sal __morestack_non_split $(LIBGCC)),$(B)/libgcc-split))
 # Libraries as contenders: gosbench with another registry, where the library is installed.
-# clang 14 does not take libstdc++'s coroutines.
-PEERS     := boost/fiber boost/fcontext $(if $(findstring clang,$(CXX)),,cxx20/cxx20) pth/pth st/st tbb/tbb
+# clang before 15 does not take libstdc++'s coroutines.
+OLD_CLANG := $(if $(findstring clang,$(CXX)),$(shell v=$$($(CXX) -dumpversion) && [ "$${v%%.*}" -lt 15 ] && echo old))
+PEERS     := boost/fiber boost/fcontext $(if $(OLD_CLANG),,cxx20/cxx20) pth/pth st/st tbb/tbb
 NEEDS_cxx20/cxx20    := stdio.h
 NEEDS_boost/fiber    := boost/fiber/all.hpp
 NEEDS_boost/fcontext := boost/context/detail/fcontext.hpp
@@ -210,13 +211,18 @@ ORDERS    := $(if $(SAN),,2 3)
 ORDERED   := $(foreach o,$(ORDERS),$(patsubst $(B)/%,$(B)/order-$o/%,$(GOSBENCH) $(PEER_PROG)))
 shuffle    = $(patsubst order-%,-fuse-ld=lld -Wl$(comma)--shuffle-sections=.text*=%,$(filter order-%,$(notdir $(@D))))
 comma     := ,
-# Tokio, where its crates have been fetched.
-TOKIO     := $(if $(SAN),,$(if $(shell command -v cargo),$(if $(wildcard build/peers/tokio.fetched),$(B)/tokiobench)))
+# Rust's, where their crates have been fetched; Java's, where there is a JDK that has virtual threads.
+CARGO     := $(if $(SAN),,$(if $(shell command -v cargo),$(patsubst build/peers/%.fetched,%,$(wildcard build/peers/*.fetched))))
+RUST      := $(CARGO:%=$(B)/%bench)
 ERLANG    := $(if $(SAN),,$(if $(shell command -v erlc),$(B)/erlbench))
+JAVA_HERE := $(if $(SAN),,$(shell baselines/peers/java/find-java))
+JAVA      := $(if $(JAVA_HERE),$(B)/javabench)
+LIBUV     := $(wildcard /usr/include/uv.h)
 # The servers, where a parser library is installed; without one `make bench` says so in its rows.
 PARSER    := $(if $(wildcard /usr/include/http_parser.h),-lhttp_parser,$(if $(wildcard /usr/include/llhttp.h),-lllhttp))
-SERVERS   := $(if $(SAN),,$(addprefix $(B)/benches/server/,loadgen $(if $(GO),server-go) \
-             $(if $(PARSER),server-gossamer server-pthread server-epoll)))
+SERVERS   := $(if $(SAN),,$(addprefix $(B)/benches/server/,loadgen $(if $(GO),server-go) $(if $(JAVA),server-java) \
+             $(if $(ERLANG),server-erlang) $(if $(filter tokio,$(CARGO)),server-tokio) \
+             $(if $(PARSER),server-gossamer server-pthread server-epoll $(if $(LIBUV),server-libuv))))
 
 Q    := $(if $(filter-out 0,$(V)),,@)
 say   = $(if $(Q),@printf '  %-5s %s\n' $1 $2)
@@ -228,8 +234,8 @@ keep  = @mkdir -p $(@D); text='$(subst ','\'',$1)'; \
         setup setup-peers uninstall FORCE
 FORCE:
 
-all: $(LIB) $(BUDGET) $(BASELINES) $(GOSBENCH) $(if $(SAN),,$(B)/gate) $(GOBENCH) $(TOKIO) \
-     $(ERLANG) $(SPLIT) $(SERVERS) $(PEER_PROG) $(ORDERED) $(PROGS)
+all: $(LIB) $(BUDGET) $(BASELINES) $(GOSBENCH) $(if $(SAN),,$(B)/gate) $(GOBENCH) $(RUST) \
+     $(ERLANG) $(JAVA) $(SPLIT) $(SERVERS) $(PEER_PROG) $(ORDERED) $(PROGS)
 
 # Not by which name the folder was called: tests name it in full.
 $(B)/flags: FORCE
@@ -330,10 +336,11 @@ $(B)/$(SERVER)/server-gossamer: $(addprefix $(B)/$(SERVER)/,blocking.checked.o h
 	$(Q)$(CC) $(LINK) $(CFLAGS) $(LDFLAGS) $(filter %.o,$^) -L$(B) -lgossamer -lhwloc $(PARSER) -o $@
 $(B)/$(SERVER)/server-pthread: $(addprefix $(B)/$(SERVER)/,blocking.plain.o start_pthread.plain.o) $(SERVER_COMMON)
 $(B)/$(SERVER)/server-epoll: $(B)/$(SERVER)/epoll.plain.o $(SERVER_COMMON)
+$(B)/$(SERVER)/server-libuv: $(B)/$(SERVER)/libuv.plain.o $(SERVER_COMMON)
 $(B)/$(SERVER)/loadgen: $(B)/$(SERVER)/loadgen.plain.o
-$(B)/$(SERVER)/server-pthread $(B)/$(SERVER)/server-epoll $(B)/$(SERVER)/loadgen:
+$(addprefix $(B)/$(SERVER)/,server-pthread server-epoll server-libuv loadgen):
 	$(call say,LINK,$@)
-	$(Q)$(CC) -pthread $(CFLAGS) $(LDFLAGS) $^ $(if $(filter %/loadgen,$@),-lm,$(PARSER)) -o $@
+	$(Q)$(CC) -pthread $(CFLAGS) $(LDFLAGS) $^ $(if $(filter %/loadgen,$@),-lm,$(PARSER)) $(if $(filter %-libuv,$@),-luv) -o $@
 
 # The gate's bench program over this runtime, or over that of another tree: OF, built into OF_B. With SHUFFLE, a seed, the
 # code lies in another order; gate-mutant has two instructions more in each operation.
@@ -362,17 +369,37 @@ $(B)/gobench $(B)/$(SERVER)/server-go:
 	$(Q)cd $(dir $<) && GOCACHE=$(abspath $(B))/go-cache GOPROXY=off GOFLAGS= GOTOOLCHAIN=local \
 	    CGO_ENABLED=0 $(GO) build -o $(abspath $@) .
 
-$(B)/tokiobench: baselines/peers/tokio/Cargo.lock $(wildcard baselines/peers/tokio/src/*)
-	$(call say,CARGO,$@)
-	$(Q)mkdir -p $(@D)
-	$(Q)cd $(<D) && CARGO_TARGET_DIR=$(abspath $(B))/cargo cargo build --quiet --release --locked --offline
+define rust
+$(B)/$1bench: baselines/peers/$1/Cargo.lock $(wildcard baselines/peers/$1/Cargo.toml baselines/peers/$1/src/* \
+    baselines/peers/rows/Cargo.toml baselines/peers/rows/src/*)
+	$$(call say,CARGO,$$@)
+	$$(Q)mkdir -p $$(@D)
+	$$(Q)cd $$(<D) && CARGO_TARGET_DIR=$$(abspath $$(B))/cargo cargo build --quiet --release --locked --offline
+	$$(Q)cp $(B)/cargo/release/$$(@F) $$@
+endef
+$(foreach r,$(CARGO),$(eval $(call rust,$r)))
+$(B)/$(SERVER)/server-tokio: $(B)/tokiobench
+	@mkdir -p $(@D)
 	$(Q)cp $(B)/cargo/release/$(@F) $@
 
 $(B)/erlbench: $(wildcard baselines/peers/erlang/*)
 	$(call say,ERLC,$@)
 	$(Q)mkdir -p $(@D)
-	$(Q)erlc -o $(@D) baselines/peers/erlang/erlbench.erl
+	$(Q)erlc -o $(@D) $(filter %.erl,$^)
 	$(Q)cp baselines/peers/erlang/$(@F) $@
+$(B)/javabench: $(wildcard baselines/peers/java/*) $(wildcard baselines/peers/java/src/*)
+	$(call say,JAVAC,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(JAVA_HERE)/bin/javac --release 21 -nowarn -Xlint:-options -d $(@D)/java-classes $(filter %.java,$^) 2>$(@D)/javac.log || \
+	    { cat $(@D)/javac.log >&2; exit 1; }
+	$(Q)printf '%s\n' '$(JAVA_HERE)' >$(@D)/java-home
+	$(Q)cp baselines/peers/java/$(@F) $@
+# The scripts that start a server's virtual machine.
+$(B)/$(SERVER)/server-erlang: $(B)/erlbench
+$(B)/$(SERVER)/server-java: $(B)/javabench
+$(B)/$(SERVER)/server-erlang $(B)/$(SERVER)/server-java:
+	@mkdir -p $(@D)
+	$(Q)cp baselines/peers/$(patsubst server-%,%,$(@F))/$(@F) $@
 
 -include benches/programs/programs.mk
 
@@ -385,9 +412,13 @@ setup:
 	@scripts/setup
 setup-peers:
 	@scripts/setup peers
-	@if ! command -v cargo >/dev/null; then echo 'setup-peers: no cargo here: Tokio is left out'; \
-	elif (cd baselines/peers/tokio && cargo fetch --quiet --locked); then mkdir -p build/peers && : >build/peers/tokio.fetched; \
-	else echo 'setup-peers: the crates for Tokio cannot be fetched (above): it is left out' >&2; fi
+	@for peer in tokio may; do \
+	    if ! command -v cargo >/dev/null; then echo "setup-peers: no cargo here: $$peer is left out"; \
+	    elif (cd baselines/peers/$$peer && cargo fetch --quiet --locked); then \
+	        mkdir -p build/peers && : >build/peers/$$peer.fetched; \
+	    else echo "setup-peers: the crates for $$peer cannot be fetched (above): it is left out" >&2; fi; done
+	@baselines/peers/java/find-java >/dev/null || \
+	    echo 'setup-peers: no JDK of version 21 or later here: Java is left out (set JAVA_HOME to one)'
 check: all
 	@MAKE='$(MAKE)' $(PYTHON) tests/run.py --build $(B) --only '$(ONLY)'
 check-layers:

@@ -78,6 +78,11 @@ typedef struct contender {
     /* The contender's own sleep for at least ns; NULL: its units call nanosleep. */
     void (*sleep)(int64_t ns);
 
+    /* A timer, which runs fn(arg) as a unit after ns; NULL: no memory. Freed when it has fired. No such operations: a
+     * unit that sleeps stands for a timer. */
+    void *(*timer_new)(int64_t ns, void (*fn)(void *), void *arg);
+    void (*timer_free)(void *timer);
+
     /* Hints round a call that blocks. NULL: there are none. */
     void (*block_begin)(void);
     void (*block_end)(void);

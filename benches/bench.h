@@ -47,6 +47,7 @@ bool case_lateness(const options *opt);
 bool case_wakeup(const options *opt);
 bool case_scale(const options *opt);
 bool case_sync(const options *opt);
+bool case_timers(const options *opt);
 
 /* Writes n words to a descriptor, each at the time that it names (clock_ns), Poisson with `rate` words a second. Runs
  * on the lowest CPU and never sleeps. */
@@ -90,20 +91,17 @@ bool sheet_offers(sheet *s, const options *opt, bool offered, const char *metric
 
 /* ---- proc.c: what the kernel says about this process -------------------------------------------------------- */
 
-typedef struct usage {
-    uint64_t rss, pte, pss;    /* bytes: VmRSS, VmPTE, Pss */
-    uint64_t threads;
-    uint64_t mappings;         /* lines of /proc/self/maps */
-} usage;
-
-enum { KERNEL_STACK_BYTES = 16 << 10 };   /* x86-64: THREAD_SIZE, one for each thread */
-
-/* Reads all of it. Static buffers: one caller at a time (the observer, or main while there is none). */
-usage usage_read(void);
+/* Lines of a file. This and the next: static buffers, one caller at a time (the observer, or main while there is
+ * none). */
+uint64_t proc_lines(const char *path);
 
 /* A number from a /proc or /sys file: the one behind `key` (NULL: the first of the file), UINT64_MAX for "max", or
  * `fallback`. */
 uint64_t proc_number(const char *path, const char *key, uint64_t fallback);
+
+/* Says on standard output that memory may be read now, and waits for a line, or the end, of standard input
+ * (results/README.md, memory). */
+void stop_for_reading(void);
 
 /* ---- limits.c ----------------------------------------------------------------------------------------------- */
 

@@ -45,9 +45,10 @@ static bool counts_agree(sheet *s, const contender *who, uint64_t spawned, uint6
     return true;
 }
 
-/* ---- depth ------------------------------------------------------------------------------------------------------- */
-
+/* Less than before counts as none. */
 static double more(uint64_t after, uint64_t before) { return after > before ? (double)(after - before) : 0; }
+
+/* ---- depth ------------------------------------------------------------------------------------------------------- */
 
 bool case_depth(const options *opt)
 {
@@ -58,9 +59,7 @@ bool case_depth(const options *opt)
     if (!prepare(&s, opt, opt->depth, who->gate_new != NULL && who->stack_room != NULL, "rss_bytes")) return true;
     depth_work w = { .who = who, .asked = opt->n, .calls = calls_for(opt->depth), .after = after };
     observer_start(opt->cap_seconds);
-    observer_ask(OBSERVER_USAGE, 0);
-    observer_ask(OBSERVER_USAGE, 0);
-    usage before = the_observer.usage;
+    observer_ask(OBSERVER_STOP, 0);
     int error = who->run(opt->threads, depth_main, &w);
     observer_end();
     s.units_made = w.spawned;
@@ -75,9 +74,7 @@ bool case_depth(const options *opt)
         row_write(&s, 0, "rss_bytes", NAN);
         return false;
     }
-    row_write(&s, 0, "rss_bytes", more(w.parked.rss, before.rss));
-    row_write(&s, 0, "pte_bytes", more(w.parked.pte, before.pte));
-    row_write(&s, 0, "kernel_stack_bytes", more(w.parked.threads, before.threads) * KERNEL_STACK_BYTES);
+    row_write(&s, 0, "units", (double)s.units_made);
     return true;
 }
 

@@ -58,25 +58,6 @@ static workload work_of(const options *opt)
 
 /* ---- memory -------------------------------------------------------------------------------------------------- */
 
-/* Increase in bytes; less than before counts as none. */
-static double more(uint64_t after, uint64_t before) { return after > before ? (double)(after - before) : 0; }
-
-static void memory_rows(gb_state *state, const series *q, const usage *before, const workload *w)
-{
-    const struct { const char *metric; double value; } figures[] = {
-        { "rss_bytes", more(w->parked.rss, before->rss) },
-        { "pte_bytes", more(w->parked.pte, before->pte) },
-        { "pss_bytes", more(w->parked.pss, before->pss) },
-        { "kernel_stack_bytes", more(w->parked.threads, before->threads) * KERNEL_STACK_BYTES },
-        { "mappings", more(w->parked.mappings, before->mappings) },
-        { "retained_rss_bytes", more(w->retained.rss, before->rss) },
-    };
-    for (size_t i = 0; i < sizeof figures / sizeof figures[0]; i++) {
-        row_write(&q->sheet, 0, figures[i].metric, figures[i].value);
-        gb_counter(state, figures[i].metric, figures[i].value);
-    }
-}
-
 static void memory_once(gb_state *state, void *arg)
 {
     series *q = arg;
@@ -84,9 +65,7 @@ static void memory_once(gb_state *state, void *arg)
     while (gb_keep_running(state, 1)) {
         int64_t begin = clock_ns();
         observer_start(q->opt->cap_seconds);
-        observer_ask(OBSERVER_USAGE, 0);   /* with the observer's thread, and its pages touched */
-        observer_ask(OBSERVER_USAGE, 0);
-        usage before = the_observer.usage;
+        observer_ask(OBSERVER_STOP, 0);   /* with the observer's thread, and its pages touched */
         bool ok = run(q, &w);
         observer_end();
         gb_set_seconds(state, (double)(clock_ns() - begin) * 1e-9);
@@ -96,7 +75,8 @@ static void memory_once(gb_state *state, void *arg)
             ok = false;
         }
         if (ok) {
-            memory_rows(state, q, &before, &w);
+            row_write(&q->sheet, 0, "units", (double)q->sheet.units_made);
+            gb_counter(state, "units", (double)q->sheet.units_made);
         } else {
             row_write(&q->sheet, 0, "rss_bytes", NAN);
             gb_skip(state, q->sheet.why);

@@ -112,18 +112,17 @@ static double share(const limit *l)
 
 void limits_explain(int error, char *why, size_t size)
 {
-    usage now = usage_read();
-    uint64_t everyone = system_threads();
+    uint64_t everyone = system_threads(), threads = proc_number("/proc/self/status", "Threads:", 1);
     uint64_t address_space = proc_number("/proc/self/status", "VmSize:", 0) << 10;
     uint64_t total = proc_number("/proc/meminfo", "MemTotal:", 0) << 10;
     limit all[] = {
-        { "vm.max_map_count (mappings)", now.mappings,
+        { "vm.max_map_count (mappings)", proc_lines("/proc/self/maps"),
           proc_number("/proc/sys/vm/max_map_count", NULL, UINT64_MAX), false },
         { "kernel.pid_max (threads of the machine; 300 more are reserved)", everyone,
           proc_number("/proc/sys/kernel/pid_max", NULL, UINT64_MAX), true },
         { "kernel.threads-max (threads of the machine)", everyone,
           proc_number("/proc/sys/kernel/threads-max", NULL, UINT64_MAX), true },
-        rlimit_of("RLIMIT_NPROC (threads of the user)", RLIMIT_NPROC, geteuid() == 0 ? 0 : now.threads),
+        rlimit_of("RLIMIT_NPROC (threads of the user)", RLIMIT_NPROC, geteuid() == 0 ? 0 : threads),
         cgroup_limit("pids.max of the cgroup", "pids", visit_pids),
         cgroup_limit("memory limit of the cgroup (bytes)", "memory", visit_memory),
         rlimit_of("RLIMIT_AS (bytes of address space)", RLIMIT_AS, address_space),

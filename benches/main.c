@@ -41,6 +41,7 @@ static const bench_case cases[] = {
       false },
     { "sync", "words and locks; --variant=recv, select, buffered, mutex, crowd or held; --threads", case_sync, true,
       false },
+    { "timers", "start n timers and have them fire; --variant=timer or sleep; --n", case_timers, true, true },
     { "check", "calls with and without stack checks, in time", case_check, false, false },
     { "depth", "bytes of n units parked --variant=at a depth of --depth bytes or after it", case_depth, true,
       true },

@@ -18,7 +18,7 @@ static char stop_reason[160];
 
 static void answer(int request)
 {
-    if (request == OBSERVER_USAGE) the_observer.usage = usage_read();
+    if (request == OBSERVER_STOP) stop_for_reading();
     else if (the_observer.error != 0) limits_explain(the_observer.error, the_observer.why, sizeof the_observer.why);
     else snprintf(the_observer.why, sizeof the_observer.why, "%s", stop_reason);
     __atomic_store_n(&the_observer.request, OBSERVER_IDLE, __ATOMIC_RELEASE);

@@ -1,7 +1,7 @@
 /*
- * observer.h: a thread beside the contender that reads what the kernel says about the process, and the safety net.
+ * observer.h: a thread beside the contender that stops the process where its memory is read, and the safety net.
  *
- * Units ask and wait; the reading happens on the observer's own stack, so that it neither needs nor dirties the stack
+ * Units ask and wait; what is asked happens on the observer's own stack, so that it neither needs nor dirties the stack
  * of a unit. What units call is inline: it makes no call that a small stack could not take.
  *
  *   unit                                     observer
@@ -14,13 +14,12 @@
 
 #include "bench.h"
 
-enum observer_request { OBSERVER_IDLE, OBSERVER_USAGE, OBSERVER_LIMITS };
+enum observer_request { OBSERVER_IDLE, OBSERVER_STOP, OBSERVER_LIMITS };
 
 typedef struct observer {
     int request;         /* enum observer_request */
     int error;           /* OBSERVER_LIMITS: the errno to explain; 0: why it raised `stop` */
     int stop;            /* raised when 80 % of the memory that was left are used, or the time is over */
-    usage usage;         /* answer of OBSERVER_USAGE */
     char why[512];       /* answer of OBSERVER_LIMITS */
 } observer;
 

@@ -5,6 +5,7 @@
 #include <ctype.h>
 #include <fcntl.h>
 #include <sched.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -46,7 +47,7 @@ uint64_t proc_number(const char *path, const char *key, uint64_t fallback)
     return number_after(slurp(path), key, fallback);
 }
 
-static uint64_t count_lines(const char *path)
+uint64_t proc_lines(const char *path)
 {
     uint64_t lines = 0;
     int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -58,16 +59,11 @@ static uint64_t count_lines(const char *path)
     return lines;
 }
 
-usage usage_read(void)
+void stop_for_reading(void)
 {
-    usage now;
-    const char *status = slurp("/proc/self/status");
-    now.rss = number_after(status, "VmRSS:", 0) << 10;
-    now.pte = number_after(status, "VmPTE:", 0) << 10;
-    now.threads = number_after(status, "Threads:", 1);
-    now.pss = proc_number("/proc/self/smaps_rollup", "Pss:", 0) << 10;
-    now.mappings = count_lines("/proc/self/maps");
-    return now;
+    puts("stop");
+    fflush(stdout);
+    for (int c = getchar(); c != '\n' && c != EOF; c = getchar()) {}
 }
 
 int64_t clock_ns(void)

@@ -68,12 +68,10 @@ void memory_main(void *arg)
     spawn_parked(w);
     all_done(w, w->arrived, w->asked - w->spawned);
     if (w->who->settle != NULL) w->unsettled = w->who->settle();
-    observer_ask(OBSERVER_USAGE, 0);
-    w->parked = the_observer.usage;
+    observer_ask(OBSERVER_STOP, 0);
     w->who->gate_open(w->gate);
     all_done(w, w->finished, w->asked - w->spawned);
-    observer_ask(OBSERVER_USAGE, 0);
-    w->retained = the_observer.usage;
+    observer_ask(OBSERVER_STOP, 0);
     w->who->latch_free(w->finished);
     w->who->latch_free(w->arrived);
     w->who->gate_free(w->gate);

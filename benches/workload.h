@@ -30,7 +30,6 @@ typedef struct workload {
     bool stopped;              /* spawning ended early; the_observer.why says why */
     int64_t begin, end;        /* clock of the timed part */
     int slow;                  /* per cent that the timed part is made longer by */
-    usage parked, retained;    /* memory: while all are parked; after all have ended */
     const char *unsettled;     /* memory: why the contender did not do what is to be measured; NULL: it did */
 
     uint8_t *marks;            /* spawn: one a unit, set by it */
@@ -38,7 +37,7 @@ typedef struct workload {
     void *there, *back;        /* channels */
 } workload;
 
-/* Spawns `asked` units that park at a gate, reads the process' usage while they are parked, lets them end. */
+/* Spawns `asked` units that park at a gate, stops while they are parked, lets them end, stops again. */
 void memory_main(void *arg);
 
 /* Spawns `asked` units that mark their slot and end; times from the first spawn to the last end. With warm_up,

@@ -80,8 +80,7 @@ void depth_main(void *arg)
         if (error == 0) w->spawned++;
     }
     release(w->who, w->arrived, w->asked - w->spawned);
-    observer_ask(OBSERVER_USAGE, 0);
-    w->parked = the_observer.usage;
+    observer_ask(OBSERVER_STOP, 0);
     w->who->gate_open(w->gate);
     release(w->who, w->finished, w->asked - w->spawned);
     w->who->latch_free(w->finished);

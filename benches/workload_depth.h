@@ -21,11 +21,10 @@ typedef struct depth_work {
     uint64_t spawned, ran;
     uint64_t reached;          /* calls that all units made, counted on the way up, or before parking deep */
     bool stopped;
-    usage parked;
     void *gate, *arrived, *finished;
 } depth_work;
 
-/* Spawns `asked` units, which go down `calls` calls and park; reads the usage while they are parked. */
+/* Spawns `asked` units, which go down `calls` calls and park; stops while they are parked. */
 void depth_main(void *arg);
 
 /* ---- cost of going down and up ---------------------------------------------------------------------------------- */

@@ -121,6 +121,7 @@ static void *chan_new(size_t capacity) { return gos_chan_new(sizeof(uint64_t), c
 typedef void (*of_object)(void *);
 typedef void (*send_fn)(void *, const void *);
 typedef void (*recv_fn)(void *, void *);
+typedef void *(*timer_fn)(int64_t, void (*)(void *), void *);
 
 #define OPERATIONS                                                                                                    \
     .spawn = gos_go, .yield = gos_yield,                                                                              \
@@ -131,7 +132,9 @@ typedef void (*recv_fn)(void *, void *);
     .chan_recv = CALL(recv_fn, gos_chan_recv), .chan_free = CALL(of_object, gos_chan_free),                          \
     .chan_recv_either = recv_either, .mutex_new = mutex_new, .mutex_lock = CALL(of_object, gos_mutex_lock),           \
     .mutex_unlock = CALL(of_object, gos_mutex_unlock), .mutex_free = mutex_free,                                      \
-    .latch_init = latch_init, .post = post, .sleep = gos_sleep, .block_begin = gos_block_begin,                       \
+    .latch_init = latch_init, .post = post, .sleep = gos_sleep,                                                        \
+    .timer_new = CALL(timer_fn, gos_timer_new), .timer_free = CALL(of_object, gos_timer_free),                        \
+    .block_begin = gos_block_begin,                                                                                   \
     .block_end = gos_block_end, .pin = gos_pin, .made = gossamer_made
 
 /* benches/contenders.c lists them. */

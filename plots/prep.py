@@ -7,6 +7,7 @@ import math
 
 import prep_blocking
 import prep_check
+import prep_peers
 import prep_ratios
 import prep_server
 import prep_stacks
@@ -16,17 +17,12 @@ from layout import (FAINT, INK, SMALL, Figure, call_words, count, exact, heading
                     names_at_right, nanoseconds, nbytes, on_white, quote, reason, table, tick_ns, words)
 
 
-def last_first(names):
-    """Drawing order: gossamer last, so that it lies on top."""
-    return [name for name in names if name != rows.US] + [name for name in names if name == rows.US]
-
-
 def memory(run):
     """Bytes per parked unit over their number, to the point where each contender stopped."""
     width, left = 1100, 84
     blocks, styles, ends = [], [], []
-    largest = max((run.most_units("memory", name)[0] for name in run.of_case("memory")), default=0)
-    for name in last_first(run.of_case("memory")):
+    largest = max((run.most_units("memory", name)[0] for name in run.drawn("memory")), default=0)
+    for name in rows.last_first(run.drawn("memory")):
         block = []
         for n in run.sizes("memory", contender=name):
             point = run.memory_per_unit(name, n)
@@ -62,7 +58,7 @@ def memory(run):
 
 def spawn_words(run):
     """The subtitle: on how many threads."""
-    fewest = {run.threads("spawn", name)[0] for name in run.of_case("spawn") if run.threads("spawn", name)}
+    fewest = {run.threads("spawn", name)[0] for name in run.drawn("spawn") if run.threads("spawn", name)}
     return "time per unit, " + ("one worker thread" if fewest == {1} else "fewest threads measured")
 
 
@@ -72,7 +68,7 @@ def spawn(run):
     blocks, firsts, groups, titles, ends = [], [], [], [], {}
     for variant, title in (("cold", "cold: first touch of its memory"), ("warm", "warm: memory used before")):
         styles, first = [], len(blocks)
-        for name in last_first(run.of_case("spawn")):
+        for name in rows.last_first(run.drawn("spawn")):
             block, threads = [], run.threads("spawn", name)[:1]
             for n in run.sizes("spawn", contender=name, variant=variant) if threads else []:
                 cost = run.estimate("spawn", contender=name, variant=variant, n=n, threads=threads[0],
@@ -128,7 +124,7 @@ def switch(run):
     """Yield and hand-over: one band a contender, one mark an operation, the bounds as lines."""
     found = {}
     for case, variant, *_ in SWITCHES:
-        for name in run.of_case(case):
+        for name in run.drawn(case):
             cost = run.estimate(case, contender=name, variant=variant, metric="ns_per_op")
             if cost:
                 found[name, case, variant] = cost
@@ -280,14 +276,14 @@ def check_key(width, height):
 
 
 # The README's figure shows these, and whoever is not in plots/rows.py; `memory` shows everybody.
-HEADLINE = (rows.US, "gossamer-cold", "tokio", "go", "erlang", "fixed-bare", "fixed", "boost-fiber", "pthread-min",
-            "pthread")
+HEADLINE = (rows.US, "gossamer-cold", "tokio", "go", "java", "may", "erlang", "fixed-bare", "fixed", "boost-fiber",
+            "pthread-min", "pthread")
 
 
 def headline(run):
     """The README's figure: what a parked unit costs and how many there can be."""
     lines = {}
-    for name in run.of_case("memory"):
+    for name in run.drawn("memory"):
         cost, _ = unit_cost(run, name)
         if cost and (name in HEADLINE or name not in rows.CONTENDERS):
             lines[name] = (cost, *run.most_units("memory", name))
@@ -337,4 +333,4 @@ FIGURES = {"headline": headline, "memory": memory, "spawn": spawn, "switch": swi
            "check": check,
            "depth-memory": prep_stacks.depth_memory, "depth-cost": prep_stacks.depth_cost,
            "rss-time": prep_stacks.rss_time, "hot-split": prep_check.hot_split, **prep_blocking.FIGURES,
-           **prep_server.FIGURES}
+           **prep_server.FIGURES, **prep_peers.FIGURES}

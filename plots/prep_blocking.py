@@ -177,7 +177,7 @@ def progress(run):
     if not sizes:
         return None
     most, blocks, styles, entries = sizes[-1], [], [], []
-    for name in [name for name in run.of_case("progress") if name != rows.US] + [rows.US]:
+    for name in rows.last_first(run.drawn("progress")):
         series = progress_series(run, name, most)
         kept = speed_kept(run, name, most)
         if series:
@@ -225,7 +225,7 @@ def scale(run):
     most = max(scale_threads(run), default=0)
     bands = []
     for program, (title, per) in PROGRAMS.items():
-        names = [name for name in run.of_case("scale") if any(scale_cost(run, program, name, t) for t in (1, most))]
+        names = [name for name in run.drawn("scale") if any(scale_cost(run, program, name, t) for t in (1, most))]
         names.sort(key=lambda name: min(cost.median for cost in (scale_cost(run, program, name, t) for t in (1, most))
                                         if cost))
         if names:

@@ -42,7 +42,7 @@ def band(ends):
 def ratios(run):
     """A row a contender, a panel a case: its cost over gossamer's."""
     found = {(name, title): ratio(run, case, name, fields) for title, case, fields in PANELS
-             for name in run.of_case(case) if name != rows.US}
+             for name in run.drawn(case) if name != rows.US}
     found = {key: cost for key, cost in found.items() if cost}
     if not found or not any(run.values(case, contender=rows.AGAIN) for _, case, _ in PANELS):
         return None

@@ -6,12 +6,6 @@ QUANTILES = (("p50_ns", "median", 1), ("p99_ns", "99 %", 2), ("p999_ns", "99.9 %
 WIDTH, HEIGHT, LEFT, GAP, TOP = 960, 560, 92, 84, 96
 
 
-def in_order(run):
-    """gossamer last, so that it lies on top."""
-    names = [name for name in run.of_case("server") if run.values("server", contender=name)]
-    return [name for name in names if name != rows.US] + [name for name in names if name == rows.US]
-
-
 def cost(run, name, variant, n, metric):
     return run.estimate("server", contender=name, variant=variant, n=n, metric=metric)
 
@@ -40,7 +34,7 @@ def frame(title, subtitle, right, titles):
 
 def server(run):
     """Requests a second and the 99th percentile of latency against connections, closed loop."""
-    names = [name for name in in_order(run) if series(run, name, "requests_per_s")]
+    names = [name for name in rows.last_first(run.drawn("server")) if series(run, name, "requests_per_s")]
     if not names:
         return None
     rates, tails = ([series(run, name, metric) for name in names] for metric in ("requests_per_s", "p99_ns"))
@@ -72,7 +66,7 @@ def server_tail(run):
         firsts.append(len(blocks))
         titles.append(f"{rate_of(run, variant):,} requests/s ({variant[5:]} per cent)")
         styles = []
-        for name in in_order(run):
+        for name in rows.last_first(run.drawn("server")):
             found = [(x, cost(run, name, variant, n, metric), words_of) for n in run.sizes("server", variant=variant)
                      for metric, words_of, x in QUANTILES]
             block = [(x, value.median, value.low, value.high, value.n, name, variant) for x, value, _ in found if value]

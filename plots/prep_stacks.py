@@ -25,12 +25,6 @@ def depth_axis(depths):
     return f"set xrange [{min(places) / 1.3:.6g}:{max(places) * 1.3:.6g}]\nset xtics ({ticks})\n"
 
 
-def in_order(run, case):
-    """gossamer last, so that it lies on top."""
-    names = run.of_case(case)
-    return [name for name in names if name != rows.US] + [name for name in names if name == rows.US]
-
-
 def depth_bytes(run, contender, variant, depth):
     """Estimate of bytes per unit: RSS, page tables and kernel stack; None without samples. Depth 0 has one variant."""
     variant = variant if depth else "at"
@@ -56,7 +50,7 @@ def panels(run, case, variants, cost, title, subtitle, y_text, marks):
     blocks, firsts, groups, ends = [], [], [], {}
     for variant, _ in variants:
         styles, first = [], len(blocks)
-        for name in in_order(run, case):
+        for name in rows.last_first(run.drawn(case)):
             found = [(max(depth, NOTHING), cost(run, name, variant, depth)) for depth in depths(run, case)]
             block = [(x, value.median, value.low, value.high, value.n, name, variant) for x, value in found if value]
             if block:
@@ -147,7 +141,7 @@ def burst_figures(run, contender):
 
 def rss_time(run):
     """Resident memory per unit through a burst of recursion, the phases of all contenders side by side."""
-    found = {name: burst_series(run, name) for name in in_order(run, "burst")}
+    found = {name: burst_series(run, name) for name in rows.last_first(run.of_case("burst"))}
     found = {name: series for name, series in found.items() if series}
     if not found:
         return None

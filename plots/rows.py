@@ -37,17 +37,34 @@ CONTENDERS = {
     "go": (11, "Go"),
     "go-nogc": (10, "Go, no collector"),
     "epoll": (12, "epoll loop by hand"),
+    "libuv": (9, "libuv loop"),
     "fcontext": (13, "Boost.Context switch"),
     "boost-fiber": (14, "Boost.Fiber"),
     "boost-fiber-pool": (15, "Boost.Fiber, pooled"),
-    "cxx20": (19, "C++20 coroutines"),
-    "tokio": (20, "Tokio"),
-    "erlang": (21, "Erlang"),
+    "may": (23, "may"),
+    "may-tuned": (23, "may, tuned"),
+    "java": (24, "Java virtual threads"),
+    "java-tuned": (24, "Java virtual threads, tuned"),
     "st": (16, "State Threads"),
+    "st-small": (16, "State Threads, small stacks"),
     "pth": (17, "GNU Pth"),
+    "pth-small": (17, "GNU Pth, small stacks"),
+    "split-context": (13, "split stacks through Boost.Context"),
+    "erlang": (21, "Erlang"),
+    "erlang-tuned": (21, "Erlang, tuned"),
+    "tokio": (20, "Tokio"),
+    "tokio-tuned": (20, "Tokio, tuned"),
+    "cxx20": (19, "C++20 coroutines"),
+    "cxx20-pool": (19, "C++20 coroutines, pooled"),
     "tbb": (18, "oneTBB"),
 }
-FIRST_SPARE_STYLE, STYLES = 23, 24
+FIRST_SPARE_STYLE, STYLES = 25, 26
+# The second, tuned, variant of a peer: in tables and the figure of peers, not in the figures of all.
+TUNED = ("boost-fiber-pool", "may-tuned", "java-tuned", "st-small", "pth-small", "erlang-tuned", "tokio-tuned",
+         "cxx20-pool")
+# Of the README's table: what differs in kind, and what most readers will ask for.
+TELLING = (US, "gossamer-cold", "gossamer-fixed", "fixed", "pthread", "go", "java", "may", "boost-fiber", "erlang",
+           "tokio", "cxx20")
 
 MEMORY_PARTS = ("rss_bytes", "pte_bytes", "kernel_stack_bytes")
 FIELDS = {"case": str, "contender": str, "variant": str, "n": int, "threads": int, "launch": int, "rep": int,
@@ -148,6 +165,10 @@ class Results:
         """Contenders with at least one row in this case, in table order."""
         names = {row["contender"] for row in self.select(case)}
         return [name for name in self.contenders if name in names]
+
+    def drawn(self, case):
+        """The same without tuned variants, for figures that hold everybody."""
+        return [name for name in self.of_case(case) if name not in TUNED]
 
     def sizes(self, case, **fields):
         return sorted({row["n"] for row in self.select(case, **fields)})
@@ -283,6 +304,16 @@ class Results:
             return CONTENDERS[contender][0]
         spare = [name for name in self.contenders if name not in CONTENDERS].index(contender)
         return FIRST_SPARE_STYLE + spare % (STYLES - FIRST_SPARE_STYLE + 1)
+
+
+def last_first(names):
+    """Drawing order: gossamer last, so that it lies on top."""
+    return [name for name in names if name != US] + [name for name in names if name == US]
+
+
+def is_telling(contender):
+    """Whether the README's table shows it; whoever is unknown here is shown."""
+    return contender in TELLING or contender not in CONTENDERS
 
 
 def undisturbed(found):

@@ -30,8 +30,8 @@ set linetype 14 lc rgb BLACK  lw 2.2 dt (2,3)    pt 13 ps 0.9
 set linetype 15 lc rgb SKY    lw 2.2 dt 1        pt 15 ps 0.9
 set linetype 16 lc rgb ORANGE lw 2.2 dt (2,3)    pt 5  ps 0.8
 colours = GREEN.' '.PURPLE.' '.BLUE.' '.SKY.' '.ORANGE.' '.BLACK.' '.GREY.' '.YELLOW
-do for [i=17:24] {
-    set linetype i lc rgb word(colours, i - 16) lw 1.4 dt (4,2,1,2,1,2) pt i - 13 ps 0.8
+do for [i=17:26] {
+    set linetype i lc rgb word(colours, (i - 17) % 8 + 1) lw 1.4 dt (4,2,1,2,1,2) pt i - 13 ps 0.8
 }
 
 set border 3 lc rgb '#555555' lw 1

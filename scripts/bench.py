@@ -23,6 +23,8 @@ import bench_api  # noqa: E402  (beside this file)
 import bench_blocking  # noqa: E402
 import bench_counts  # noqa: E402
 import bench_env  # noqa: E402
+import bench_memory  # noqa: E402
+import bench_peers  # noqa: E402
 import bench_plan  # noqa: E402
 import bench_programs  # noqa: E402
 import bench_server  # noqa: E402
@@ -32,9 +34,6 @@ from bench_plan import CASES, ORDERS, PEER_OF, PEERS, PROFILES, UNTIMED, Job  # 
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 CALLGRIND_LOOPS = ('shallow', 'deep', 'deep256', 'fib')
-# The programs stop at 80 % of the free memory by themselves; this is for those that do not.
-LEAST_MEMORY = 0.12
-MEMORY_SHORT = '\nthe watchdog: 88 % of the memory were in use'
 
 
 def fail(message):
@@ -90,7 +89,7 @@ def contender_table(gosbench):
         fail(f'{gosbench} --list ended with {done.returncode}: {done.stderr.strip()}')
     lines = [line.split('\t') for line in done.stdout.splitlines()]
     table = {fields[1]: int(fields[2]) for fields in lines if fields[0] == 'contender'}
-    return dict(table, **{name: 0 for name in (*PEER_OF, 'epoll')})
+    return dict(table, **{name: 0 for name in (*PEER_OF, 'epoll', 'libuv')})
 
 
 # ---- running -----------------------------------------------------------------------------------------------------
@@ -165,11 +164,11 @@ class Suite:
                         out, err = child.communicate(timeout=0.2)
                         return child.returncode, out, err
                     except subprocess.TimeoutExpired:
-                        short = bench_env.memory_left() < LEAST_MEMORY
+                        short = bench_env.memory_left() < bench_env.LEAST_MEMORY
                         if short or time.monotonic() > end:
                             child.kill()
                             out, err = child.communicate()
-                            return None, out, err + (MEMORY_SHORT if short else '')
+                            return None, out, err + (bench_env.MEMORY_SHORT if short else '')
             finally:
                 if child.poll() is None:
                     child.kill()
@@ -229,8 +228,9 @@ class Suite:
         if absent:
             return absent
         limit = 2 * self.cap(job) + 30
-        code, _, err = self.start(command, limit, env)
-        rows = read_rows(part)
+        start = bench_memory.run if job.case in bench_memory.CASES else self.start
+        code, _, err, *seen = start(command, limit, env)
+        rows = bench_memory.rows_of(read_rows(part), *seen)
         for row in rows:
             row['link'] = link_of(launch)
         if code != 0 and not any(row['status'] == 'failed' for row in rows):
@@ -300,8 +300,8 @@ def check_work(row):
 
 def why_ended(code, limit, err):
     last = err.strip().splitlines()[-1][:300] if err.strip() else 'said nothing'
-    if code is None and err.endswith(MEMORY_SHORT):
-        return MEMORY_SHORT.strip()
+    if code is None and err.endswith(bench_env.MEMORY_SHORT):
+        return bench_env.MEMORY_SHORT.strip()
     if code is None:
         return f'did not end within {limit} s and was ended'
     if code < 0:
@@ -363,6 +363,8 @@ def summary(rows):
     elif rows and rows[0]['case'] == 'memory' and values and made:
         per_unit = sum(v[0] for k, v in values.items() if k[2] in ('rss_bytes', 'pte_bytes', 'kernel_stack_bytes'))
         text = f'{per_unit / made:,.0f} B/unit'
+    elif rows and rows[0]['case'] == 'timers' and values:
+        text = bench_peers.summary(rows)
     elif rows and rows[0]['case'] == 'server':
         text = bench_server.summary(rows) if values else ''
     elif rows and rows[0]['case'] in ('depth', 'burst') and values and made:

@@ -75,6 +75,11 @@ def cgroup():
     return limits
 
 
+# The programs stop at 80 % of the free memory by themselves; this is for those that do not.
+LEAST_MEMORY = 0.12
+MEMORY_SHORT = '\nthe watchdog: 88 % of the memory were in use'
+
+
 def memory_left():
     """The share of the machine's memory that is available."""
     meminfo = dict(re.findall(r'^(MemTotal|MemAvailable):\s+(\d+)', text_of('/proc/meminfo') or '', re.M))
@@ -116,14 +121,31 @@ def peers():
     return dict(line.split(' ', 1) for line in done.stdout.splitlines() if ' ' in line.strip())
 
 
-def tools(folder):
+def crates():
+    """{crate: version} that the programs in Rust are pinned to."""
+    folder = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), 'baselines', 'peers')
+    locks = [text_of(os.path.join(folder, peer, 'Cargo.lock')) or '' for peer in ('tokio', 'may')]
+    return {name: version for lock in locks
+            for name, version in re.findall(r'^name = "(tokio|may|async-channel|httparse)"\nversion = "([^"]*)"', lock,
+                                            re.M)}
+
+
+def java(build):
+    """The version of the JDK that is measured, or None."""
+    home = text_of(os.path.join(build, 'java-home'))
+    found = re.search(r'^JAVA_RUNTIME_VERSION="([^"]*)', text_of(os.path.join(home or '', 'release')) or '', re.M)
+    return found.group(1) if found else None
+
+
+def tools(folder, build):
     hwloc = re.search(r'name="hwlocVersion" value="([^"]*)"', text_of(os.path.join(folder, 'topology.xml')) or '')
     return {
         'glibc': ' '.join(platform.libc_ver()), 'gcc': first_line('gcc', '--version'),
         'clang': first_line('clang', '--version'), 'lld': first_line('ld.lld', '--version'),
         'valgrind': first_line('valgrind', '--version'),
         'strace': first_line('strace', '-V'), 'hwloc': hwloc.group(1) if hwloc else None,
-        'python': platform.python_version(), 'go': first_line('go', 'version'), 'peers': peers(),
+        'python': platform.python_version(), 'go': first_line('go', 'version'), 'java': java(build),
+        'rust': first_line('rustc', '--version'), 'peers': {**peers(), **crates()},
     }
 
 
@@ -169,7 +191,8 @@ def describe(args, folder, root):
     return {
         'schema': 1, 'start': now(), 'end': None, 'complete': False, 'profile': args.profile, 'seed': args.seed,
         'command_line': [os.path.basename(sys.argv[0])] + sys.argv[1:], 'host': host_name(),
-        'distribution': distribution(), 'kernel': kernel(), 'cpu': cpu(), 'tools': tools(folder),
+        'distribution': distribution(), 'kernel': kernel(), 'cpu': cpu(),
+        'tools': tools(folder, os.path.dirname(args.gosbench)),
         'binary': binary(args.gosbench), 'git': git(root), 'load_average_start': os.getloadavg(), 'ticks': ticks(),
     }
 

@@ -14,9 +14,9 @@ import bench_steps
 import bench_sync
 
 CASES = ('memory', 'spawn', 'yield', 'handover', 'check', 'bound', 'depth', 'descent', 'burst', *bench_blocking.CASES,
-         *bench_sync.CASES, 'server', *bench_programs.CASES, *bench_api.CASES, *bench_counts.CASES)
+         *bench_sync.CASES, 'timers', 'server', *bench_programs.CASES, *bench_api.CASES, *bench_counts.CASES)
 # Bytes and distributions of waiting: a slower clock does not change them, or their launches are too dear to repeat.
-UNTIMED = ('memory', 'depth', 'burst')
+UNTIMED = ('memory', 'depth', 'burst', 'timers')
 ORDERS = 3    # in which the C programs are linked: build/.../order-2 and order-3 beside the usual one
 
 # Who is weighed at a million units as well.
@@ -30,7 +30,7 @@ COLD = 'gossamer-cold'
 # Programs of other languages, beside gosbench in the build folder: their contenders, cases, and how to install them.
 PEERS = {'gobench': {'contenders': ('go', 'go-nogc'),
                      'cases': ('memory', 'spawn', 'yield', 'handover', 'depth', 'descent', 'burst',
-                               *bench_blocking.CASES),
+                               *bench_blocking.CASES, 'timers'),
                      'install': 'Go is not installed: apt-get install golang-go, then make'},
          'libgcc-split': {'contenders': ('libgcc',), 'cases': ('check',),
                           'install': 'this libgcc has no __morestack: use one for x86-64 Linux, then make'},
@@ -128,7 +128,7 @@ class Job:
             words.append(self.contender)
         if self.n:
             words.append(f'n={self.n}')
-        if self.case in ('spawn', 'handover', 'scale', 'sync'):
+        if self.case in ('spawn', 'handover', 'scale', 'sync', 'timers'):
             words.append(f'threads={self.threads}')
         if self.depth is not None:
             words.append(f'depth={self.depth}')
@@ -148,6 +148,8 @@ class Job:
             return sum(0.15 + self.part(*arm) for arm in self.arms)
         if self.case == 'memory' and self.n == LIMIT:
             return 2.0 * self.cap
+        if self.case == 'timers' or bench_peers.base(self.contender or '') == 'java':
+            return bench_peers.guess(self)
         if self.case == 'memory':
             return 0.1 + min(self.n, 33000 if slow else self.n) * (80e-6 if slow else 3e-6)
         if self.case == 'spawn':
@@ -177,7 +179,7 @@ def plan(profile, cases, contenders, cpus, most_units=0):
     p = PROFILES[profile]
     plan_steps(rounds, p, profile, cases, contenders)
     for name, most in contenders.items():
-        if name in ('go-nogc', 'epoll', 'libgcc'):
+        if name in ('go-nogc', 'epoll', 'libuv', 'libgcc'):
             continue    # planned elsewhere, for fewer cases
         if name in bench_peers.NAMES:
             if 'memory' in cases:
@@ -218,10 +220,10 @@ def plan_memory(add, p, name, threads, most_units):
         for n in p['cold']:
             add(1, 'memory', name, n=n, threads=threads, reps=1)
         return
-    largest = bench_peers.LARGEST.get(name)
+    largest = bench_peers.LARGEST.get(bench_peers.base(name))
     sizes = THREAD_SIZES if name in SLOW_SPAWN else p['memory']
     for n in (largest // 8, largest // 4, largest // 2, largest) if largest else sizes:
-        add(p['memory_launches'], 'memory', name, n=n, threads=threads, reps=1)
+        add(1 if name in bench_peers.TUNED else p['memory_launches'], 'memory', name, n=n, threads=threads, reps=1)
     for n in p.get('memory_million', []) if name in MILLION else ():
         add(1, 'memory', name, n=n, threads=threads, reps=1)
     if not largest and (PEER_OF.get(name, 'peer-').startswith('peer-') or name in bench_peers.STOPPABLE):
@@ -232,7 +234,8 @@ def plan_memory(add, p, name, threads, most_units):
 
 def spawn_sizes(profile, name):
     if name in bench_peers.NAMES:
-        return [n for n in bench_peers.PROFILES[profile]['spawn'] if n <= bench_peers.LARGEST.get(name, n)]
+        largest = bench_peers.LARGEST.get(bench_peers.base(name), LIMIT)
+        return [n for n in bench_peers.PROFILES[profile]['spawn'] if n <= largest]
     p = PROFILES[profile]
     if name in SLOW_SPAWN:
         return p['spawn_slow']
@@ -242,12 +245,14 @@ def spawn_sizes(profile, name):
 def plan_steps(rounds, p, profile, cases, contenders):
     """The rows on one CPU: all contenders in turn, and gossamer once more."""
     def add(launches, case, names, **named):
-        arms = [(name, '') for name in names if case in PEERS.get(PEER_OF.get(name), {'cases': (case,)})['cases']]
-        arms += [('gossamer', bench_steps.AGAIN), ('gossamer', bench_steps.SLOWED)] if 'gossamer' in names else []
-        for launch in range(launches if arms else 0):
-            rounds.setdefault(launch, []).append(Job(case, arms=arms, **named))
+        able = [name for name in names if case in PEERS.get(PEER_OF.get(name), {'cases': (case,)})['cases']]
+        for launch in range(launches):
+            arms = [(name, '') for name in able if launch < bench_peers.most_launches(profile, name, launches)]
+            arms += [('gossamer', bench_steps.AGAIN), ('gossamer', bench_steps.SLOWED)] if 'gossamer' in names else []
+            if arms:
+                rounds.setdefault(launch, []).append(Job(case, arms=arms, **named))
 
-    names = [name for name in contenders if name not in ('go-nogc', 'epoll', COLD)]
+    names = [name for name in contenders if name not in ('go-nogc', 'epoll', 'libuv', COLD)]
     sizes = {name: spawn_sizes(profile, name) for name in names}
     for n in sorted({n for some in sizes.values() for n in some}) if 'spawn' in cases else ():
         # Threads take seconds for ten thousand, goroutines for a million.

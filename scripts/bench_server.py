@@ -11,9 +11,13 @@ import signal
 import subprocess
 import time
 
+import bench_peers
+
 FOLDER = os.path.join('benches', 'server')
 LUA = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), FOLDER, 'wrk.lua')
-CONTENDERS = ('gossamer', 'epoll', 'pthread', 'go')
+CONTENDERS = ('gossamer', 'epoll', 'libuv', 'pthread', 'go', 'tokio', 'java', 'erlang')
+# Closed loops alone, and but for the full profile with one number of connections.
+BRIEF = ('libuv', 'tokio', 'java', 'erlang')
 OPEN_AT = 100       # connections of the open loops, and of the closed ones that their rates come from
 SHARES = (50, 80)   # per cent of the weakest server's peak
 OPEN_ROUND = 1000   # rounds of open loops come after all others
@@ -26,7 +30,10 @@ PROFILES = {
     'default': {'closed': {10: (2, 1), 100: (3, 1), 1000: (3, 1), MANY: (1, 2)}, 'open': (2, 0.2, 0.6)},
     'full': {'closed': {10: (9, 2), 100: (9, 2), 1000: (9, 2), MANY: (5, 8)}, 'open': (9, 0.5, 4)},
 }
+PROGRAM = {'tokio': 'tokiobench', 'java': 'javabench', 'erlang': 'erlbench'}
 ABSENT = {'go': 'Go is not installed: apt-get install golang-go, then make',
+          'libuv': 'libuv or an HTTP parser is not installed: apt-get install libuv1-dev libhttp-parser-dev, then make',
+          **{name: bench_peers.PEERS[program]['install'] for name, program in PROGRAM.items()},
           'wrk': 'wrk is not installed: apt-get install wrk',
           'server': 'no HTTP parser library: apt-get install libhttp-parser-dev (or libllhttp-dev), then make'}
 
@@ -40,9 +47,13 @@ def plan(rounds, new_job, profile, cases, contenders):
         if name not in contenders:
             continue
         for n, (launches, seconds) in p['closed'].items():
+            if name in BRIEF and profile != 'full':
+                launches = min(launches, 2) if n == OPEN_AT else 0
             for launch in range(launches):
                 rounds.setdefault(launch, []).append(new_job('server', name, n=n, variant='closed', seconds=seconds))
         launches, _, seconds = p['open']
+        if name in BRIEF:
+            continue
         for launch in range(launches):
             for share in SHARES:
                 rounds.setdefault(OPEN_ROUND + launch, []).append(
@@ -94,7 +105,7 @@ def absent(suite, job):
     """Why this cannot be run here, or None."""
     program = program_of(suite, job.contender)
     if not os.access(program, os.X_OK):
-        return ABSENT['go' if job.contender == 'go' else 'server']
+        return ABSENT.get(job.contender, ABSENT['server'])
     if job.variant == 'closed' and shutil.which('wrk') is None:
         return ABSENT['wrk']
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
@@ -190,7 +201,7 @@ def launch(suite, job, number, empty_row):
         return [dict(row, status='stopped', why=f'no answer within {job.seconds} s: the driver was still connecting')]
     memory = {name: max(0, busy[name] - idle[name]) for name in busy}
     values = values_of(job, said, after['cpu_ns'] - before['cpu_ns'], served, memory)
-    if job.variant == 'closed' and job.n == OPEN_AT:
+    if job.variant == 'closed' and job.n == OPEN_AT and job.contender not in BRIEF:
         suite.server_peaks.setdefault(job.contender, []).append(values['requests_per_s'])
     return [dict(row, metric=metric, value=value, ops=served, rate=job.rate, units_asked=said['answered'],
                  units_made=served) for metric, value in values.items()]

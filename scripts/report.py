@@ -14,6 +14,7 @@ import report_blocking  # noqa: E402
 import report_cases as cases  # noqa: E402
 import report_check  # noqa: E402
 import report_counts  # noqa: E402
+import report_losses  # noqa: E402
 import report_claims  # noqa: E402
 import report_machine as machine  # noqa: E402
 import report_page  # noqa: E402
@@ -193,9 +194,7 @@ class Report:
         sections += report_sync.sections(run)
         sections += report_counts.sections(run)
         sections += report_server.sections(run, self.figure)
-        peers = report_peers.table(run)
-        if peers:
-            sections.append(("Peers, side by side", "yield", report_peers.WORDS, [peers]))
+        sections += report_peers.sections(run, self.figure)
         text = []
         for title, case, words, parts in sections:
             present = run.values(case) or (case == "yield" and run.values("handover"))
@@ -218,7 +217,7 @@ class Report:
     def losses(self):
         if rows.US not in self.run.contenders:
             return "gossamer is not in this run."
-        table, level = cases.losses(self.run)
+        table, level = report_losses.losses(self.run)
         more = self.moved(cases.Long("What this run cannot tell apart", level)) if level else ""
         return f"{table}\n\n{more}".rstrip()
 
@@ -236,15 +235,17 @@ class Report:
         return "\n\n".join((f"## {title}\n\n" if title else "") + text for title, text in sections) + "\n"
 
     def spawn_size(self):
-        """The largest number of units that every contender started on one thread, warm; None when there is none."""
-        sizes = [cases.spawn_places(self.run, name, "warm").get(1, set()) for name in self.run.of_case("spawn")]
+        """The largest number of units that all shown started on one thread, warm; None when there is none."""
+        names = filter(rows.is_telling, self.run.of_case("spawn"))
+        sizes = [cases.spawn_places(self.run, name, "warm").get(1, set()) for name in names]
         return max(set.intersection(*(some for some in sizes if some)), default=None) if any(sizes) else None
 
     def readme_part(self):
         run, size = self.run, self.spawn_size()
         lines = []
         for name in run.contenders:
-            if not any(name in run.of_case(case) for case in ("memory", "spawn", "yield")):
+            present = any(name in run.of_case(case) for case in ("memory", "spawn", "yield"))
+            if not present or not rows.is_telling(name):
                 continue
             cost = prep.unit_cost(run, name)[0]
             most, stop = run.most_units("memory", name)

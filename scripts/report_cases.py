@@ -9,6 +9,7 @@ import rows
 import stats
 from report_machine import CASE_WORDS, escape, plural
 
+ratio = stats.ratio
 RESOLVED = 0.02   # a ratio counts as different from 1 when its whole interval is at least this far away
 
 
@@ -76,15 +77,6 @@ def name_of(contender):
 
 # ---- comparisons -------------------------------------------------------------------------------------------------
 
-def ratio(ours, theirs):
-    """theirs / ours, paired by launch; where no launch has both, the widest ratio that the intervals allow."""
-    paired = stats.paired_ratio(ours, theirs)
-    if paired:
-        return paired
-    ours, theirs = stats.estimate(list(ours.values())), stats.estimate(list(theirs.values()))
-    return stats.Estimate(theirs.median / ours.median, theirs.low / ours.high, theirs.high / ours.low, 0, 0.0)
-
-
 def ratio_to_us(run, case, contender, metric="ns_per_op", **fields):
     """The contender's value over gossamer's, paired by turn or launch; None when one of them has no value."""
     paired = run.ratios(case, contender, metric=metric, **fields)
@@ -97,7 +89,7 @@ def ratio_to_us(run, case, contender, metric="ns_per_op", **fields):
 def timed(run, what, case, metric="ns_per_op", **fields):
     """Comparisons with gossamer of one timed quantity."""
     ours = run.estimate(case, contender=rows.US, metric=metric, **fields)
-    margin = resolution(run, case, **fields)
+    margin = resolution(run, case, **{name: fields[name] for name in ("variant", "n", "threads") if name in fields})
     for name in run.of_case(case):
         theirs = run.estimate(case, contender=name, metric=metric, **fields)
         if name != rows.US and ours and theirs:
@@ -350,23 +342,3 @@ def counted(cost, metric):
     if metric == "instructions_per_call" and cost.low == cost.high:
         return layout.exact(cost.median)
     return interval(cost, layout.call_words(metric))
-
-
-def losses(run):
-    """(what others do better than gossamer, what this run cannot tell apart)"""
-    lines, level = [], []
-    for item in comparisons(run):
-        if item.ratio.high < 1 - item.margin:
-            lines.append([item.what, name_of(item.contender), item.words(item.theirs), item.words(item.ours),
-                          times(item.ratio)])
-        elif item.ratio.low <= 1 + item.margin:
-            level.append(f"{item.what} against {rows.label(item.contender)} ({times(item.ratio)})")
-    ours, stop = run.most_units("memory", rows.US)
-    for name in run.of_case("memory"):
-        most, _ = run.most_units("memory", name)
-        if most > ours:
-            lines.append(["most units parked", name_of(name), whole(most), whole(ours) + (", stopped" if stop else ""),
-                          "–"])
-    text = markdown(["quantity", "better contender", "theirs", "gossamer's", "theirs / gossamer's"], lines, 2) \
-        if lines else "In no quantity of this run is another contender better by a resolved margin."
-    return text, "\n".join(f"- {words}" for words in level)

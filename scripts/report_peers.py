@@ -1,92 +1,114 @@
-"""The section of REPORT.md about what users would pick instead: one table, a row a peer."""
+"""The sections of REPORT.md about what users would pick instead: peers side by side, and a million timers."""
+import layout
+import prep_peers as peers
 import report_cases as cases
 import rows
+import stats
 
-WORDS = """What a user would pick instead, in the same run: libraries linked with the suite's own units, and programs in
-other languages that do the same work ([how, and with which settings](baselines/peers/README.md)). Each cell is the
-peer's cost over gossamer's, so above 1 gossamer is cheaper. Stackless units have no stack to pay for: nothing that they
-call may wait. Programs of many units are compared per unit; peers whose stacks would not fit run fewer of them (sizes
-in the table of programs). A dash: not offered, or not measured."""
+WORDS = """What a user would pick instead, in the same run: libraries linked with the suite's own units, and programs
+in other languages that do the same work ([how, and with which settings](baselines/peers/README.md)), each as its users
+write it and tuned. Each cell is the peer's cost over gossamer's, so above 1 gossamer is cheaper. Stackless
+units have no stack to pay for: nothing that they call may wait. Programs of many units are compared per unit; peers
+whose stacks would not fit run fewer of them (sizes in the table of programs). A dash: not offered, or not measured."""
 
-# Contender -> what kind of unit it has. Tables show them in this order.
-KINDS = {"go": "stack, copied to grow", "boost-fiber": "stack of fixed size",
-         "boost-fiber-pool": "stack of fixed size", "st": "stack of fixed size", "pth": "stack of fixed size",
-         "fcontext": "stack of fixed size, simplest scheduler",
-         "erlang": "heap of its own, virtual machine", "tokio": "stackless", "cxx20": "stackless, one thread",
-         "tbb": "job that cannot wait"}
-STACKLESS = ("tokio", "cxx20", "tbb")
+TIMERS = """Timers are started one after the other, each due between 2 and 3 seconds later, and all of them fire.
+*Timer*: the runtime's own object, which runs a function; *sleep*: a unit each that sleeps. Bytes are those of all that
+are pending. Processor time is that of the process from before the first until all have fired; *late* is the median
+from when a timer was due until its function ran. Where a virtual machine or a library counts in milliseconds, that is
+what it is late by."""
 
-
-def to_us(run, case, **fields):
-    """{peer: its ratio to gossamer or None}"""
-    return {name: cases.ratio_to_us(run, case, name, **fields) for name in KINDS}
+HEADINGS = {"memory, parked": "memory, parked", "start + finish": "start + run + finish"}
+MEMORY_AIM, FAST = 2, ("yield", "hand-over, one CPU", "hand-over, two CPUs")
+ONE_THREAD = "fixed-bare"    # the runtime's own switch under the scheduler that Boost.Context's has
 
 
-def spawn_costs(run):
-    """Warm, on one thread, each against gossamer at the largest size that both have."""
-    found = {}
-    sizes = {name: {row["n"] for row in run.values("spawn", contender=name, variant="warm", threads=1)}
-             for name in (rows.US, *KINDS)}
-    for name in KINDS:
-        n = max(sizes[rows.US] & sizes[name], default=0)
-        found[name] = cases.ratio_to_us(run, "spawn", name, variant="warm", threads=1, n=n) if n else None
-    return found
+def verdict(met, words):
+    return f"**{'Reached' if met else 'Not reached'}**: {words}."
 
 
-def program_costs(run, program):
-    """Each against gossamer on as many threads as both ran it on."""
-    found = {}
-    threads = {name: {row["threads"] for row in run.values("scale", contender=name, variant=program)}
-               for name in (rows.US, *KINDS)}
-    for name in KINDS:
-        most = max(threads[rows.US] & threads[name], default=0)
-        found[name] = cases.ratio_to_us(run, "scale", name, variant=program, threads=most) if most else None
-    return found
+def behind(found, names):
+    """Ratios, of some peers, whose whole interval is below 1; and how many there are in all."""
+    all_of = [(title, name, value) for title, values in found.items() for name, value in values.items()
+              if name in names]
+    return [item for item in all_of if item[2].high < 1], len(all_of)
 
 
-def memory_costs(run):
-    slopes = {name: run.memory_slopes(name) for name in (rows.US, *KINDS)}
-    return {name: cases.ratio(slopes[rows.US], slopes[name]) if slopes[rows.US] and slopes[name] else None
-            for name in KINDS}
+def told(items):
+    return "; ".join(f"{title} against {rows.label(name)} ({cases.times(value)})" for title, name, value in items)
 
 
-def columns(run):
-    """[(heading, {contender: ratio})]"""
-    found = [("memory, parked", memory_costs(run)), ("start + run + finish", spawn_costs(run)),
-             ("yield", to_us(run, "yield")),
-             ("hand-over, one CPU", to_us(run, "handover", variant="same")),
-             ("two CPUs", to_us(run, "handover", variant="across")),
-             ("skynet", program_costs(run, "skynet")),
-             ("skynet by channels", program_costs(run, "skynet-chan"))]
-    return [(title, values) for title, values in found if any(values.values())]
+def class_verdict(found, names, whom):
+    worse, number = behind(found, names)
+    if not number:
+        return ""
+    words = f"ahead of {whom} in {number - len(worse)} of {number} ratios"
+    return verdict(not worse, words + (f"; behind in {told(worse)}" if worse else ""))
 
 
-def verdicts(table):
-    """What the table says of the peers with stacks, and of Tokio."""
-    ahead, behind = 0, []
-    for title, values in table:
-        for name, ratio in values.items():
-            if ratio and name not in STACKLESS:
-                ahead += ratio.low > 1
-                if ratio.high < 1:
-                    behind.append(f"{title} against {rows.label(name)} ({cases.times(ratio)})")
-    text = f"Against peers whose units can wait anywhere, gossamer is cheaper in {ahead} of these ratios"
-    text += ", dearer in " + "; ".join(behind) if behind else " and dearer in none"
-    tokio = {title: values.get("tokio") for title, values in table}
-    if tokio.get("memory, parked"):
-        text += (f". A parked task of Tokio takes {cases.times(tokio['memory, parked'])} of gossamer's memory "
-                 "(aim: at least 0.5)")
-    return text + "."
+def raw_verdict(run):
+    """Register switch against register switch, under one and the same scheduler."""
+    pair = [run.per_launch("yield", contender=name, metric="ns_per_op") for name in (ONE_THREAD, "fcontext")]
+    if not all(pair):
+        return ""
+    value = stats.ratio(*pair)
+    return verdict(value.low > 1, "raw switch against raw switch, under one and the same scheduler: Boost.Context's "
+                   f"takes {cases.times(value)} times the time of gossamer's")
+
+
+def tokio_verdict(found):
+    memory = found.get("memory, parked", {}).get("tokio")
+    faster = {title: found[title]["tokio"] for title in FAST if "tokio" in found.get(title, {})}
+    if not memory or not faster:
+        return ""
+    met = memory.median >= 1 / MEMORY_AIM and all(value.low > 1 for value in faster.values())
+    words = "; ".join(f"{title} {cases.times(value)}" for title, value in faster.items())
+    return verdict(met, f"a parked task takes {layout.short(1 / memory.median)} times the memory of one of Tokio's "
+                   f"(aim: at most {MEMORY_AIM}), and Tokio's time over gossamer's is: {words} (aim: above 1)")
+
+
+def verdicts(run, found):
+    libraries = [name for name in peers.STACKFUL if name not in ("go", "fcontext")]
+    return "\n\n".join(text for text in (
+        class_verdict(found, ("go",), "Go"),
+        class_verdict(found, libraries, "the other peers whose units can wait anywhere"),
+        raw_verdict(run), tokio_verdict(found)) if text)
 
 
 def table(run):
-    found = columns(run)
+    found = peers.ratios(run)
     lines = []
-    for name, kind in KINDS.items():
-        cells = [cases.times(values[name]) for _, values in found]
-        if any(values[name] for _, values in found):
+    for name, kind in peers.KINDS.items():
+        cells = [cases.times(values.get(name)) for values in found.values()]
+        if any(name in values for values in found.values()):
             lines.append([cases.name_of(name), kind, *cells])
     if not lines:
         return ""
-    header = ["peer", "its unit"] + [title for title, _ in found]
-    return verdicts(found) + "\n\n" + cases.markdown(header, lines, 2)
+    header = ["peer", "its unit"] + [HEADINGS.get(title, title) for title in found]
+    return verdicts(run, found) + "\n\n" + cases.markdown(header, lines, 2)
+
+
+def timers_table(run):
+    lines = []
+    for name in run.of_case("timers"):
+        for variant in ("timer", "sleep"):
+            for n in run.sizes("timers", contender=name, variant=variant):
+                cost = {metric: run.estimate("timers", contender=name, variant=variant, n=n, metric=metric)
+                        for metric in ("ns_per_op", "cpu_ns_per_op", "late_ns", *rows.MEMORY_PARTS)}
+                if not cost["ns_per_op"]:
+                    continue
+                parts = [cost[part] for part in rows.MEMORY_PARTS]
+                lines.append([cases.name_of(name), variant, f"{n:,}", cases.duration(cost["ns_per_op"]),
+                              cases.duration(cost["cpu_ns_per_op"]),
+                              cases.whole(sum(part.median for part in parts) / n) if all(parts) else "–",
+                              cases.duration(cost["late_ns"])])
+    header = ["contender", "what", "timers", "to start one", "processor time of one", "bytes of one", "late"]
+    return cases.markdown(header, lines, 2) if lines else ""
+
+
+def sections(run, figure):
+    """(title, case, words, parts) of each section, as report.py puts them together."""
+    side_by_side = table(run)
+    found = [("C4: many timers", "timers", TIMERS, [timers_table(run), cases.notes(run, ["timers"])])]
+    return found + ([("Peers, side by side", "yield", WORDS,
+                      [figure("peers", "Each peer's cost over gossamer's, quantity by quantity."), side_by_side])]
+                    if side_by_side else [])

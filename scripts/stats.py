@@ -97,3 +97,12 @@ def paired_ratio(ours, theirs, wanted=WANTED_CONFIDENCE):
     """
     ratios = [theirs[key] / ours[key] for key in ours if key in theirs and ours[key] > 0]
     return estimate(ratios, wanted) if ratios else None
+
+
+def ratio(ours, theirs):
+    """theirs / ours, paired by launch; where no launch has both, the widest ratio that the intervals allow."""
+    paired = paired_ratio(ours, theirs)
+    if paired:
+        return paired
+    ours, theirs = estimate(list(ours.values())), estimate(list(theirs.values()))
+    return Estimate(theirs.median / ours.median, theirs.low / ours.high, theirs.high / ours.low, 0, 0.0)

@@ -12,6 +12,7 @@ import time
 
 FOLDER = os.path.join(os.environ["BUILD"], "benches", "server")
 KINDS = ("gossamer", "pthread", "epoll")
+PEERS = ("libuv", "tokio", "java", "erlang")    # those that are built here
 REQUEST = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 13\r\n\r\nHello, world\n"
 MANY = 2000
@@ -113,7 +114,7 @@ def main():
     if hard != resource.RLIM_INFINITY and hard < MANY + 200:
         print(f"skipped: RLIMIT_NOFILE allows {hard} files")
         return 77
-    for kind in KINDS:
+    for kind in (*KINDS, *(kind for kind in PEERS if os.access(os.path.join(FOLDER, "server-" + kind), os.X_OK))):
         talk(kind)
     many("gossamer")
     return 0

@@ -8,7 +8,8 @@ import sys
 import unittest
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-sys.path.insert(0, os.path.join(ROOT, "plots"))
+sys.path[:0] = [os.path.join(ROOT, folder) for folder in ("plots", "scripts")]
+import bench_memory  # noqa: E402
 import rows  # noqa: E402
 
 BUILD = os.environ.get("BUILD", "")
@@ -26,9 +27,10 @@ class Stacks(unittest.TestCase):
     def rows_of(self, case, contender, **options):
         program = GOBENCH if contender == "go" else GOSBENCH
         named = [f"--{name}={value}" for name, value in options.items()]
-        done = call(program, f"--case={case}", f"--contender={contender}", *named)
-        self.assertEqual((done.returncode, done.stderr), (0, ""), (case, contender, options, done.stdout))
-        found = [json.loads(line) for line in done.stdout.splitlines()]
+        command = [program, f"--case={case}", f"--contender={contender}", *named]
+        code, out, err, seen = bench_memory.run(command, 100, ENV)
+        self.assertEqual((code, err), (0, ""), (case, contender, options, out))
+        found = bench_memory.rows_of([json.loads(line) for line in out.splitlines()], seen)
         for row in found:
             rows.check_row(row, f"{case} of {contender}")
             self.assertEqual((row["case"], row["contender"], row["depth"]), (case, contender, options["depth"]))

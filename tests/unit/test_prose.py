@@ -16,7 +16,10 @@ NUMBER = re.compile(r"(?<![\w.{/\-])\d[\d,.]*(?: ?(?:ns|µs|us|ms|kB|KiB|MiB|GiB
                     r"| (?:nano|micro|milli)?seconds?\b| bytes\b| times\b| per cent\b| a second\b)")
 # Text -> (file, pattern that must be in it).
 SETTINGS = {
-    "16 KiB": ("benches/bench.h", r"KERNEL_STACK_BYTES = 16 << 10"),
+    "16 KiB": ("scripts/bench_memory.py", r"KERNEL_STACK = 16384"),
+    "768 bytes": ("runtime/base/config.h", r"GOS_NURSERY_SIZE = 768\b|GOS_NURSERY_SIZE 768\b"),
+    "64 KiB": ("runtime/base/config.h", r"GOS_REGION_SIZE"),
+    "3 seconds": ("benches/workload_timers.h", r"TIMERS_LEAST_MS = 2000, TIMERS_SPREAD_MS = 1000"),
     "10 ms": ("benches/case_units.c", r"SAMPLE_NS = 10000000\b"),
     "1 MiB": ("scripts/bench_stacks.py", r"BURST_DEPTH = 1 << 20"),
     "50 µs": ("benches/case_latency.c", r"\b50000\b"),

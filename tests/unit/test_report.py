@@ -10,6 +10,10 @@ import tempfile
 import unittest
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path[:0] = [os.path.join(ROOT, folder) for folder in ("plots", "scripts")]
+import report_losses  # noqa: E402
+import rows as run_rows  # noqa: E402
+
 FIGURES = ("headline", "memory", "spawn", "switch", "check")
 README = "before\n<!-- generated:begin -->\n<!-- generated:end -->\nafter\n"
 TOPOLOGY = """<topology><object type="Machine"><object type="Package"><info name="CPUModel" value="Model | One"/>
@@ -169,7 +173,17 @@ class Pipeline(unittest.TestCase):
         peers = self.read("REPORT.md").split("### Peers, side by side")[1].split("\n## ")[0]
         self.assertIn("| Go | stack, copied to grow | 2.00 |", peers)
         self.assertIn("| Tokio | stackless | 0.500 |", peers)
-        self.assertIn("cheaper in 1 of these ratios and dearer in none.", peers)
+        self.assertIn("**Reached**: ahead of Go in 1 of 1 ratios.", peers)
+
+    def test_what_is_lost_has_a_reason(self):
+        """In the committed run every row of `Where gossamer loses` names one; a row without says so."""
+        reference = os.path.join(ROOT, "results", "reference")
+        if os.path.isdir(reference):
+            self.assertEqual(report_losses.unexplained(run_rows.Results(reference)), [])
+        self.make(small_run())
+        self.both()
+        loses = self.read("REPORT.md").split("## Where gossamer loses")[1].split("\n## ")[0]
+        self.assertIn(f"| {report_losses.UNEXPLAINED} |", loses)
 
     def test_words_and_locks_have_verdicts(self):
         costs = {"recv": (10, 4000), "select": (20, None), "buffered": (11, 100), "mutex": (10, 10),

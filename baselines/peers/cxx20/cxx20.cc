@@ -18,6 +18,42 @@ extern "C" {
 
 namespace {
 
+/* ---- frames: from malloc; or, pooled, those of coroutines that have ended, by size ------------------------------- */
+
+struct frame_source {
+    static constexpr std::size_t STEP = 16, CLASSES = 32;
+    struct spare {
+        spare *next;
+    };
+    spare *spares[CLASSES] = {};
+    bool pooled = false;
+
+    void *take(std::size_t size)
+    {
+        std::size_t at = (size + STEP - 1) / STEP;
+        if (!pooled || at >= CLASSES)
+            return std::malloc(size);
+        spare *frame = spares[at];
+        if (!frame)
+            return std::malloc(at * STEP);
+        spares[at] = frame->next;
+        return frame;
+    }
+    void give(void *memory, std::size_t size)
+    {
+        std::size_t at = (size + STEP - 1) / STEP;
+        if (!pooled || at >= CLASSES) {
+            std::free(memory);
+        } else {
+            spare *frame = static_cast<spare *>(memory);
+            frame->next = spares[at];
+            spares[at] = frame;
+        }
+    }
+};
+
+frame_source frames;
+
 /* ---- the scheduler ---------------------------------------------------------------------------------------------- */
 
 struct unit {
@@ -38,11 +74,11 @@ struct unit {
         }
         static void *operator new(std::size_t size) noexcept
         {
-            return std::malloc(size);
+            return frames.take(size);
         }
-        static void operator delete(void *frame)
+        static void operator delete(void *frame, std::size_t size)
         {
-            std::free(frame);
+            frames.give(frame, size);
         }
         std::suspend_always initial_suspend() noexcept
         {
@@ -332,6 +368,12 @@ int run(int threads, void (*fn)(void *), void *arg)
     return 0;
 }
 
+int run_pooled(int threads, void (*fn)(void *), void *arg)
+{
+    frames.pooled = true;
+    return run(threads, fn, arg);
+}
+
 uint64_t how_many()
 {
     return made;
@@ -343,26 +385,30 @@ void *offered(size_t)
     std::abort();
 }
 
-contender table()
+template <int (*run_with)(int, void (*)(void *), void *)>
+contender table(const char *name, const char *label, const char *isolates)
 {
     contender c = {};
-    c.name = "cxx20", c.label = "C++20 coroutines";
-    c.isolates = "stackless: a unit is a frame of its own variables and cannot wait inside a function that it calls";
+    c.name = name, c.label = label, c.isolates = isolates;
     c.lacks = "a coroutine cannot wait inside a plain function";
     c.max_threads = 1;
-    c.run = run, c.made = how_many;
+    c.run = run_with, c.made = how_many;
     c.gate_new = [] { return offered(0); }, c.latch_new = [](long) { return offered(0); };
     c.chan_new = offered, c.yield = [] { std::abort(); };
     return c;
 }
 
-const contender coroutines = table();
+const contender coroutines =
+    table<run>("cxx20", "C++20 coroutines",
+               "stackless: a unit is a frame of its own variables and cannot wait inside a function that it calls");
+const contender pooled = table<run_pooled>("cxx20-pool", "C++20 coroutines, pooled",
+                                           "the allocation: cxx20 with frames that are used again, without malloc");
 
 } // namespace
 
 extern "C" {
 
-const contender *const contenders[] = {&coroutines, nullptr};
+const contender *const contenders[] = {&coroutines, &pooled, nullptr};
 
 void memory_main(void *arg)
 {
@@ -376,12 +422,10 @@ void memory_main(void *arg)
             w->spawned++;
     }
     run_ready();
-    observer_ask(OBSERVER_USAGE, 0);
-    w->parked = the_observer.usage;
+    observer_ask(OBSERVER_STOP, 0);
     at.let_in();
     run_ready();
-    observer_ask(OBSERVER_USAGE, 0);
-    w->retained = the_observer.usage;
+    observer_ask(OBSERVER_STOP, 0);
 }
 
 void spawn_main(void *arg)

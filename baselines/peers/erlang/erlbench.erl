@@ -1,12 +1,20 @@
 %% erlbench measures Erlang's processes as gosbench measures its contenders: same options, same work, same rows
 %% (results/README.md). The script `erlbench` beside it starts the virtual machine.
 -module(erlbench).
--export([main/0]).
+-export([main/0, waits/1]).
 
 -define(SAMPLE_NS, 10000000).
 -define(WARM_UP_NS, 5000000).
 -define(PILOT_OPS, 1000).
 -define(CHILDREN, 10).
+-define(FAN, 100).
+-define(FAN_ROOM, 64).
+-define(FRAME, 64). % bytes of the others' calls
+-define(WARM_CALLS, 200000).
+-define(STEPS, 700).
+-define(SLEEPS, [{50000, 201}, {100000, 201}, {1000000, 101}, {10000000, 21}]).
+-define(LEAST_NS, 2000000000).
+-define(SPREAD_NS, 1000000000).
 
 main() ->
     Options = maps:from_list([parse(Word) || Word <- init:get_plain_arguments()]),
@@ -21,7 +29,12 @@ run("handover", O) ->
     Variant = case number("threads", O, 1) of 1 -> "same"; _ -> "across" end,
     timed_pairs(O, Variant, fun handover/1);
 run("scale", O) -> scale(O);
-run(_, _) -> throw({usage, "--case is one of handover, memory, scale, spawn, yield"}).
+run("descent", O) -> descent(O);
+run("lateness", O) -> lateness(O);
+run("timers", O) -> timers(O);
+run(_, _) -> throw({usage, "--case is one of descent, handover, lateness, memory, scale, spawn, timers, yield"}).
+
+tuned(O) -> option("contender", O, "erlang") =:= "erlang-tuned".
 
 parse("--lockstep") -> {"lockstep", "yes"};
 parse("--" ++ Word) ->
@@ -55,52 +68,50 @@ complain(Words) -> io:format(standard_error, "erlbench: ~s~n", [Words]).
 row(O, Variant, N, Rep, Metric, Value, Units, Ops) ->
     put_row(O, Variant, N, Rep, Metric, io_lib:format("~w", [Value]), Units, Ops, "ok", "").
 
+%% A distribution: its median as the value, all of it beside.
+samples(O, Variant, N, Rep, Metric, Samples, Units) ->
+    Words = lists:join(",", [integer_to_list(Sample) || Sample <- Samples]),
+    Value = io_lib:format("~w,\"samples\":[~s]", [lists:nth((length(Samples) + 1) div 2, lists:sort(Samples)), Words]),
+    put_row(O, Variant, N, Rep, Metric, Value, Units, length(Samples), "ok", "").
+
 fail(O, Variant, Metric, Why) ->
     complain("FAILED: " ++ option("case", O, "") ++ ": " ++ Why),
     put_row(O, Variant, number("n", O, 0), 0, Metric, "null", {0, 0}, 0, "failed", Why),
     false.
 
 put_row(O, Variant, N, Rep, Metric, Value, {Asked, Made}, Ops, Status, Why) ->
-    Line = io_lib:format("{\"case\":\"~s\",\"contender\":\"erlang\",\"variant\":\"~s\",\"n\":~w,\"threads\":~w,"
+    Line = io_lib:format("{\"case\":\"~s\",\"contender\":\"~s\",\"variant\":\"~s\",\"n\":~w,\"threads\":~w,"
                          "\"launch\":~w,\"rep\":~w,\"metric\":\"~s\",\"value\":~s,\"units_asked\":~w,"
-                         "\"units_made\":~w,\"ops\":~w,\"status\":\"~s\",\"why\":\"~s\"}~n",
-                         [option("case", O, ""), Variant, N, number("threads", O, 1), number("launch", O, 0), Rep,
-                          Metric, Value, Asked, Made, Ops, Status, Why]),
+                         "\"units_made\":~w,\"ops\":~w,\"status\":\"~s\",\"why\":\"~s\"~s}~n",
+                         [option("case", O, ""), option("contender", O, "erlang"), Variant, N, number("threads", O, 1), number("launch", O, 0), Rep,
+                          Metric, Value, Asked, Made, Ops, Status, Why, depth_field(O)]),
     case option("rows", O, "") of
         "" -> io:put_chars(Line);
         Path -> ok = file:write_file(Path, Line, [append])
     end.
 
+depth_field(O) ->
+    case number("depth", O, 0) of 0 -> ""; Depth -> io_lib:format(",\"depth\":~w", [Depth]) end.
+
 stamp() -> erlang:monotonic_time(nanosecond).
 
 %% ---- memory --------------------------------------------------------------------------------------------------------
 
-read_all(File, Text) ->
-    case file:read(File, 65536) of
-        {ok, More} -> read_all(File, [Text, More]);
-        eof -> unicode:characters_to_list(iolist_to_binary(Text))
-    end.
+%% Says that memory may be read now, and waits until it has been (results/README.md, memory).
+stop() ->
+    io:put_chars("stop\n"),
+    io:get_line("").
 
-text_of(Name) -> %% files of /proc have no size
-    {ok, File} = file:open("/proc/self/" ++ Name, [read, raw, binary]),
-    Text = read_all(File, []),
-    file:close(File),
-    string:split(Text, "\n", all).
-
-number_behind(Key, Lines) ->
-    [Number | _] = [Word || Line <- Lines, [Head, Word | _] <- [string:lexemes(Line, " \t")], Head =:= Key],
-    list_to_integer(Number).
-
-usage() ->
-    Status = text_of("status"),
-    #{rss => number_behind("VmRSS:", Status) * 1024, pte => number_behind("VmPTE:", Status) * 1024,
-      threads => number_behind("Threads:", Status), pss => number_behind("Pss:", text_of("smaps_rollup")) * 1024,
-      mappings => length(text_of("maps"))}.
-
-parked(Parent, Ran) ->
+%% The tuned one gives the heap back while it waits, and starts again from nothing.
+parked(Parent, Ran, Tuned) ->
     counters:add(Ran, 1, 1),
     Parent ! arrived,
-    receive go_on -> Parent ! finished end.
+    case Tuned of
+        true -> erlang:hibernate(?MODULE, waits, [Parent]);
+        false -> waits(Parent)
+    end.
+
+waits(Parent) -> receive go_on -> Parent ! finished end.
 
 wait_for(_, 0) -> ok;
 wait_for(What, N) -> receive What -> wait_for(What, N - 1) end.
@@ -108,24 +119,21 @@ wait_for(What, N) -> receive What -> wait_for(What, N - 1) end.
 memory(O) ->
     N = number("n", O, 1000),
     Ran = counters:new(1, [atomics]),
-    Self = self(),
-    usage(),
-    Before = usage(),
-    Units = spawn_parked(N, Self, Ran, []),
+    stop(),
+    Units = spawn_parked(N, self(), Ran, tuned(O), []),
     wait_for(arrived, N),
-    Parked = usage(),
+    stop(),
     lists:foreach(fun(Unit) -> Unit ! go_on end, Units),
     wait_for(finished, N),
-    Retained = usage(),
-    More = fun(Key, After) -> max(0, maps:get(Key, After) - maps:get(Key, Before)) end,
-    Values = [{"rss_bytes", More(rss, Parked)}, {"pte_bytes", More(pte, Parked)}, {"pss_bytes", More(pss, Parked)},
-              {"kernel_stack_bytes", More(threads, Parked) * 16384}, {"mappings", More(mappings, Parked)},
-              {"retained_rss_bytes", More(rss, Retained)}],
-    [row(O, "", N, 0, Metric, Value, {N, counters:get(Ran, 1)}, 0) || {Metric, Value} <- Values],
+    stop(),
+    Made = counters:get(Ran, 1),
+    row(O, "", N, 0, "units", Made, {N, Made}, 0),
     true.
 
-spawn_parked(0, _, _, Units) -> Units;
-spawn_parked(N, Parent, Ran, Units) -> spawn_parked(N - 1, Parent, Ran, [spawn(fun() -> parked(Parent, Ran) end) | Units]).
+spawn_parked(0, _, _, _, Units) -> Units;
+spawn_parked(N, Parent, Ran, Tuned, Units) ->
+    Unit = spawn(fun() -> parked(Parent, Ran, Tuned) end),
+    spawn_parked(N - 1, Parent, Ran, Tuned, [Unit | Units]).
 
 %% ---- spawn ---------------------------------------------------------------------------------------------------------
 
@@ -266,20 +274,134 @@ skynet(N) ->
 units(1) -> 1;
 units(N) -> N + units(N div ?CHILDREN).
 
-skynet_warm(N, Until) ->
-    case stamp() < Until of true -> skynet(N), skynet_warm(N, Until); false -> ok end.
+program_warm(Run, Until) ->
+    case stamp() < Until of true -> Run(), program_warm(Run, Until); false -> ok end.
 
 scale(O) ->
-    N = case number("n", O, 0) of 0 -> 1000000; Given -> Given end,
-    option("variant", O, "") =:= "skynet-chan" orelse throw({usage, "--case=scale --variant: use skynet-chan"}),
-    lists:all(fun(Rep) -> scale_rep(O, N, Rep - 1) end, lists:seq(1, number("reps", O, 5))).
+    N = number("n", O, 0),
+    lists:all(fun(Rep) -> scale_rep(O, program(option("variant", O, ""), N), Rep - 1) end,
+              lists:seq(1, number("reps", O, 5))).
 
-scale_rep(O, N, Rep) ->
-    skynet_warm(N, stamp() + 4 * ?WARM_UP_NS),
+%% {name, size, one run, its result, operations}
+program("skynet-chan", 0) -> program("skynet-chan", 1000000);
+program("skynet-chan", N) -> {"skynet-chan", N, fun() -> skynet(N) end, N * (N - 1) div 2, units(N)};
+program("fan", 0) -> program("fan", 100000);
+program("fan", N) -> {"fan", N, fun() -> fan(N) end, N * (N + 1) div 2, N};
+program(_, _) -> throw({usage, "--case=scale --variant: use skynet-chan or fan"}).
+
+%% No queue is shared and none has a bound: words go round, and as many are under way as channels elsewhere hold.
+fan(N) ->
+    Self = self(),
+    Units = list_to_tuple([spawn(fun() -> fan_unit(Self) end) || _ <- lists:seq(1, ?FAN)]),
+    fan_feed(0, min(N, ?FAN_ROOM), Units),
+    Sum = fan_gather(0, N, N, Units, 0),
+    [Unit ! over || Unit <- tuple_to_list(Units)],
+    Sum.
+
+fan_unit(Parent) -> receive over -> ok; Word -> Parent ! {word, Word + 1}, fan_unit(Parent) end.
+
+fan_feed(N, N, _) -> ok;
+fan_feed(I, N, Units) -> element(I rem ?FAN + 1, Units) ! I, fan_feed(I + 1, N, Units).
+
+fan_gather(N, N, _, _, Sum) -> Sum;
+fan_gather(I, N, All, Units, Sum) ->
+    receive {word, Word} ->
+        fan_feed(min(I + ?FAN_ROOM, All), min(I + ?FAN_ROOM + 1, All), Units),
+        fan_gather(I + 1, N, All, Units, Sum + Word)
+    end.
+
+scale_rep(O, {Name, N, Run, Expected, Ops}, Rep) ->
+    program_warm(Run, stamp() + 4 * ?WARM_UP_NS),
     From = stamp(),
-    Sum = skynet(N),
+    Result = Run(),
     Ns = stamp() - From,
-    case N * (N - 1) div 2 of
-        Sum -> row(O, "skynet-chan", N, Rep, "ns_per_op", Ns / units(N), {0, 0}, units(N)), true;
-        Expected -> fail(O, "skynet-chan", "ns_per_op", io_lib:format("the result is ~w, not ~w", [Sum, Expected]))
+    case Result of
+        Expected -> row(O, Name, N, Rep, "ns_per_op", Ns / Ops, {0, 0}, Ops), true;
+        _ -> fail(O, Name, "ns_per_op", io_lib:format("the result is ~w, not ~w", [Result, Expected]))
+    end.
+
+%% ---- deep recursion: a process' stack is part of its heap, and grows by copying ---------------------------------------
+
+down(0) -> 0;
+down(Calls) -> down(Calls - 1) + 1.
+
+%% Nanoseconds and calls of that many descents.
+descents(Calls, Times) ->
+    From = stamp(),
+    Made = lists:sum([down(Calls) || _ <- lists:seq(1, Times)]),
+    {stamp() - From, Made}.
+
+descent(O) ->
+    Calls = max(1, number("depth", O, 0) div ?FRAME),
+    Times = ?WARM_CALLS div (Calls + 1) + 1,
+    Self = self(),
+    spawn(fun() ->
+              First = descents(Calls, 1),
+              Self ! {First, [descents(Calls, Times) || _ <- lists:seq(1, number("reps", O, 5))]}
+          end),
+    receive {{Ns, Calls}, Warm} ->
+        Each = Calls + 1,
+        row(O, "first", Each, 0, "ns_per_op", Ns / Each, {1, 1}, Each),
+        [row(O, "warm", Each, Rep, "ns_per_op", Took / (Each * Times), {1, 1}, Each * Times)
+         || {Rep, {Took, Made}} <- lists:enumerate(0, Warm), Made =:= Calls * Times],
+        true
+    end.
+
+%% ---- sleeps, timers: the virtual machine counts in milliseconds -------------------------------------------------------
+
+working() -> receive over -> ok after 0 -> piece(?STEPS, 1), erlang:yield(), working() end.
+
+piece(0, X) -> X;
+piece(N, X) -> piece(N - 1, (X * 1103515245 + 12345) band 16#7fffffff).
+
+lateness(O) ->
+    Variant = option("variant", O, ""),
+    lists:member(Variant, ["own", "own-busy"]) orelse throw({usage, "--case=lateness --variant: use own or own-busy"}),
+    Busy = case Variant of "own" -> 0; _ -> number("threads", O, 1) end,
+    [sleeps(O, Variant, Busy, Rep - 1, Sleep) || Rep <- lists:seq(1, number("reps", O, 5)), Sleep <- ?SLEEPS],
+    true.
+
+sleeps(O, Variant, Busy, Rep, {Ns, Times}) ->
+    Workers = [spawn(fun working/0) || _ <- lists:seq(1, Busy)],
+    Samples = [begin From = stamp(), timer:sleep((Ns + 999999) div 1000000), stamp() - From end
+               || _ <- lists:seq(1, Times)],
+    [Worker ! over || Worker <- Workers],
+    samples(O, Variant, Ns, Rep, "sleep_ns", Samples, {1, 1}).
+
+delay(Random) ->
+    Next = (Random * 6364136223846793005 + 1442695040888963407) band 16#ffffffffffffffff,
+    {?LEAST_NS + (Next bsr 33) rem ?SPREAD_NS, Next}.
+
+timers(O) ->
+    N = number("n", O, 1000),
+    Variant = option("variant", O, ""),
+    Start = case Variant of
+                "sleep" -> fun(Ms, Due, Self) -> spawn(fun() -> receive after Ms -> Self ! {fired, Due} end end) end;
+                "timer" -> fun(Ms, Due, Self) -> erlang:send_after(Ms, Self, {fired, Due}) end;
+                _ -> throw({usage, "--case=timers --variant: use timer or sleep"})
+            end,
+    stop(),
+    From = stamp(),
+    start_timers(N, number("seed", O, 1), Start),
+    Ns = stamp() - From,
+    {message_queue_len, Early} = process_info(self(), message_queue_len),
+    stop(),
+    Late = await_timers(N, N, max(1, N div 1000), []),
+    stop(),
+    row(O, Variant, N, 0, "ns_per_op", Ns / N, {N, N}, N),
+    samples(O, Variant, N, 0, "late_ns", Late, {N, N}),
+    row(O, Variant, N, 0, "fired_early", Early, {N, N}, N),
+    row(O, Variant, N, 0, "units", N, {N, N}, N),
+    true.
+
+start_timers(0, _, _) -> ok;
+start_timers(N, Random, Start) ->
+    {Delay, Next} = delay(Random),
+    Start((Delay + 999999) div 1000000, stamp() + Delay, self()),
+    start_timers(N - 1, Next, Start).
+
+await_timers(0, _, _, Late) -> Late;
+await_timers(Left, N, Every, Late) ->
+    receive {fired, Due} ->
+        await_timers(Left - 1, N, Every, case Left rem Every of 0 -> [stamp() - Due | Late]; _ -> Late end)
     end.

@@ -71,6 +71,12 @@ static void sleep_for(int64_t ns)
     pth_nap(pth_time(ns / 1000000000, ns % 1000000000 / 1000));
 }
 
+static int run_small(int threads, void (*fn)(void *), void *arg)
+{
+    peer_small_stacks();
+    return run(threads, fn, arg);
+}
+
 static const contender pth = {
     .name = "pth",
     .label = "GNU Pth",
@@ -79,4 +85,12 @@ static const contender pth = {
     .run = run, .yield = yield, .sleep = sleep_for, PEER_OPERATIONS,
 };
 
-const contender *const contenders[] = {&pth, NULL};
+static const contender pth_small = {
+    .name = "pth-small",
+    .label = "GNU Pth, small stacks",
+    .isolates = "the stack: pth with stacks of 16 KiB, which suffice for the units of the suite",
+    .max_threads = 1,
+    .run = run_small, .yield = yield, .sleep = sleep_for, PEER_OPERATIONS,
+};
+
+const contender *const contenders[] = {&pth, &pth_small, NULL};

@@ -64,6 +64,12 @@ static void sleep_for(int64_t ns)
     st_usleep((st_utime_t)((ns + 999) / 1000));
 }
 
+static int run_small(int threads, void (*fn)(void *), void *arg)
+{
+    peer_small_stacks();
+    return run(threads, fn, arg);
+}
+
 static const contender st = {
     .name = "st",
     .label = "State Threads",
@@ -72,4 +78,12 @@ static const contender st = {
     .run = run, .yield = yield, .sleep = sleep_for, PEER_OPERATIONS,
 };
 
-const contender *const contenders[] = {&st, NULL};
+static const contender st_small = {
+    .name = "st-small",
+    .label = "State Threads, small stacks",
+    .isolates = "the stack: st with stacks of 16 KiB, which suffice for the units of the suite",
+    .max_threads = 1,
+    .run = run_small, .yield = yield, .sleep = sleep_for, PEER_OPERATIONS,
+};
+
+const contender *const contenders[] = {&st, &st_small, NULL};

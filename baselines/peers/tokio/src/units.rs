@@ -8,66 +8,77 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{mpsc, Notify, Semaphore};
 use tokio::task::{yield_now, JoinHandle};
 
-use crate::rows::{pin_to_one_cpu, stamp, usage, Options, Sheet};
+use rows::{pin_to_one_cpu, stamp, stop, timed_pairs, Options, Sheet, CHILDREN, FAN, FAN_ROOM, WARM_UP_NS};
 
-const SAMPLE_NS: u64 = 10_000_000;
-const WARM_UP_NS: u64 = 5_000_000;
-const PILOT_OPS: usize = 1000;
+/// Of the tuned one: polls of tasks between two looks at the drivers, which have nothing to say here.
+const SELDOM: u32 = 1024;
+
+/// Threads for calls that block: as many as the suite has such calls at once, and more than by default.
+const MOST_BLOCKING: usize = 2048;
 
 /// One thread: the runtime that has no other; more: workers that steal.
-fn runtime(threads: usize) -> Runtime {
-    if threads == 1 {
+pub fn runtime(o: &Options) -> Runtime {
+    let mut builder = if o.threads == 1 {
         pin_to_one_cpu();
-        Builder::new_current_thread().build()
+        Builder::new_current_thread()
     } else {
-        Builder::new_multi_thread().worker_threads(threads).build()
+        Builder::new_multi_thread()
+    };
+    if o.tuned() {
+        builder.event_interval(SELDOM).global_queue_interval(SELDOM);
     }
-    .unwrap_or_else(|error| crate::fail(&format!("no runtime: {error}")))
+    if matches!(o.case.as_str(), "lateness" | "timers") {
+        builder.enable_time(); // where it is needed: a round of the scheduler then looks at it as well
+    }
+    builder.worker_threads(o.threads).max_blocking_threads(MOST_BLOCKING).build()
+        .unwrap_or_else(|error| rows::fail(&format!("no runtime: {error}")))
+}
+
+/// Starts a task. The tuned ones have no budget of operations, so that none goes round by the scheduler for fairness.
+pub fn go<T: Send + 'static>(tuned: bool, future: impl Future<Output = T> + Send + 'static) -> JoinHandle<T> {
+    if tuned { tokio::spawn(tokio::task::unconstrained(future)) } else { tokio::spawn(future) }
 }
 
 /// Runs the future as a task, so that on several threads it is a worker that runs it.
-fn run<T: Send + 'static>(runtime: &Runtime, future: impl Future<Output = T> + Send + 'static) -> T {
+pub fn run<T: Send + 'static>(runtime: &Runtime, future: impl Future<Output = T> + Send + 'static) -> T {
     runtime.block_on(async { tokio::spawn(future).await.expect("a task panicked") })
 }
 
-struct Latch {
+pub struct Latch {
     missing: AtomicUsize,
     complete: Notify,
 }
 
 impl Latch {
-    fn new(n: usize) -> Arc<Latch> {
+    pub fn new(n: usize) -> Arc<Latch> {
         Arc::new(Latch { missing: AtomicUsize::new(n), complete: Notify::new() })
     }
 
-    fn done(&self) {
+    pub fn done(&self) {
         if self.missing.fetch_sub(1, SeqCst) == 1 {
             self.complete.notify_one();
         }
     }
 
-    async fn wait(&self) {
+    pub async fn wait(&self) {
         if self.missing.load(SeqCst) > 0 {
             self.complete.notified().await;
         }
     }
 }
 
-fn sheet<'a>(o: &'a Options, variant: &'a str) -> Sheet<'a> {
-    Sheet { options: o, variant, n: o.n, asked: 0, made: 0, ops: 0 }
-}
-
 // ---- memory, spawn -------------------------------------------------------------------------------------------------
 
 pub fn memory(o: &Options) -> bool {
-    let (n, tasks) = (o.n, runtime(o.threads));
-    let (before, parked, retained, ran) = run(&tasks, async move {
-        let ran = Arc::new(AtomicUsize::new(0));
-        let (arrived, finished, gate) = (Latch::new(n), Latch::new(n), Arc::new(Semaphore::new(0)));
-        usage();
-        let before = usage();
+    let (n, tasks) = (o.n, runtime(o));
+    run(&tasks, async {});
+    stop();
+    let ran = Arc::new(AtomicUsize::new(0));
+    let (arrived, finished, gate) = (Latch::new(n), Latch::new(n), Arc::new(Semaphore::new(0)));
+    let shared = (ran.clone(), arrived.clone(), finished.clone(), gate.clone());
+    run(&tasks, async move {
         for _ in 0..n {
-            let (ran, arrived, finished, gate) = (ran.clone(), arrived.clone(), finished.clone(), gate.clone());
+            let (ran, arrived, finished, gate) = shared.clone();
             tokio::spawn(async move {
                 ran.fetch_add(1, Relaxed);
                 arrived.done();
@@ -75,22 +86,16 @@ pub fn memory(o: &Options) -> bool {
                 finished.done();
             });
         }
-        arrived.wait().await;
+        shared.1.wait().await;
         yield_now().await;
-        let parked = usage();
-        gate.close();
-        finished.wait().await;
-        (before, parked, usage(), ran.load(SeqCst))
     });
-    let mut s = sheet(o, "");
-    (s.asked, s.made) = (n, ran);
-    let more = |after: f64, before: f64| (after - before).max(0.0);
-    s.row(0, "rss_bytes", more(parked.rss, before.rss));
-    s.row(0, "pte_bytes", more(parked.pte, before.pte));
-    s.row(0, "pss_bytes", more(parked.pss, before.pss));
-    s.row(0, "kernel_stack_bytes", more(parked.threads, before.threads) * 16384.0);
-    s.row(0, "mappings", more(parked.mappings, before.mappings));
-    s.row(0, "retained_rss_bytes", more(retained.rss, before.rss));
+    stop();
+    gate.close();
+    run(&tasks, async move { finished.wait().await });
+    stop();
+    let mut s = Sheet::new(o, "");
+    (s.asked, s.made) = (n, ran.load(SeqCst));
+    s.row(0, "units", s.made as f64);
     true
 }
 
@@ -113,55 +118,15 @@ async fn spawn_round(marks: Arc<Vec<AtomicU8>>) -> u64 {
 }
 
 pub fn spawn(o: &Options) -> bool {
-    let tasks = runtime(o.threads);
+    let tasks = runtime(o);
     let marks: Arc<Vec<AtomicU8>> = Arc::new((0..o.n).map(|_| AtomicU8::new(0)).collect());
-    for rep in 0..=o.reps {
-        if !o.turn_comes() {
-            break;
-        }
-        let mut s = sheet(o, if rep == 0 { "cold" } else { "warm" });
-        s.asked = o.n;
-        let until = stamp() + WARM_UP_NS;
-        while rep > 0 && stamp() < until {
-            run(&tasks, spawn_round(marks.clone()));
-            s.asked += o.n;
-        }
+    rows::spawn_rounds(o, || {
         let ns = run(&tasks, spawn_round(marks.clone()));
-        let ran: usize = marks.iter().map(|mark| mark.load(SeqCst) as usize).sum();
-        if ran != o.n {
-            return s.fail("ns_per_op", &format!("{ran} of {} units did their work", o.n));
-        }
-        (s.made, s.ops) = (s.asked, o.n);
-        s.row(rep.saturating_sub(1), "ns_per_op", ns as f64 / o.n as f64);
-    }
-    true
+        (ns, marks.iter().map(|mark| mark.load(SeqCst) as usize).sum())
+    })
 }
 
 // ---- two tasks -----------------------------------------------------------------------------------------------------
-
-/// Runs `pair` (nanoseconds and operations), with n for about SAMPLE_NS, as often as asked.
-fn timed_pairs(o: &Options, variant: &str, pair: impl Fn(&Runtime, usize) -> (u64, usize)) -> bool {
-    let tasks = runtime(o.threads);
-    let n = if o.n > 0 {
-        o.n
-    } else {
-        let (ns, _) = pair(&tasks, PILOT_OPS);
-        PILOT_OPS.max((SAMPLE_NS as f64 * PILOT_OPS as f64 / (ns + 1) as f64) as usize)
-    };
-    for rep in 0..o.reps {
-        if !o.turn_comes() {
-            break;
-        }
-        let (ns, ops) = pair(&tasks, n);
-        let mut s = sheet(o, variant);
-        (s.n, s.asked, s.made, s.ops) = (2 * n, 2, 2, ops);
-        if ops == 0 {
-            return s.fail("ns_per_op", "the units counted no operation, or a word came over wrong");
-        }
-        s.row(rep, "ns_per_op", ns as f64 / ops as f64);
-    }
-    true
-}
 
 #[derive(Default)]
 struct Passing {
@@ -200,11 +165,12 @@ async fn yield_side(pair: Arc<Passing>, me: usize, n: usize) {
 }
 
 pub fn yields(o: &Options) -> bool {
-    timed_pairs(o, "", |tasks, n| {
+    let (tasks, tuned) = (runtime(o), o.tuned());
+    timed_pairs(o, "", |n| {
         let pair = Arc::new(Passing::default());
         let shared = pair.clone();
-        run(tasks, async move {
-            let sides = [1, 2].map(|me| tokio::spawn(yield_side(shared.clone(), me, n)));
+        run(&tasks, async move {
+            let sides = [1, 2].map(|me| go(tuned, yield_side(shared.clone(), me, n)));
             for side in sides {
                 side.await.expect("a side panicked");
             }
@@ -238,29 +204,32 @@ async fn ping(there: &mpsc::Sender<u64>, back: &mut mpsc::Receiver<u64>, words: 
 
 /// Channels of one word: there is no rendezvous.
 pub fn handover(o: &Options) -> bool {
-    timed_pairs(o, if o.threads == 1 { "same" } else { "across" }, |tasks, n| {
-        run(tasks, async move {
+    let (tasks, tuned) = (runtime(o), o.tuned());
+    timed_pairs(o, if o.threads == 1 { "same" } else { "across" }, |n| {
+        run(&tasks, async move {
             let ((there, out), (home, mut back)) = (mpsc::channel(1), mpsc::channel(1));
-            let other = tokio::spawn(pong(out, home));
-            let (mut warmed, mut errors) = (0, 0);
-            let warm = stamp() + WARM_UP_NS;
-            while stamp() < warm {
-                errors += ping(&there, &mut back, 64).await;
-                warmed += 64;
-            }
-            let from = stamp();
-            errors += ping(&there, &mut back, n).await;
-            let ns = stamp() - from;
-            there.send(GAME_OVER).await.expect("the other side is gone");
+            let other = go(tuned, pong(out, home));
+            let side = go(tuned, async move {
+                let (mut warmed, mut errors) = (0, 0);
+                let warm = stamp() + WARM_UP_NS;
+                while stamp() < warm {
+                    errors += ping(&there, &mut back, 64).await;
+                    warmed += 64;
+                }
+                let from = stamp();
+                errors += ping(&there, &mut back, n).await;
+                let ns = stamp() - from;
+                there.send(GAME_OVER).await.expect("the other side is gone");
+                (ns, warmed, errors)
+            });
+            let (ns, warmed, errors) = side.await.expect("a side panicked");
             let ops = n + other.await.expect("the other side panicked") - warmed;
             (ns, if errors > 0 { 0 } else { ops })
         })
     })
 }
 
-// ---- skynet --------------------------------------------------------------------------------------------------------
-
-const CHILDREN: u64 = 10;
+// ---- programs of many ----------------------------------------------------------------------------------------------
 
 fn node(first: u64, size: u64) -> Pin<Box<dyn Future<Output = u64> + Send>> {
     Box::pin(async move {
@@ -296,43 +265,41 @@ fn sender(first: u64, size: u64, parent: mpsc::Sender<u64>) -> Pin<Box<dyn Futur
     })
 }
 
-async fn skynet(n: u64, by_channel: bool) -> u64 {
-    if !by_channel {
-        return node(0, n).await;
+/// Of several receivers only the channels of others know: async-channel is the usual one.
+async fn fan(n: u64) -> u64 {
+    let ((out, words), (back, mut results)) = (async_channel::bounded(FAN_ROOM), mpsc::channel(FAN_ROOM));
+    for _ in 0..FAN {
+        let (words, back) = (words.clone(), back.clone());
+        tokio::spawn(async move {
+            while let Ok(word) = words.recv().await {
+                back.send(word + 1).await.expect("the sum is gone");
+            }
+        });
     }
+    tokio::spawn(async move {
+        for i in 0..n {
+            out.send(i).await.expect("the fan is gone");
+        }
+    });
+    let mut sum = 0;
+    for _ in 0..n {
+        sum += results.recv().await.expect("the fan is gone");
+    }
+    sum
+}
+
+async fn skynet_by_channel(n: u64) -> u64 {
     let (to, mut from) = mpsc::channel(1);
     tokio::spawn(sender(0, n, to));
     from.recv().await.expect("the root is gone")
 }
 
 pub fn scale(o: &Options) -> bool {
-    let by_channel = match o.variant.as_str() {
-        "skynet" => false,
-        "skynet-chan" => true,
-        _ => crate::fail("--case=scale --variant: use skynet or skynet-chan"),
-    };
-    let n = if o.n == 0 { 1_000_000 } else { o.n as u64 };
-    let (tasks, expected) = (runtime(o.threads), n * (n - 1) / 2);
-    let mut s = sheet(o, &o.variant);
-    s.n = n as usize;
-    let mut level = n;
-    s.ops = 1;
-    while level > 1 {
-        s.ops += level as usize;
-        level /= CHILDREN;
+    let tasks = runtime(o);
+    match o.variant.as_str() {
+        "skynet" => rows::programs(o, |n| run(&tasks, node(0, n))),
+        "skynet-chan" => rows::programs(o, |n| run(&tasks, skynet_by_channel(n))),
+        "fan" => rows::programs(o, |n| run(&tasks, fan(n))),
+        _ => rows::fail("--case=scale --variant: use skynet, skynet-chan or fan"),
     }
-    for rep in 0..o.reps {
-        let until = stamp() + 4 * WARM_UP_NS;
-        while stamp() < until {
-            run(&tasks, skynet(n, by_channel));
-        }
-        let from = stamp();
-        let sum = run(&tasks, skynet(n, by_channel));
-        let ns = stamp() - from;
-        if sum != expected {
-            return s.fail("ns_per_op", &format!("the result is {sum}, not {expected}"));
-        }
-        s.row(rep, "ns_per_op", ns as f64 / s.ops as f64);
-    }
-    true
 }
