@@ -259,7 +259,7 @@ def plan_steps(rounds, p, profile, cases, contenders):
         few = {name: 1 for name in names if name in SLOW_SPAWN and n >= 10000 or name == 'go' and n >= 1000000}
         launches = p['launches'] if n < 10000 else (p['launches'] + 1) // 2 if n < 100000 else p['few_launches']
         add(launches, 'spawn', [name for name in names if n in sizes[name]],
-            n=n, reps=p['reps'] if n < 100000 else 3, rounds=few)
+            n=n, reps=p['reps'] if n < 10000 else 3, rounds=few)
     for case in ('yield', 'handover'):
         if case in cases:
             add(p['launches'], case, [name for name in names if name != 'pool'], reps=p['reps'])
