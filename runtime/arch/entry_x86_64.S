@@ -279,12 +279,43 @@ OUTSIDE gos_sleep
 PARK gos__fd_park, gos__fd_park_c, gos__foreign_gos__fd_park
 OUTSIDE gos__fd_park
 PARK gos_procs, gos__procs, gos__procs_foreign
-MAY_PARK gos_chan_send, gos__chan_send, gos__chan_send_parks, gos__foreign_gos_chan_send, SEND_TO_OWN
-OUTSIDE gos_chan_send
-MAY_PARK gos_chan_recv, gos__chan_recv, gos__chan_recv_parks, gos__foreign_gos_chan_recv, RECV_FROM_OWN
-OUTSIDE gos_chan_recv
-MAY_PARK gos_select, gos__select, gos__select_parks, gos__foreign_gos_select
-OUTSIDE gos_select
+MAY_PARK gos_chan_send, gos__chan_send, gos__chan_send_parks, gos__chan_send_outside, SEND_TO_OWN
+MAY_PARK gos_chan_recv, gos__chan_recv, gos__chan_recv_parks, gos__chan_recv_outside, RECV_FROM_OWN
+MAY_PARK gos_select, gos__select, gos__select_parks, gos__select_outside
+PARK gos__chan_until_door, gos__chan_until, gos__chan_until_outside
+
+/* int gos_chan_send_until(gos_chan *chan, const void *elem, int64_t deadline): rdi, rsi, rdx; and recv_until: by a
+ * gos_case in the frame. From outside tasks the same without a deadline. */
+.macro CASE op
+    subq $40, %rsp
+    .cfi_adjust_cfa_offset 40
+    movq %rdi, GOS_CASE_CHAN(%rsp)
+    movl $\op, GOS_CASE_OP(%rsp)
+    movq %rsi, GOS_CASE_ELEM(%rsp)
+    movq %rsp, %rdi
+    movq %rdx, %rsi
+    callq gos__chan_until_door
+    testl %eax, %eax
+    cmovzl GOS_CASE_RESULT(%rsp), %eax
+    addq $40, %rsp
+    .cfi_adjust_cfa_offset -40
+    retq
+.endm
+
+EXPORT(gos_chan_send_until)
+    CASE GOS_CASE_SEND
+END(gos_chan_send_until)
+EXPORT(gos_chan_recv_until)
+    CASE GOS_CASE_RECV
+END(gos_chan_recv_until)
+FUNC(gos__chan_send_outside)
+    movabsq $GOS_NO_DEADLINE, %rdx
+    jmp gos_chan_send_until
+END(gos__chan_send_outside)
+FUNC(gos__chan_recv_outside)
+    movabsq $GOS_NO_DEADLINE, %rdx
+    jmp gos_chan_recv_until
+END(gos__chan_recv_outside)
 /* void *__morestack_allocate_stack_space(size_t): what checked code calls when an alloca does not fit (gcc's and LLVM's
  * name). To define it also keeps libgcc's split-stack runtime out. */
 EXPORT(__morestack_allocate_stack_space)

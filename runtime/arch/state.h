@@ -74,6 +74,14 @@
 #define GOS_STATE_RUNNING 1
 #define GOS_STATE_READY 2
 
+/* Of a gos_case. */
+#define GOS_CASE_CHAN 0
+#define GOS_CASE_OP 8
+#define GOS_CASE_ELEM 16
+#define GOS_CASE_RESULT 24
+#define GOS_CASE_SEND 0
+#define GOS_CASE_RECV 1
+
 /* A limit that every stack pointer is below: the next checked prologue calls __morestack. */
 /* gos__thread.preempt under GOS_SEED (sched/seed.h): the limit word stays poisoned, and gos__resume asks gos__seed_turn
  * who goes on. */

@@ -5,8 +5,9 @@
  *
  * Every int-returning call gives 0 (or what its line says) or -errno; none sets errno. Misuse that can only be a
  * bug (unlocking an unlocked mutex, a NULL channel) ends the program with one line on standard error.
- * "Parks" means: the calling task waits and its worker runs other tasks meanwhile. Calls that park may be made
- * from tasks only; the line says where a call also serves threads that the runtime did not start.
+ * "Parks" means: the calling task waits and its worker runs other tasks meanwhile. All calls but gos_yield, gos_exit,
+ * gos_sleep, gos_pin and gos_unpin may also be made by threads that the runtime did not start, during a run or not
+ * unless the line says otherwise; what parks a task blocks such a thread.
  * Durations are int64_t nanoseconds on the monotonic clock. A call that ends in _until is the one above it, but gives
  * up at `deadline`, a time of gos_now, with -ETIMEDOUT: at once if that is past. Else 0; -ENOMEM: no memory to wait.
  */
@@ -28,7 +29,7 @@ extern "C" {
 int gos_run(int (*fn)(void *), void *arg);
 
 /* Starts a task that runs fn(arg); gives no handle. The task may run before this returns. -ENOMEM: at the memory
- * limit (GOS_MAXMEM), everything already started still runs; -EPERM: no runtime is running. Any thread. */
+ * limit (GOS_MAXMEM), everything already started still runs; -EPERM: no runtime is running. */
 int gos_go(void (*fn)(void *), void *arg);
 
 /* Lets the other runnable tasks of this worker go first. */
@@ -45,12 +46,12 @@ void gos_exit(void);
 /* Sets the number of workers if n > 0 (clamped to 1..256), in effect when it returns; returns the former number. */
 int gos_procs(int n);
 
-/* Number of live tasks, the main task included; 0 outside a run. May lag by what is in flight. Any thread. */
+/* Number of live tasks, the main task included; 0 outside a run. May lag by what is in flight. */
 long gos_ntasks(void);
 
 /* ---- time ------------------------------------------------------------------------------------------------ */
 
-/* Monotonic time in nanoseconds. Any thread. */
+/* Monotonic time in nanoseconds. */
 int64_t gos_now(void);
 
 /* Parks for at least ns nanoseconds; ns <= 0 is gos_yield. */
@@ -58,13 +59,13 @@ void gos_sleep(int64_t ns);
 
 typedef struct gos_timer gos_timer;
 
-/* Starts a task that runs fn(arg) in ns nanoseconds. NULL: no memory, or no runtime is running. Any thread. */
+/* Starts a task that runs fn(arg) in ns nanoseconds. NULL: no memory, or no runtime is running. */
 gos_timer *gos_timer_new(int64_t ns, void (*fn)(void *), void *arg);
 
-/* 0: fn will not run; -EALREADY: its task has been started, or the timer was stopped before. Any thread. */
+/* 0: fn will not run; -EALREADY: its task has been started, or the timer was stopped before. */
 int gos_timer_stop(gos_timer *timer);
 
-/* Stops it and frees it; also after the run. NULL is ignored. Any thread. */
+/* Stops it and frees it; also after the run. NULL is ignored. */
 void gos_timer_free(gos_timer *timer);
 
 /* ---- channels: fixed-size elements, copied, first in first out -------------------------------------------- */
@@ -72,27 +73,29 @@ void gos_timer_free(gos_timer *timer);
 typedef struct gos_chan gos_chan;
 
 /* A channel of `capacity` elements of elem_size bytes each; capacity 0: a send meets a receive. elem_size 0 is a
- * signal (elem may be NULL). NULL when memory is refused. The caller owns it. Any thread. */
+ * signal (elem may be NULL). NULL when memory is refused. The caller owns it. */
 gos_chan *gos_chan_new(size_t elem_size, size_t capacity);
 
-/* Frees it: the caller's word that nobody uses it any more. NULL is ignored. Any thread. */
+/* Frees it: the caller's word that nobody uses it any more. NULL is ignored. */
 void gos_chan_free(gos_chan *chan);
 
 /* Copies *elem into the channel; parks while there is no room or receiver. -EPIPE: closed. After 0 the call
  * touches the channel no more. */
 int gos_chan_send(gos_chan *chan, const void *elem);
+int gos_chan_send_until(gos_chan *chan, const void *elem, int64_t deadline);
 
 /* Copies the oldest element to *elem; parks while there is none. -EPIPE: closed and drained. */
 int gos_chan_recv(gos_chan *chan, void *elem);
+int gos_chan_recv_until(gos_chan *chan, void *elem, int64_t deadline);
 
-/* As above, but -EAGAIN where they would park. Any thread. */
+/* As above, but -EAGAIN where they would park. */
 int gos_chan_try_send(gos_chan *chan, const void *elem);
 int gos_chan_try_recv(gos_chan *chan, void *elem);
 
-/* No more sends: parked senders get -EPIPE, receivers drain what is left. -EPIPE: already closed. Any thread. */
+/* No more sends: parked senders get -EPIPE, receivers drain what is left. -EPIPE: already closed. */
 int gos_chan_close(gos_chan *chan);
 
-/* Elements waiting, and capacity. Any thread. */
+/* Elements waiting, and capacity. */
 size_t gos_chan_len(gos_chan *chan);
 size_t gos_chan_cap(gos_chan *chan);
 
@@ -109,7 +112,7 @@ enum { GOS_SEND, GOS_RECV };
  * n > 65536; -ENOMEM. */
 int gos_select(gos_case *cases, size_t n, int64_t timeout_ns);
 
-/* ---- synchronisation: plain structs, valid when zero; for tasks and any thread, which a wait then blocks --------- */
+/* ---- synchronisation: plain structs, valid when zero --------------------------------------------------------- */
 
 /* Who waits in one of them; guarded by its gos__spin. */
 typedef struct gos__list {
@@ -205,7 +208,7 @@ void gos_block_end(void);
 
 /* ---- operators -------------------------------------------------------------------------------------------------- */
 
-/* Writes what every task is doing to a file descriptor, alike ones as one line. Any thread. */
+/* Writes what every task is doing to a file descriptor, alike ones as one line. */
 void gos_dump(int fd);
 
 typedef struct gos_stats {
@@ -223,7 +226,7 @@ typedef struct gos_stats {
     int64_t cold_packed, cold_put_back;      /* pages so far, since they were cold, or touched again */
 } gos_stats;
 
-/* Counters of the run so far; each is exact once its cause is at rest. -EPERM: no runtime is running. Any thread. */
+/* Counters of the run so far; each is exact once its cause is at rest. -EPERM: no runtime is running. */
 int gos_stats_read(gos_stats *stats);
 
 #ifdef __cplusplus

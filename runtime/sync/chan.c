@@ -32,7 +32,7 @@ static void *slot(gos_chan *chan, size_t index)
 
 static inline bool is_own(const gos__waiter *waiter)
 {
-    return waiter == &waiter->task->waiter;
+    return (uintptr_t)waiter == (uintptr_t)waiter->task + offsetof(gos__task, waiter); /* an outsider names no task */
 }
 
 /* Who watches a channel and has been served is met like a waiter. */
@@ -229,7 +229,8 @@ void gos__chan_met(gos__waiter *met, int result, bool hand_over)
         task->result = result;
     else
         gos__select_end(met, result);
-    gos__ready(task, hand_over);
+    if (gos__likely(task != NULL))
+        gos__ready(task, hand_over);
 }
 
 static void enlist(gos_chan *chan, gos__waiter **last, void *elem, enum gos__wait why, gos__task *self)

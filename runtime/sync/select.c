@@ -9,8 +9,11 @@
  * is won before its task has decided to park.
  */
 #include <errno.h>
+#include <stdlib.h>
 
 #include "base/check.h"
+#include "os/os.h"
+#include "sched/seed.h"
 #include "sync/chan.h"
 #include "sync/sync.h"
 
@@ -31,11 +34,15 @@ struct select_block {
     gos__alarm alarm;
     uint32_t won;
     uint32_t n, ordered; /* cases, and how many of them the order below names */
-    gos_case *cases; /* on the parked task's stack */
-    gos__task *task;
+    uint32_t futex;      /* of an outsider: 1 + the case that was done */
+    gos_case *cases;     /* on the stack of who waits */
+    gos__task *task;     /* NULL: an outsider */
     node nodes[]; /* n, and then the order in which to go through the cases: uint16_t each */
 };
 
+_Static_assert(offsetof(gos_case, chan) == GOS_CASE_CHAN && offsetof(gos_case, op) == GOS_CASE_OP, "gos_case");
+_Static_assert(offsetof(gos_case, elem) == GOS_CASE_ELEM && offsetof(gos_case, result) == GOS_CASE_RESULT, "gos_case");
+_Static_assert(GOS_SEND == GOS_CASE_SEND && GOS_RECV == GOS_CASE_RECV && sizeof(gos_case) <= 40, "gos_case");
 _Static_assert(sizeof(select_block) + 4 * (sizeof(node) + sizeof(uint16_t)) <= GOS_ALARM_BLOCK, "four cases");
 
 static void time_out(gos__worker *worker, gos__alarm *alarm);
@@ -45,17 +52,26 @@ static uint16_t *order_of(select_block *select)
     return (uint16_t *)&select->nodes[select->n];
 }
 
-static select_block *block_new(gos__worker *worker, gos_case *cases, size_t n, gos__task *self)
+static size_t block_size(size_t n)
 {
-    size_t size = sizeof(select_block) + n * (sizeof(node) + sizeof(uint16_t));
-    select_block *select = (select_block *)gos__alarm_new(worker, size, time_out);
+    return sizeof(select_block) + n * (sizeof(node) + sizeof(uint16_t));
+}
+
+static select_block *block_begin(select_block *select, gos_case *cases, size_t n, gos__task *self)
+{
     if (select) {
         select->won = 0;
+        select->futex = 0;
         select->n = (uint32_t)n;
         select->cases = cases;
         select->task = self;
     }
     return select;
+}
+
+static select_block *block_new(gos__worker *worker, gos_case *cases, size_t n, gos__task *self)
+{
+    return block_begin((select_block *)gos__alarm_new(worker, block_size(n), time_out), cases, n, self);
 }
 
 /* ---- ends ---- */
@@ -89,6 +105,11 @@ void gos__select_end(gos__waiter *waiter, int result)
     uint32_t index = (uint32_t)(it - select->nodes);
     take_out(select, index);
     select->cases[index].result = result;
+    if (gos__unlikely(!select->task)) {
+        gos__store_release(&select->futex, index + 1); /* pairs with the acquire in await_outside; the block may go */
+        gos__futex_wake(&select->futex, 1);
+        return;
+    }
     select->task->result = (int32_t)index;
     gos__alarm_return(&select->alarm);
 }
@@ -247,8 +268,10 @@ static int poll_or_enqueue(select_block *select, gos__waiter **met)
             return order[i];
         }
     }
-    gos__store_release(&select->task->state, (uint8_t)GOS_PARKED); /* pairs with C3 of sched/claim.h */
-    gos__waits_for(select->task, GOS_WAIT_SELECT, NULL);
+    if (select->task) {
+        gos__store_release(&select->task->state, (uint8_t)GOS_PARKED); /* pairs with C3 of sched/claim.h */
+        gos__waits_for(select->task, GOS_WAIT_SELECT, NULL);
+    }
     for (uint32_t i = 0; i < select->ordered; i++) {
         gos_case *it = &select->cases[order[i]];
         node *mine = &select->nodes[order[i]];
@@ -265,13 +288,18 @@ static gos__task *answer(gos__task *self, select_block *select, int result)
     return self;
 }
 
-int gos__select(gos_case *cases, size_t n, int64_t timeout)
+static bool are_valid(const gos_case *cases, size_t n)
 {
-    if (n > MAX_CASES)
-        return -EINVAL;
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n && n <= MAX_CASES; i++)
         gos__require(cases[i].op == GOS_SEND || cases[i].op == GOS_RECV,
                      "gos_select: case %zu has the operation %d, neither GOS_SEND nor GOS_RECV", i, cases[i].op);
+    return n <= MAX_CASES;
+}
+
+int gos__select(gos_case *cases, size_t n, int64_t timeout)
+{
+    if (!are_valid(cases, n))
+        return -EINVAL;
     if (n > FEW_CASES)
         return GOS_MUST_PARK;
     int chosen = poll_few(&gos__self.worker->rng, cases, (uint32_t)n);
@@ -302,4 +330,83 @@ gos__task *gos__select_parks(gos_case *cases, size_t n, int64_t timeout, gos__ta
     if (met)
         gos__chan_met(met, 0, true);
     return answer(self, select, chosen);
+}
+
+/* ---- from outside tasks ---- */
+
+static int await_outside(select_block *select, int64_t deadline)
+{
+    uint32_t done;
+    while (!(done = gos__load_acquire(&select->futex))) {
+        gos__futex_wait(&select->futex, 0, deadline);
+        if (deadline == INT64_MAX || gos__clock_ns() < deadline)
+            continue;
+        if (gos__cas_acquire(&select->won, 0, 1)) {
+            take_out(select, MAX_CASES);
+            return -ETIMEDOUT;
+        }
+        deadline = INT64_MAX; /* somebody is about to end it */
+    }
+    return (int)(done - 1);
+}
+
+static int select_outside(select_block *select, int64_t timeout)
+{
+    gos__rng rng = { .state = gos__ticks() };
+    shuffle(&rng, order_of(select), select->n);
+    int chosen = poll_each(select);
+    if (chosen >= 0 || timeout == 0)
+        return chosen;
+    int64_t now = gos__clock_ns(), deadline = timeout < 0 || timeout > INT64_MAX - now ? INT64_MAX : now + timeout;
+    select->ordered = sort_by_channel(select->cases, order_of(select), select->n);
+    gos__waiter *met = NULL;
+    lock_all(select);
+    chosen = poll_or_enqueue(select, &met);
+    unlock_all(select);
+    if (chosen < 0)
+        return await_outside(select, deadline);
+    if (met)
+        gos__chan_met(met, 0, true);
+    return chosen;
+}
+
+int gos__select_outside(gos_case *cases, size_t n, int64_t timeout)
+{
+    if (!are_valid(cases, n))
+        return -EINVAL;
+    _Alignas(select_block) char room[GOS_ALARM_BLOCK];
+    bool fits = block_size(n) <= sizeof room;
+    select_block *select = block_begin(fits ? (select_block *)room : malloc(block_size(n)), cases, n, NULL);
+    if (!select)
+        return -ENOMEM;
+    int chosen = select_outside(select, timeout);
+    if (!fits)
+        free(select);
+    return chosen;
+}
+
+/* ---- one channel ---- */
+
+static int64_t timeout_of(const gos_case *one, int64_t deadline)
+{
+    gos__require(one->chan != NULL, "gos_chan_%s: the channel is NULL", one->op == GOS_SEND ? "send" : "recv");
+    int64_t now = deadline == INT64_MAX ? 0 : gos__own_clock();
+    return deadline == INT64_MAX ? -1 : deadline > now ? deadline - now : 0;
+}
+
+gos__task *gos__chan_until(gos_case *one, int64_t deadline, void *c, gos__task *self)
+{
+    (void)c;
+    int64_t timeout = timeout_of(one, deadline);
+    int chosen = gos__select(one, 1, timeout);
+    if (chosen == GOS_MUST_PARK)
+        return gos__select_parks(one, 1, timeout, self);
+    self->result = chosen == -EAGAIN ? -ETIMEDOUT : chosen;
+    return self;
+}
+
+int gos__chan_until_outside(gos_case *one, int64_t deadline)
+{
+    int chosen = gos__select_outside(one, 1, timeout_of(one, deadline));
+    return chosen == -EAGAIN ? -ETIMEDOUT : chosen;
 }

@@ -36,6 +36,14 @@ size_t gos__chan_cap(gos_chan *chan);
 int gos__select(gos_case *cases, size_t n, int64_t timeout);
 gos__task *gos__select_parks(gos_case *cases, size_t n, int64_t timeout, gos__task *self);
 
+/* From outside tasks, as all that follow with such a name: blocks the thread. */
+int gos__select_outside(gos_case *cases, size_t n, int64_t timeout);
+
+/* Behind gos_chan_send_until and recv_until, and from outside without a deadline too: the case, whose result is the
+ * call's where this gives 0, lies in the door's frame. */
+gos__task *gos__chan_until(gos_case *one, int64_t deadline, void *c, gos__task *self);
+int gos__chan_until_outside(gos_case *one, int64_t deadline);
+
 /* What the door of gos_mutex_lock keeps in its frame from one try to the next. */
 typedef struct gos__mutex_wait {
     int64_t deadline;
