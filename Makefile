@@ -16,7 +16,8 @@
 #   perf-check    has this tree become slower than BASE? Exit status and docs: docs/PERF-GATE.md
 #   perf-budget   writes the exact budget of this compiler from this tree
 #   perf-check-aa compares a build with itself RUNS times and counts false alarms: half an hour
-#   install       header, library and gossamer.pc under PREFIX (and DESTDIR)
+#   man           manual pages, from the headers, in the build folder
+#   install       headers, library, gossamer.pc and manual pages under PREFIX (and DESTDIR)
 #   uninstall     remove these again
 #   clean         remove build/
 #   help          this page
@@ -67,8 +68,8 @@ endif
 
 # ---- bad input ends here, before anything is touched
 
-TARGETS := all bench check check-layers check-model clean compare doctor help install perf-budget perf-check \
-           perf-check-aa plots programs report setup setup-peers setup-programs nightly uninstall
+TARGETS := all bench check check-layers check-model clean compare doctor help install man perf-budget \
+           perf-check perf-check-aa plots programs report setup setup-peers setup-programs nightly uninstall
 BUILDS  := all bench check install programs perf-budget perf-check perf-check-aa
 GOALS   := $(or $(MAKECMDGOALS),all)
 
@@ -151,7 +152,8 @@ LIBS := -L$(B) -lbaselines -lgossamer -lhwloc
 other_arch = $(filter-out %_$(ARCH).$1,$(wildcard runtime/*/*_x86_64.$1 runtime/*/*_aarch64.$1))
 LIB_SRC   := $(sort $(filter-out $(call other_arch,c) $(call other_arch,S) runtime/thunks/%,\
              $(wildcard runtime/*/*.c runtime/*/*.S)))
-IO_SRC    := $(filter-out $(wildcard runtime/io/plain*.c),$(wildcard runtime/io/*.c)) # runs on tasks' stacks
+# Run on tasks' stacks.
+IO_SRC    := $(filter-out $(wildcard runtime/io/plain*.c),$(wildcard runtime/io/*.c runtime/lib/*.c))
 CHECK_SRC := $(wildcard benches/check_*.c)
 BASE_SRC  := $(sort $(wildcard baselines/*.c))
 BENCH_SRC := $(sort $(filter-out $(CHECK_SRC),$(wildcard benches/*.c benches/*.cc)))
@@ -230,8 +232,8 @@ say   = $(if $(Q),@printf '  %-5s %s\n' $1 $2)
 keep  = @mkdir -p $(@D); text='$(subst ','\'',$1)'; \
 	[ "$$text" = "$$(cat $@ 2>/dev/null)" ] || printf '%s\n' "$$text" >$@
 
-.PHONY: all bench check check-layers check-model clean compare doctor help install nightly perf-budget perf-check perf-check-aa plots report \
-        setup setup-peers uninstall FORCE
+.PHONY: all bench check check-layers check-model clean compare doctor help install man nightly perf-budget perf-check \
+        perf-check-aa plots report setup setup-peers uninstall FORCE
 FORCE:
 
 all: $(LIB) $(BUDGET) $(BASELINES) $(GOSBENCH) $(if $(SAN),,$(B)/gate) $(GOBENCH) $(RUST) \
@@ -456,8 +458,13 @@ INSTALLED := $(HEADERS) lib/libgossamer.a lib/gossamer.wrap lib/gossamer.static 
              lib/pkgconfig/gossamer.pc lib/gossamer/link/thunk.s lib/gossamer/link/choose.awk
 COMMANDS  := lib/gossamer/link/ld.lld lib/gossamer/as/as bin/gossamer-cc bin/gossamer-c++ \
              bin/gossamer-seeds
-install: $(LIB) $(WRAP) $(B)/gossamer.static $(B)/thunk.s
-	$(Q)mkdir -p $(addprefix $(DEST)/,include/gossamer/libc lib/pkgconfig lib/gossamer/link lib/gossamer/as bin)
+PAGES     := $(HEADERS:%=runtime/%)
+$(B)/man/man3/gossamer.3: scripts/man.py $(PAGES) Makefile
+	$(call say,MAN,$(@D))
+	$(Q)rm -rf $(@D) && $(PYTHON) scripts/man.py --version $(VERSION) --out $(@D) $(filter-out %/errno.h,$(PAGES))
+man: $(B)/man/man3/gossamer.3
+install: $(LIB) $(WRAP) $(B)/gossamer.static $(B)/thunk.s man
+	$(Q)mkdir -p $(addprefix $(DEST)/,include/gossamer/libc share/man/man3 lib/pkgconfig lib/gossamer/link lib/gossamer/as bin)
 	$(Q)for header in $(HEADERS); do cp runtime/$$header $(DEST)/$$header || exit 1; done
 	$(Q)cp $(LIB) $(DEST)/lib/libgossamer.a
 	$(Q)cp $(WRAP) $(B)/gossamer.static $(DEST)/lib/
@@ -468,10 +475,11 @@ install: $(LIB) $(WRAP) $(B)/gossamer.static $(B)/thunk.s
 	$(Q)ln -sf gossamer-cc $(DEST)/bin/gossamer-c++
 	$(Q)cp runtime/cc/gossamer-seeds.sh $(DEST)/bin/gossamer-seeds
 	$(Q)sed 's/@VERSION@/$(VERSION)/' runtime/gossamer.pc.in >$(DEST)/lib/pkgconfig/gossamer.pc
-	$(Q)chmod 644 $(addprefix $(DEST)/,$(INSTALLED))
+	$(Q)cp $(B)/man/man3/*.3 $(DEST)/share/man/man3/
+	$(Q)chmod 644 $(addprefix $(DEST)/,$(INSTALLED)) $(DEST)/share/man/man3/gos*.3
 	$(Q)chmod 755 $(addprefix $(DEST)/,$(COMMANDS))
 uninstall:
-	$(Q)rm -f $(addprefix $(DEST)/,$(INSTALLED) $(COMMANDS))
+	$(Q)rm -f $(addprefix $(DEST)/,$(INSTALLED) $(COMMANDS)) $(DEST)/share/man/man3/gossamer.3 $(DEST)/share/man/man3/gos_*.3
 	$(Q)for folder in include/gossamer/libc include/gossamer lib/gossamer/link lib/gossamer/as lib/gossamer; do \
 	    [ ! -d $(DEST)/$$folder ] || rmdir $(DEST)/$$folder; done
 

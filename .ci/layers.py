@@ -3,11 +3,11 @@
 
 usage: .ci/layers.py [--self-test]
 
-    base <- os <- arch <- thunks, stack <- sched <- sync <- io <- debug  runtime; any may include public headers
+    base <- os <- arch <- thunks, stack <- sched <- sync <- io <- lib <- debug  runtime; any may include public headers
     base, os, arch <- baselines                                 contenders share the switch, never the scheduler
     benches/workload.h <- baselines/peers                       for one that cannot run the suite's own units
     public header, baselines/{contender,baselines}.h <- benches and arch/ctx.h, for the raw switch as a bound
-    public headers <- examples                                  which themselves include libc's and gossamer.h only
+    public headers <- examples                                  which themselves include libc's and each other
     everything <- tests
 The kernel's doors (sys/mman.h, linux/futex.h, sys/epoll.h) are opened by runtime/os alone within the runtime.
 """
@@ -16,7 +16,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-ORDER = ["base", "os", "arch", "thunks", "stack", "sched", "sync", "io", "debug"]
+ORDER = ["base", "os", "arch", "thunks", "stack", "sched", "sync", "io", "lib", "debug"]
 PUBLIC = re.compile(r"runtime/include/gossamer(/\w+)?\.h")
 OS_ONLY = {"sys/mman.h", "linux/futex.h", "sys/epoll.h"}
 LIBC = {"stdarg.h", "stdbool.h", "stddef.h", "stdint.h", "sys/types.h", "time.h"}  # what an interface may need
@@ -42,7 +42,7 @@ def runtime_layer(path):
 def judge_runtime(source, target):
     layer, other = runtime_layer(source), runtime_layer(target)
     if layer == "include":
-        return None if target == "runtime/include/gossamer.h" else "public headers include libc's and gossamer.h only"
+        return None if PUBLIC.fullmatch(target) else "public headers include libc's and each other only"
     if layer not in ORDER:
         return f"folder {layer} has no place in the order {' <- '.join(ORDER)}"
     if PUBLIC.fullmatch(target) or (other in ORDER and ORDER.index(other) <= ORDER.index(layer)):
@@ -82,7 +82,7 @@ def judge(root, source, quote, name):
     if name in OS_ONLY and relative.startswith("runtime/") and runtime_layer(relative) != "os":
         return "only runtime/os opens the kernel's doors"
     if runtime_layer(relative) == "include" and (quote == '"' or name not in LIBC):
-        return "public headers include libc's and gossamer.h only"
+        return "public headers include libc's and each other only"
     if quote == '"':
         return "no such file in the tree"
     return None

@@ -319,6 +319,9 @@ _Noreturn void gos__leave_run(void);
 void gos__task_start(void);
 void gos__main_start(void);
 
+/* fn(a, b, c) of the program, which may be unchecked code, from code that runs on tasks' stacks. */
+intptr_t gos__call(intptr_t a, intptr_t b, intptr_t c, void *fn);
+
 static inline int gos__is_parked(uint8_t state)
 {
     return state >= GOS_PARKED;

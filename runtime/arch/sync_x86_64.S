@@ -157,6 +157,12 @@ EXPORT(gos_mutex_unlock)
 #endif
 END(gos_mutex_unlock)
 
+/* intptr_t gos__call(a, b, c, fn): rcx. */
+FUNC(gos__call)
+    movq %rcx, %r11
+    jmp __x86_indirect_thunk_r11
+END(gos__call)
+
 /* With a gos__mutex_wait in its frame. */
 FUNC(gos__mutex_lock_slowly)
     pushq %rdi

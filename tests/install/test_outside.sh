@@ -8,19 +8,21 @@ make=${MAKE:-make}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 fail() { echo "$1"; exit 1; }
-installed() { (cd "$1" && find . -type f -o -type l | LC_ALL=C sort | tr '\n' ' '); }
+installed() { (cd "$1" && find . -type f -o -type l | grep -v share/man | LC_ALL=C sort | tr '\n' ' '); }
 
 all='./bin/gossamer-c++ ./bin/gossamer-cc ./bin/gossamer-seeds ./include/gossamer.h '
-all="$all"'./include/gossamer/context.h '
+all="$all"'./include/gossamer/context.h ./include/gossamer/group.h '
 all="$all"'./include/gossamer/libc/errno.h ./lib/gossamer.static ./lib/gossamer.wrap ./lib/gossamer/as/as '
 all="$all"'./lib/gossamer/link/choose.awk ./lib/gossamer/link/ld.lld ./lib/gossamer/link/thunk.s ./lib/libgossamer.a '
 all="$all"'./lib/pkgconfig/gossamer.pc '
 $make B="$BUILD" install PREFIX="$work/first"
+pages=$(find "$work/first/share/man/man3" -name 'gos*.3' | wc -l)
+[ "$pages" -gt 60 ] || fail "$pages manual pages"
 [ "$(installed "$work/first")" = "$all" ] || fail "installed: $(installed "$work/first")"
 $make B="$BUILD" install PREFIX=/usr DESTDIR="$work/stage"
 [ "$(installed "$work/stage/usr")" = "$all" ] || fail "staged: $(installed "$work/stage")"
 $make B="$BUILD" uninstall PREFIX=/usr DESTDIR="$work/stage"
-[ -z "$(installed "$work/stage")" ] || fail "left behind: $(installed "$work/stage")"
+[ -z "$(find "$work/stage" -type f -o -type l)" ] || fail "left behind: $(find "$work/stage" -type f -o -type l)"
 
 mv "$work/first" "$work/moved"
 PKG_CONFIG_PATH=$work/moved/lib/pkgconfig
