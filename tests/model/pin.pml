@@ -6,7 +6,8 @@
  * workers there are beside. With QUITS the owner's worker goes out of use while it waits; with STOPS the run may end at
  * any time. Holds: the task is in one place at a time, is never lost and runs on its thread alone, with a worker; who
  * is granted a worker has none and is still there; no worker is lost; nobody waits for ever. Stores are seen in their
- * order: see lock.pml for that; how workers pass between the others: handoff.pml.
+ * order: see lock.pml for that; how workers pass between the others: handoff.pml. The pause of gos__ready_pinned before
+ * Q1 only reads and decides nothing: here Q1 may come late as well.
  *
  * config: -DWORKERS=1 -DROUNDS=3 -DQUITS=0 -DSTOPS=0
  * config: -DWORKERS=2 -DROUNDS=3 -DQUITS=1 -DSTOPS=0
