@@ -130,6 +130,8 @@ def check(args, say):
     result = {'schema': 1, 'compiler': args.compiler, 'seed': args.seed, 'launches': args.launches,
               'rounds': args.rounds, 'base': args.base or '', 'exact': None, 'timed': None}
     programs = builds = None
+    if args.programs:
+        result['head'] = args.programs[1]
     missing = ''
     try:
         programs, builds, result['base'] = programs_of(args, say)

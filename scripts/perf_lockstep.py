@@ -99,6 +99,16 @@ def calibrate(arms):
     raise ToolError(f'{base.name}: the second number of a request must make the epoch longer')
 
 
+def typical_epoch(arms, ops):
+    """Nanoseconds of base's epochs while the arms take turns: longer than alone, when its caches stay warm."""
+    times = []
+    for _ in range(2 * CALIBRATE):
+        for name, arm in arms.items():
+            ns, done = arm.ask(ops)
+            times += [ns / done * ops] if name == 'base' else []
+    return stats.median(times)
+
+
 def rounds_of(arms, ops, burn, rounds, rng):
     """{series: logarithms of its time over base's, one a round}, and base's times of an operation.
 
@@ -131,7 +141,7 @@ def launch(programs, row, rounds, seed, cpus, injected):
         for name in rng.sample(['base', 'again', 'head'], 3):
             arms[name] = Arm(programs['head' if name == 'head' else 'base'], row, cpus, rng.randrange(4096))
         ops, burn_per_ns = calibrate(arms)
-        ns = ns_per_op([arms['base'].ask(ops) for _ in range(CALIBRATE)]) * ops
+        ns = typical_epoch(arms, ops)
         logs, times = rounds_of(arms, ops, round(injected * ns * burn_per_ns), rounds, rng)
     finally:
         for arm in arms.values():

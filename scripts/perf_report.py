@@ -68,7 +68,8 @@ def exact_lines(exact):
 
 def page(result):
     """One page for a terminal."""
-    lines = [f"perf-check: this tree against {result['base'] or 'no base'}, {result['compiler']}, "
+    head = result.get('head', 'this tree')
+    lines = [f"perf-check: {head} against {result['base'] or 'no base'}, {result['compiler']}, "
              f"{result['launches']} launches x {result['rounds']} rounds, seed {result['seed']}"]
     timed, exact = result['timed'], result['exact']
     if timed and timed['rows']:
