@@ -455,7 +455,8 @@ report: | $(filter plots,$(GOALS))
 DEST := $(DESTDIR)$(PREFIX)
 HEADERS   := $(patsubst runtime/%,%,$(wildcard runtime/include/*.h runtime/include/*/*.h runtime/include/*/*/*.h))
 INSTALLED := $(HEADERS) lib/libgossamer.a lib/gossamer.wrap lib/gossamer.static \
-             lib/pkgconfig/gossamer.pc lib/gossamer/link/thunk.s lib/gossamer/link/choose.awk
+             lib/pkgconfig/gossamer.pc lib/gossamer/link/thunk.s lib/gossamer/link/choose.awk \
+             lib/gossamer/gcc.specs
 COMMANDS  := lib/gossamer/link/ld.lld lib/gossamer/as/as bin/gossamer-cc bin/gossamer-c++ \
              bin/gossamer-seeds
 PAGES     := $(HEADERS:%=runtime/%)
@@ -469,6 +470,7 @@ install: $(LIB) $(WRAP) $(B)/gossamer.static $(B)/thunk.s man
 	$(Q)cp $(LIB) $(DEST)/lib/libgossamer.a
 	$(Q)cp $(WRAP) $(B)/gossamer.static $(DEST)/lib/
 	$(Q)cp $(B)/thunk.s runtime/cc/choose.awk $(DEST)/lib/gossamer/link/
+	$(Q)cp runtime/cc/gcc.specs $(DEST)/lib/gossamer/
 	$(Q)cp runtime/cc/link.sh $(DEST)/lib/gossamer/link/ld.lld
 	$(Q)cp runtime/cc/assemble.sh $(DEST)/lib/gossamer/as/as
 	$(Q)cp runtime/cc/gossamer-cc.sh $(DEST)/bin/gossamer-cc

@@ -1,8 +1,7 @@
 #!/bin/sh
 # gossamer-cc, gossamer-c++: the C or C++ compiler with what gossamer needs. Arguments are the compiler's own.
 # CC (CXX for gossamer-c++) names the compiler: gcc or clang; cc (c++) otherwise.
-# Beyond the flags of gossamer.pc: calls through pointers look at what they reach, and many arguments belong to the
-# frame that is checked.
+# The flags are those of gossamer.pc, and what plug-ins need of a program.
 set -eu
 self=$(readlink -f "$0" 2>/dev/null || printf %s "$0")
 prefix=$(cd "$(dirname "$self")/.." && pwd)
@@ -35,6 +34,7 @@ done
 # shellcheck disable=SC2086  # a compiler with its options
 [ -n "$inputs" ] || exec $compiler "$@"
 
+# Those of gossamer.pc; but jumps of switch and goto stay as they are with clang, too.
 flags="-fsplit-stack -ftls-model=initial-exec -fno-plt -fcf-protection=none"
 # shellcheck disable=SC2086
 if $compiler --version 2>/dev/null | grep -q clang; then
@@ -42,10 +42,9 @@ if $compiler --version 2>/dev/null | grep -q clang; then
     for feature in retpoline-indirect-calls retpoline-external-thunk; do
         flags="$flags -Xclang -target-feature -Xclang +$feature"
     done
-    assembler=
+    specs='' assembler=''
 else
-    flags="$flags -maccumulate-outgoing-args -dp"
-    assembler=-B$lib/gossamer/as/
+    specs=-specs=$lib/gossamer/gcc.specs assembler=-B$lib/gossamer/as/
 fi
 if [ -n "$links" ]; then
     set -- "$@" -L"$lib" -fuse-ld=lld -Wl,-z,now
@@ -59,4 +58,4 @@ if [ -n "$links" ]; then
     fi
 fi
 # shellcheck disable=SC2086
-exec $compiler $flags ${assembler:+"$assembler"} -I"$prefix/include" -isystem "$prefix/include/gossamer/libc" "$@"
+exec $compiler $flags ${specs:+"$specs" "$assembler"} -I"$prefix/include" -isystem "$prefix/include/gossamer/libc" "$@"

@@ -1,8 +1,8 @@
 #!/bin/sh
 # timeout: 600
 # Libraries without stack checks, called from nurseries directly, by address, through tables and virtual functions, by
-# dlsym, with many and with variable arguments; shared and static; built by gossamer-cc, and by pkg-config as far as
-# that goes. And checked code in a shared object that is opened at run time.
+# dlsym, with many and with variable arguments; shared and static; built by gossamer-cc and with pkg-config's flags. And
+# checked code in a shared object that is opened at run time.
 set -eu
 [ -z "${SAN:-}" ] || { echo "skipped: a sanitized library needs the sanitizer's flags"; exit 77; }
 tmp=$(mktemp -d)
@@ -35,19 +35,19 @@ shared="-L$tmp -lthird -Wl,-rpath,$tmp"
 static="-L$tmp -lthird_static"
 
 # shellcheck disable=SC2086  # lists of words, here and below
-run "gossamer-cc -O0, shared" "$cc_wrapped" -O0 -DPOINTERS=1 $here/third_tasks.c $shared -o "$tmp/shared"
+run "gossamer-cc -O0, shared" "$cc_wrapped" -O0 $here/third_tasks.c $shared -o "$tmp/shared"
 run "run: -O0, shared" env PLUG="$tmp/plug.so" "$tmp/shared"
 # shellcheck disable=SC2086
-run "gossamer-cc, static" "$cc_wrapped" -O2 -DPOINTERS=1 $here/third_tasks.c $static -o "$tmp/static"
+run "gossamer-cc, static" "$cc_wrapped" -O2 $here/third_tasks.c $static -o "$tmp/static"
 thunks third_add "$tmp/static"
 run "run: static" "$tmp/static"
 # shellcheck disable=SC2046,SC2086
-run "pkg-config" "$CC" -O2 $(pkg-config --cflags gossamer) -DPOINTERS=0 $here/third_tasks.c $shared \
+run "pkg-config" "$CC" -O2 $(pkg-config --cflags gossamer) $here/third_tasks.c $shared \
     $(pkg-config --libs gossamer) -o "$tmp/pc"
 thunks third_add "$tmp/pc"
 run "run: pkg-config" "$tmp/pc"
 # In two steps.
-run "gossamer-cc -c" "$cc_wrapped" -O2 -DPOINTERS=1 -c $here/third_tasks.c -o "$tmp/tasks.o"
+run "gossamer-cc -c" "$cc_wrapped" -O2 -c $here/third_tasks.c -o "$tmp/tasks.o"
 # shellcheck disable=SC2086
 run "gossamer-cc, objects" "$cc_wrapped" "$tmp/tasks.o" $shared -o "$tmp/two"
 run "run: objects" env PLUG="$tmp/plug.so" "$tmp/two"
@@ -55,6 +55,10 @@ run "run: objects" env PLUG="$tmp/plug.so" "$tmp/two"
 run "the C++ library" "$CXX" -O1 -fPIC -shared $here/third_shapes.cc -o "$tmp/libshapes.so"
 run "gossamer-c++" "$cxx_wrapped" -O2 $here/third_shapes_tasks.cc -L"$tmp" -lshapes -Wl,-rpath,"$tmp" -o "$tmp/shapes"
 run "run: C++" "$tmp/shapes"
+# shellcheck disable=SC2046
+run "pkg-config, C++" "$CXX" -O2 $(pkg-config --cflags gossamer) $here/third_shapes_tasks.cc -L"$tmp" -lshapes \
+    -Wl,-rpath,"$tmp" $(pkg-config --libs gossamer) -o "$tmp/shapes_pc"
+run "run: pkg-config, C++" "$tmp/shapes_pc"
 
 # What goes wrong is said as the compiler says it, and by its status.
 echo 'int main(void) { return nowhere(); }' >"$tmp/bad.c"

@@ -13,8 +13,8 @@ installed() { (cd "$1" && find . -type f -o -type l | grep -v share/man | LC_ALL
 all='./bin/gossamer-c++ ./bin/gossamer-cc ./bin/gossamer-seeds ./include/gossamer.h '
 all="$all"'./include/gossamer/context.h ./include/gossamer/group.h '
 all="$all"'./include/gossamer/libc/errno.h ./lib/gossamer.static ./lib/gossamer.wrap ./lib/gossamer/as/as '
-all="$all"'./lib/gossamer/link/choose.awk ./lib/gossamer/link/ld.lld ./lib/gossamer/link/thunk.s ./lib/libgossamer.a '
-all="$all"'./lib/pkgconfig/gossamer.pc '
+all="$all"'./lib/gossamer/gcc.specs ./lib/gossamer/link/choose.awk ./lib/gossamer/link/ld.lld '
+all="$all"'./lib/gossamer/link/thunk.s ./lib/libgossamer.a ./lib/pkgconfig/gossamer.pc '
 $make B="$BUILD" install PREFIX="$work/first"
 pages=$(find "$work/first/share/man/man3" -name 'gos*.3' | wc -l)
 [ "$pages" -gt 60 ] || fail "$pages manual pages"

@@ -1,7 +1,7 @@
 /*
  * third_tasks.c: tasks on nurseries call a library without checks in every way there is. The callee's frame has to lie
  * elsewhere and the caller's near the top of its nursery; canaries are looked at after each call. Built and run by
- * test_cc.sh. POINTERS=0: without calls through pointers into the library, which only gossamer-cc sees to.
+ * test_cc.sh.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -39,11 +39,9 @@ static NOINLINE void adds(const char *top)
     const char *where = NULL;
     long (*f)(long, long, const char **) = ops->add;
     APART("direct", top, 5, third_add(2, 3, &where));
-    if (POINTERS) {
-        APART("table", top, 9, f(4, 5, &where));
-        if (add_by_name)
-            APART("dlsym", top, 9, add_by_name(4, 5, &where));
-    }
+    APART("table", top, 9, f(4, 5, &where));
+    if (add_by_name)
+        APART("dlsym", top, 9, add_by_name(4, 5, &where));
     APART("address", top, 9, add_by_address(4, 5, &where));
 }
 
@@ -55,16 +53,14 @@ static NOINLINE long tail(const char **where)
 static NOINLINE void tails(const char *top)
 {
     const char *where = NULL;
-    if (POINTERS)
-        APART("tail call", top, 42, tail(&where));
+    APART("tail call", top, 42, tail(&where));
 }
 
 static NOINLINE void variadic(const char *top)
 {
     const char *where = NULL;
     APART("variadic", top, 78, third_sum(&where, 12, 1., 2l, 3., 4l, 5., 6l, 7., 8l, 9., 10l, 11., 12l));
-    if (POINTERS)
-        APART("variadic by pointer", top, 10, ops->sum(&where, 4, 1., 2l, 3., 4l));
+    APART("variadic by pointer", top, 10, ops->sum(&where, 4, 1., 2l, 3., 4l));
 }
 
 static NOINLINE void manies(const char *top)
@@ -76,9 +72,8 @@ static NOINLINE void manies(const char *top)
 static NOINLINE void manies_by_pointer(const char *top)
 {
     const char *where = NULL;
-    if (POINTERS)
-        APART("many by pointer", top, 253,
-              ops->many(1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, &where));
+    APART("many by pointer", top, 253,
+          ops->many(1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, &where));
 }
 
 static NOINLINE long by_struct(int pointer, const char **where)
@@ -94,7 +89,7 @@ static NOINLINE long by_struct(int pointer, const char **where)
 static NOINLINE void structs(void)
 {
     const char *where;
-    if (by_struct(0, &where) != 1266 || (POINTERS && by_struct(1, &where) != 1266)) {
+    if (by_struct(0, &where) != 1266 || by_struct(1, &where) != 1266) {
         fputs("a struct by value\n", stderr);
         failed = 1;
     }
@@ -111,14 +106,13 @@ static NOINLINE void backs(const char *top)
 {
     const char *where = NULL;
     APART("callback", top, 22, third_back(half, 42, &where));
-    if (POINTERS)
-        APART("callback by pointer", top, 22, ops->back(half, 42, &where));
+    APART("callback by pointer", top, 22, ops->back(half, 42, &where));
 }
 
 static NOINLINE void plugs(const char *top)
 {
     const char *where = top;
-    if (POINTERS && plug && (plug(6, &where) != 7 || (size_t)(top - where) > NEAR)) {
+    if (plug && (plug(6, &where) != 7 || (size_t)(top - where) > NEAR)) {
         fprintf(stderr, "checked code by dlsym: %zd from the top\n", top - where);
         failed = 1;
     }
@@ -131,7 +125,7 @@ static NOINLINE long deep(long depth)
     const char *where;
     frame[0] = 1;
     if (depth == 0)
-        return third_add(1, 2, &where) + (POINTERS ? ops->add(3, 4, &where) : 7);
+        return third_add(1, 2, &where) + ops->add(3, 4, &where);
     return deep(depth - 1) + frame[0] - 1;
 }
 
