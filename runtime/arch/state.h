@@ -44,6 +44,9 @@
 #define GOS_THREAD_ERRNO 48
 #define GOS_THREAD_WORKER 56
 #define GOS_THREAD_TAG 72
+#define GOS_THREAD_HOT_TASK 88
+#define GOS_THREAD_EDGE 96
+#define GOS_THREAD_HOT_LEFT 104
 
 /* Of a worker and a run (sched/worker.h). */
 #define GOS_WORKER_FRONT 0
@@ -115,8 +118,14 @@
 /* A thread keeps so many plain regions at hand; more go to its worker's stock. */
 #define GOS_SPARES 16
 
+/* After so many crossings without a park the limit of a nursery is raised by a step, as far as the frames may reach of
+ * whoever made the call that crossed. */
+#define GOS_HOT_CROSSINGS 64
+#define GOS_HOT_STEP 64
+#define GOS_HOT_REACH 256
+
 /* Largest frame that __morestack places on a fresh region without asking C. */
-#define GOS_FAST_FRAME 8192
+#define GOS_FAST_FRAME 7680
 
 /*
  * What may be pushed on a task's stack below the deepest frame that a check let pass, all told (GOS_BELOW_FRAME):
@@ -243,12 +252,17 @@ struct __attribute__((aligned(64))) gos__thread {
     uint32_t tag;              /* the worker's, while `locked` is GOS_UNLOCKED */
     uint32_t futex;            /* 1: woken, or granted a worker */
     uintptr_t *limit_word;     /* the address of this thread's limit word, for poisoning it from outside */
+    gos__task *hot_task;       /* who has crossed from a nursery here and not parked since, */
+    uintptr_t edge;            /* its limit there, raised by crossings (arch/morestack_x86_64.S), */
+    uint32_t hot_left;         /* and how many until it is raised again */
     uint32_t bound;            /* 1 + index of the worker whose CPU this thread is bound to; 0: none */
     int32_t tid;
     uint32_t blocking;         /* 1: between gos_block_begin and gos_block_end */
     gos__thread *next;         /* link there */
     gos__task *pinned_task;    /* gos_pin */
-    gos__thread *pinned_next;  /* link of the threads with pinned tasks */
+    gos__task *listed;         /* its last pinned task, while it is in the list of the threads with pinned tasks */
+    const struct gos__pin_slot *pin_slot; /* by which others find that one, if there was room */
+    gos__thread *pinned_next;  /* link there */
     uintptr_t turn;            /* sched/pin.c: GOS_SPINS, a task to go on with, or 0 */
     int64_t wake_late;         /* how late the kernel ended its sleeps of late, ns */
     uint32_t awaits_turn;      /* 1: asleep until its pinned task may run */
@@ -303,11 +317,15 @@ _Static_assert(offsetof(gos__region, owner) == GOS_REGION_OWNER, "region: owner"
 _Static_assert(offsetof(gos__thread, in_runtime) == GOS_THREAD_IN_RUNTIME, "thread: in_runtime");
 _Static_assert(offsetof(gos__thread, locked) == GOS_THREAD_LOCKED, "thread: locked");
 _Static_assert(offsetof(gos__thread, preempt) == GOS_THREAD_PREEMPT, "thread: preempt");
+_Static_assert(offsetof(gos__thread, hot_task) == GOS_THREAD_HOT_TASK, "thread: hot_task");
+_Static_assert(offsetof(gos__thread, edge) == GOS_THREAD_EDGE, "thread: edge");
+_Static_assert(offsetof(gos__thread, hot_left) == GOS_THREAD_HOT_LEFT, "thread: hot_left");
 _Static_assert(offsetof(gos__thread, worker) + sizeof(void *) <= 64, "thread: what a switch uses is in one line");
 _Static_assert(GOS_ENTRY_BYTES <= GOS_BELOW_FRAME, "a runtime entry fits below the deepest frame");
 _Static_assert(GOS_ONCE_BYTES <= GOS_BELOW_FRAME, "gos_once_do fits below the deepest frame");
 _Static_assert(GOS_MORESTACK_BYTES <= GOS_BELOW_FRAME, "__morestack fits below the deepest frame");
-_Static_assert(GOS_FAST_FRAME <= GOS_FIRST_STEP - GOS_SLACK, "a fast frame fits the first step");
+_Static_assert(GOS_FAST_FRAME + GOS_NURSERY_MAX <= GOS_FIRST_STEP - GOS_SLACK,
+               "a fast frame below a nursery's worth of arguments fits the first step");
 
 /* Runs `task` on the calling thread, whose stack becomes the system stack, until runtime code returns NULL. */
 void gos__enter(gos__task *task);

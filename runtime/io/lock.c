@@ -7,6 +7,7 @@
 #include "include/gossamer.h"
 #include "io/lock.h"
 #include "io/wait.h"
+#include "sched/pin.h"
 
 enum { SPINS = 20 };
 
@@ -51,17 +52,24 @@ GOS_NOINLINE int gos__io_lot_wait(const void *key, int why, int64_t deadline, in
 /* ---- who knows its owner ---- */
 
 /* While pinned: the thread is this task's alone. A task that holds several is pinned once. */
-static GOS_NOINLINE int hold_if(int result)
+static inline int hold_if(int result)
 {
     if ((result && result != EOWNERDEAD) || gos__self.owned++)
-        gos_unpin();
+        gos__unpin_here();
     return result;
 }
 
-static GOS_NOINLINE void let_go(void)
+/* Before a try, between which and the count the task could change threads. Who waits is not pinned. */
+static inline void pin(void)
+{
+    if (gos__unlikely(!gos__pin_again()))
+        gos_pin();
+}
+
+static inline void let_go(void)
 {
     if (gos__self.owned && !--gos__self.owned)
-        gos_unpin();
+        gos__unpin_here();
 }
 
 /* ---- mutexes ---- */
@@ -71,10 +79,9 @@ static int try_mutex(void *mutex)
     return gos__real_pthread_mutex_trylock(mutex);
 }
 
-/* Pinned before it is tried: between the two the task could change threads. Who waits is not pinned. */
 static int try_owned(void *mutex)
 {
-    gos_pin();
+    pin();
     return hold_if(gos__real_pthread_mutex_trylock(mutex));
 }
 
@@ -83,7 +90,7 @@ static GOS_NOINLINE int block_on_mutex(pthread_mutex_t *mutex, clockid_t clock, 
 {
     bool knows_owner = gos__mutex_knows_owner(mutex->__data.__kind);
     if (knows_owner)
-        gos_pin();
+        pin();
     gos_block_begin();
     int result = clock == -1 ? gos__real_pthread_mutex_lock(mutex)
                              : gos__real_pthread_mutex_clocklock(mutex, clock, until);
@@ -168,7 +175,7 @@ static int try_read(void *lock)
 
 static int try_write(void *lock)
 {
-    gos_pin();
+    pin();
     return hold_if(gos__real_pthread_rwlock_trywrlock(lock));
 }
 
@@ -183,7 +190,7 @@ static GOS_NOINLINE int block_to_read(pthread_rwlock_t *lock, clockid_t clock, c
 
 static GOS_NOINLINE int block_to_write(pthread_rwlock_t *lock, clockid_t clock, const struct timespec *until)
 {
-    gos_pin();
+    pin();
     gos_block_begin();
     int result = clock == -1 ? gos__real_pthread_rwlock_wrlock(lock)
                              : gos__real_pthread_rwlock_clockwrlock(lock, clock, until);

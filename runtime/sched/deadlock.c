@@ -54,10 +54,10 @@ static void look_for_life(const gos__task *task, void *arg)
         *(bool *)arg = true;
 }
 
-static bool any_alive(const gos__runtime *rt)
+static bool any_alive(gos__runtime *rt)
 {
     /* Inside a call, most often; seen without a look at every task. */
-    if (!rt->pinned && rt->threads_n != rt->procs + gos__load_relaxed(&rt->spares_n))
+    if (rt->threads_n != rt->procs + gos__load_relaxed(&rt->spares_n) && !gos__pin_any(rt))
         return true;
     bool alive = false;
     gos__stacks_walk(look_for_life, &alive);

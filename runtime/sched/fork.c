@@ -113,7 +113,9 @@ void gos__fork_revive(void)
     self->awaits_turn = self->keeps_worker = self->blocking = self->bound = self->futex = 0;
     self->status_fd = -1;
     self->next = self->pinned_next = NULL;
-    rt->pinned = self->pinned_task ? self : NULL;
+    self->listed = self->pinned_task;
+    self->pin_slot = NULL;
+    rt->pinned = self->listed ? self : NULL;
     gos__thread_tie(worker, self);
     gos__main_is(self->task);
     self->locked = GOS_UNLOCKED;

@@ -20,6 +20,7 @@
  * While a thread has a pinned task its worker's `attention` stays set, which is how gos__next comes here.
  */
 #include "base/check.h"
+#include "sched/pin.h"
 #include "sched/task.h"
 #include "sched/worker.h"
 
@@ -35,17 +36,26 @@ static uint32_t slot_of(const gos__task *task)
 }
 _Static_assert(GOS_PIN_SLOTS == 1 << (32 - 26), "as many slots as the hash has values");
 
-static void list(gos__thread *self)
+/* Into the list, and the task's slot names this thread. Tasks are pinned and unpinned at every lock that knows its owner
+ * (io/lock.c), so the thread stays listed, and the slot its own, until it is somebody else's turn: who looks for a task
+ * has it parked and pinned in hand, and reads nothing of slots whose task is not. */
+static GOS_NOINLINE void list(gos__thread *self, gos__task *task)
 {
     gos__runtime *rt = gos__rt;
     gos__spin_lock(&rt->threads_lock);
-    self->pinned_next = rt->pinned;
-    rt->pinned = self;
-    uint32_t slot = slot_of(self->pinned_task);
-    if (!rt->pins[slot].task) {
-        gos__store_relaxed(&rt->pins[slot].thread, self);
-        gos__store_release(&rt->pins[slot].task, self->pinned_task);
+    if (!self->listed) {
+        self->pinned_next = rt->pinned;
+        rt->pinned = self;
     }
+    gos__pin_slot *former = &rt->pins[slot_of(self->listed)], *slot = &rt->pins[slot_of(task)];
+    if (self->listed && former->task == self->listed && gos__load_relaxed(&former->thread) == self)
+        gos__store_relaxed(&former->task, NULL);
+    if (!slot->task || slot->task == task) {
+        gos__store_relaxed(&slot->thread, self);
+        gos__store_release(&slot->task, task);
+        self->pin_slot = slot;
+    }
+    self->listed = task;
     gos__spin_unlock(&rt->threads_lock);
 }
 
@@ -58,43 +68,54 @@ static void unlist(gos__thread *self)
             *at = self->pinned_next;
             break;
         }
-    uint32_t slot = slot_of(self->pinned_task);
-    if (rt->pins[slot].task == self->pinned_task)
-        gos__store_relaxed(&rt->pins[slot].task, NULL);
-    self->pinned_task = NULL; /* gos__pass_to_pinned reads it under the lock */
+    gos__pin_slot *slot = &rt->pins[slot_of(self->listed)];
+    if (slot->task == self->listed && gos__load_relaxed(&slot->thread) == self)
+        gos__store_relaxed(&slot->task, NULL);
+    self->listed = NULL;
+    self->pin_slot = NULL;
+    gos__store_relaxed(&self->pinned_task, NULL);
     gos__spin_unlock(&rt->threads_lock);
 }
 
 void gos__pin(void)
 {
     gos__thread *self = &gos__self;
-    gos__require(self->task != NULL, "gos_pin called outside a task");
+    gos__task *task = self->task;
+    gos__require(task != NULL, "gos_pin called outside a task");
     /* A running task cannot be claimed: the plain store wipes out what a claimer put there in vain (sched/claim.h). */
-    uint8_t depth = gos__load_relaxed(&self->task->pinned) & GOS_PIN_DEPTH;
+    uint8_t depth = gos__load_relaxed(&task->pinned) & GOS_PIN_DEPTH;
     gos__require(depth < GOS_PIN_DEPTH, "gos_pin: nested more than %d times", GOS_PIN_DEPTH);
-    gos__store_relaxed(&self->task->pinned, (uint8_t)(depth + 1));
+    gos__store_relaxed(&task->pinned, (uint8_t)(depth + 1));
     if (depth)
         return;
-    self->pinned_task = self->task;
-    list(self);
-    gos__call_attention(self->worker);
+    const gos__pin_slot *slot = &gos__rt->pins[slot_of(task)];
+    if (self->listed != task || (gos__load_relaxed(&slot->task) == task && gos__load_relaxed(&slot->thread) != self))
+        list(self, task);
+    gos__store_relaxed(&self->pinned_task, task);
+    gos__store_relaxed(&self->worker->attention, 1u); /* for this thread alone */
 }
 
 void gos__unpin(void)
 {
     gos__thread *self = &gos__self;
     gos__require(self->task != NULL, "gos_unpin called outside a task");
-    uint8_t depth = gos__load_relaxed(&self->task->pinned) & GOS_PIN_DEPTH;
-    if (depth)
-        gos__store_relaxed(&self->task->pinned, (uint8_t)(depth - 1));
-    if (depth == 1)
-        unlist(self);
+    gos__unpin_here();
 }
 
 void gos__pin_forget(gos__thread *self)
 {
-    if (self->pinned_task)
+    if (self->listed)
         unlist(self);
+}
+
+bool gos__pin_any(gos__runtime *rt)
+{
+    gos__spin_lock(&rt->threads_lock);
+    const gos__thread *thread = rt->pinned;
+    while (thread && !gos__load_relaxed(&thread->pinned_task))
+        thread = thread->pinned_next;
+    gos__spin_unlock(&rt->threads_lock);
+    return thread != NULL;
 }
 
 void gos__pinned_ended(void)
@@ -115,10 +136,10 @@ static bool deliver(gos__thread *owner, gos__task *task)
 bool gos__ready_pinned(gos__task *task)
 {
     gos__runtime *rt = gos__rt;
-    uint32_t slot = slot_of(task);
-    if (gos__load_acquire(&rt->pins[slot].task) != task)
+    const gos__pin_slot *slot = &rt->pins[slot_of(task)];
+    if (!(gos__load_relaxed(&task->pinned) & GOS_PIN_DEPTH) || gos__load_acquire(&slot->task) != task)
         return false;
-    gos__thread *owner = gos__load_relaxed(&rt->pins[slot].thread);
+    gos__thread *owner = gos__load_relaxed(&slot->thread);
     /* It has parked its task a moment ago, and is about to spin or to give its worker away. */
     for (int i = 0; i < 100 && owner != &gos__self && !gos__load_relaxed(&owner->turn) &&
                     !gos__load_relaxed(&owner->awaits_turn) && gos__load_relaxed(&owner->in_runtime); i++)
@@ -237,7 +258,7 @@ bool gos__pass_to_pinned(gos__worker *worker, gos__task *task)
     gos__runtime *rt = gos__rt;
     gos__thread *owner = NULL;
     gos__spin_lock(&rt->threads_lock);
-    for (owner = rt->pinned; owner && owner->pinned_task != task; owner = owner->pinned_next)
+    for (owner = rt->pinned; owner && gos__load_relaxed(&owner->pinned_task) != task; owner = owner->pinned_next)
         ;
     /* It may still be on its way to sleep, or to spin. */
     bool ready = owner && gos__load_acquire(&owner->awaits_turn); /* R1 */

@@ -62,7 +62,7 @@ void gos__thread_tie(gos__worker *worker, gos__thread *thread)
         gos__store_relaxed(&thread->preempt, (uint32_t)GOS_PREEMPT_SEEDED);
     gos__store_relaxed(&worker->seen_since, (int64_t)0);
     worker->asked_cpu = -1;
-    if (thread->pinned_task)
+    if (gos__load_relaxed(&thread->pinned_task))
         gos__call_attention(worker);
 }
 

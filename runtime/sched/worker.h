@@ -116,6 +116,12 @@ typedef struct gos__thread_record {
     struct gos__thread_record *next;
 } gos__thread_record;
 
+/* That a task is, or was, pinned to a thread. */
+typedef struct gos__pin_slot {
+    gos__task *task;
+    gos__thread *thread;
+} gos__pin_slot;
+
 /* One run of the runtime. */
 typedef struct gos__runtime {
     /* Read at every switch, written rarely. */
@@ -141,10 +147,7 @@ typedef struct gos__runtime {
 
     gos__spin threads_lock;
     gos__thread *returning, *returning_last, *spares, *pinned;
-    struct {
-        gos__task *task;
-        gos__thread *thread;
-    } pins[GOS_PIN_SLOTS]; /* of the threads with pinned tasks most can be found here without the lock */
+    gos__pin_slot pins[GOS_PIN_SLOTS]; /* of the threads with pinned tasks most can be found here without the lock */
     gos__thread_record *records;
     uint32_t threads_n, threads_peak;
     uint32_t starting;   /* 1: a thread that will be a spare and is not yet */
@@ -259,6 +262,9 @@ void gos__pinned_ended(void);
 /* Whether this thread may keep its worker while its pinned task waits, and whether still; *since: 0 at first. */
 bool gos__pin_spins(const gos__worker *worker);
 bool gos__pin_patience(const gos__worker *worker, int64_t *since);
+
+/* Whether any task is pinned. */
+bool gos__pin_any(gos__runtime *rt);
 
 /* A thread that ends is in no list of pinned ones any more. */
 void gos__pin_forget(gos__thread *self);
