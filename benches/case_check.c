@@ -126,7 +126,7 @@ bool case_check(const options *opt)
         { "shallow", { p->build, k->build }, { p->shallow, k->shallow }, false },
         { "deep", { p->build, k->build }, { p->deep, k->deep }, false },
         { "deep256", { p->build, k->build }, { p->deep256, k->deep256 }, false },
-        { "crossing", { p->build, k->build }, { crossing_on_large_stack, crossing_checked }, true },
+        { "crossing", { p->build, k->build }, { crossing_on_large_stack, crossing_on_nursery }, true },
         { "aa", { "plain-a", "plain-b" }, { p->shallow, p->shallow }, false },
     };
     enum { PAIRS = sizeof pairs / sizeof pairs[0] };

@@ -73,6 +73,7 @@ FUNC(gos__resume)
     jne 8f
 6:  movq %rax, %fs:GOS_THREAD_TASK(%rbx)
     movq %rcx, %fs:GOS_LIMIT_WORD
+    movq $0, %fs:GOS_THREAD_HOT_TASK(%rbx)
     movq GOS_TASK_SP(%rax), %rsp
     cmpl $0, %fs:GOS_THREAD_PREEMPT(%rbx)
     jne 3f

@@ -10,8 +10,13 @@
  * lld makes a function that calls unchecked code call __morestack_non_split, always (small frames) or when less than
  * 16 KiB are left (large ones).
  *
- * Fast path: from the nursery onto one of the thread's spare regions and back, in registers. Everything else, a
+ * Fast path: from the nursery onto one of the thread's spare regions and back, stack arguments copied. Everything else, a
  * preemption included, asks C on the system stack: gos__grow before the body, gos__shrink after it (stack/grow.c).
+ *
+ * A loop that crosses at every turn crosses where a call happens to reach the limit, often several times in calls
+ * further up that would need to do it once. So a task that has crossed GOS_HOT_CROSSINGS times without a park finds the
+ * limit of its nursery raised by a step, until it parks: then the calls above cross in place of those that they make, up
+ * to the one that the loop itself makes.
  *
  * Frame while the body runs (on the stack that was left): rbp-24 to rbp-8 scratch, rbp: caller's rbp, rbp+8 return
  * address into the prologue, rbp+16 the function's own return address, rbp+24 its stack arguments.
@@ -91,22 +96,10 @@ EXPORT(__morestack_non_split)
     .cfi_def_cfa_register %rbp
     movq %rax, -8(%rbp)
     movq $1, -24(%rbp)          /* unchecked code will run */
-    cmpq $GOS_FAST_FRAME, %r10
-    ja gos__morestack_slow
-    testq %r11, %r11
-    jz gos__morestack_fast
-    jmp gos__morestack_slow
+    jmp gos__morestack_fast
 END(__morestack_non_split)
 
 EXPORT(__morestack)
-    /* As above; and a poison may come late, when the thread has left its task. */
-    movq %r11, -8(%rsp)
-    movq gos__self@gottpoff(%rip), %r11
-    cmpq $0, %fs:GOS_THREAD_TASK(%r11)
-    je 1f
-    cmpl $0, %fs:GOS_THREAD_IN_RUNTIME(%r11)
-    jne 1f
-    movq -8(%rsp), %r11
     pushq %rbp
     .cfi_adjust_cfa_offset 8
     .cfi_rel_offset %rbp, 0
@@ -114,45 +107,39 @@ EXPORT(__morestack)
     .cfi_def_cfa_register %rbp
     movq %rax, -8(%rbp)
     movq $0, -24(%rbp)
-    cmpq $GOS_FAST_FRAME, %r10
-    ja gos__morestack_slow
-    testq %r11, %r11
-    jz gos__morestack_fast
-    jmp gos__morestack_slow
-    .cfi_remember_state
-    .cfi_def_cfa %rsp, 8
-    .cfi_same_value %rbp
-1:  BODY_IN_PLACE
-    .cfi_restore_state
 
+    /* r10: frame, r11: argument bytes; -8(%rbp): the caller's rax, -24(%rbp): 1 when unchecked code will run. */
     .globl gos__morestack_fast
     .hidden gos__morestack_fast
 gos__morestack_fast:
-    cmpq $GOS_POISON, %fs:GOS_LIMIT_WORD
-    je gos__morestack_slow      /* r11 is 0 here */
+    cmpq $GOS_FAST_FRAME, %r10
+    ja gos__morestack_slow
+    movl %r10d, -16(%rbp)
+    movl %r11d, -12(%rbp)
     movq gos__self@gottpoff(%rip), %r11
-    movq %r10, -16(%rbp)
+    movq %fs:GOS_THREAD_TASK(%r11), %rax
+    movq %rax, %r10
+    subq %rsp, %r10             /* on the nursery? Not without a task, nor on any other stack */
+    cmpq $GOS_NURSERY_MAX - GOS_TASK_SIZE, %r10
+    jae 3f
+    cmpq $0, GOS_TASK_REGION(%rax)
+    jne 3f
     movq %fs:GOS_THREAD_SPARE(%r11), %r10
     testq %r10, %r10
     jz gos__morestack_refill
 gos__morestack_spare:
-    movq %fs:GOS_THREAD_TASK(%r11), %rax
-    cmpq $0, GOS_TASK_REGION(%rax)
-    jne 3f
-    subq %rsp, %rax             /* on the nursery, not on a signal stack? */
-    cmpq $GOS_NURSERY_MAX - GOS_TASK_SIZE, %rax
-    jae 3f
-    addq %rsp, %rax
     movq %r10, GOS_TASK_REGION(%rax)
     movq %rax, GOS_REGION_OWNER(%r10)
+    cmpl $0, -12(%rbp)
+    jne gos__morestack_arguments
     movq %r10, %rsp             /* the region's header is its top */
+gos__morestack_placed:
     movq $0, %fs:GOS_THREAD_SPARE(%r11)
     movq GOS_REGION_LIMIT(%r10), %r10
     movq %r10, %fs:GOS_LIMIT_WORD
     cmpl $0, %fs:GOS_THREAD_PREEMPT(%r11)
     jne 4f                      /* the store may have erased a poison */
     movq 8(%rbp), %r10
-gos__morestack_body:
     incq %r10
     movq -8(%rbp), %rax
     BODY_CFI
@@ -174,9 +161,11 @@ gos__morestack_back:
 gos__morestack_left:
     movq %rbp, %rsp
     movq $0, GOS_TASK_REGION(%rcx)
-    leaq GOS_TASK_TO_LIMIT(%rcx), %r10
-    cmpb $GOS_SMALLEST, GOS_TASK_KIND(%rcx)
-    jne 7f
+    cmpq %rcx, %fs:GOS_THREAD_HOT_TASK(%r11)
+    jne gos__morestack_first
+    decl %fs:GOS_THREAD_HOT_LEFT(%r11)
+    jz gos__morestack_hot
+    movq %fs:GOS_THREAD_EDGE(%r11), %r10
 8:  movq %r10, %fs:GOS_LIMIT_WORD
     cmpl $0, %fs:GOS_THREAD_PREEMPT(%r11)
     jne 2f
@@ -187,8 +176,26 @@ gos__morestack_left:
     .cfi_def_cfa %rbp, 16
 2:  movq $GOS_POISON, %fs:GOS_LIMIT_WORD
     jmp 1b
-7:  NURSERY_LIMIT %rcx, %r10, %rsi
+gos__morestack_first:
+    movq %rcx, %fs:GOS_THREAD_HOT_TASK(%r11)
+    movl $GOS_HOT_CROSSINGS, %fs:GOS_THREAD_HOT_LEFT(%r11)
+    NURSERY_LIMIT %rcx, %r10, %rsi
+7:  movq %r10, %fs:GOS_THREAD_EDGE(%r11)
     jmp 8b
+gos__morestack_hot:
+    movl $GOS_HOT_CROSSINGS, %fs:GOS_THREAD_HOT_LEFT(%r11)
+    movq %fs:GOS_THREAD_EDGE(%r11), %r10
+    leaq 16+GOS_HOT_REACH(%rbp), %rsi
+    cmpq %rbp, %r10
+    cmovbq %rbp, %r10
+    addq $GOS_HOT_STEP, %r10
+    cmpq %rsi, %r10
+    cmovaq %rsi, %r10
+    cmpq %fs:GOS_THREAD_EDGE(%r11), %r10 /* and never lower */
+    cmovbq %fs:GOS_THREAD_EDGE(%r11), %r10
+    cmpq %rcx, %r10
+    cmovaq %rcx, %r10
+    jmp 7b
     /* One spare region is in use further up, or back already: the others, in a list. */
 6:  cmpl $GOS_SPARES, %fs:GOS_THREAD_SPARES(%r11)
     jae 5f
@@ -197,9 +204,13 @@ gos__morestack_left:
     movq %r10, %fs:GOS_THREAD_MORE_SPARES(%r11)
     incl %fs:GOS_THREAD_SPARES(%r11)
     jmp gos__morestack_left
-4:  movq $GOS_POISON, %fs:GOS_LIMIT_WORD
-    movq 8(%rbp), %r10
-    jmp gos__morestack_body
+    /* The slice is over: the region back, and ask. */
+4:  movq %fs:GOS_THREAD_TASK(%r11), %rax
+    movq GOS_TASK_REGION(%rax), %r10
+    movq %r10, %fs:GOS_THREAD_SPARE(%r11)
+    movq $0, GOS_TASK_REGION(%rax)
+    movq $GOS_POISON, %fs:GOS_LIMIT_WORD
+    jmp 3f
 gos__morestack_refill:
     movq %fs:GOS_THREAD_MORE_SPARES(%r11), %r10
     testq %r10, %r10
@@ -207,18 +218,47 @@ gos__morestack_refill:
     movq GOS_REGION_NEXT(%r10), %rax
     movq %rax, %fs:GOS_THREAD_MORE_SPARES(%r11)
     decl %fs:GOS_THREAD_SPARES(%r11)
-    movq %r10, %fs:GOS_THREAD_SPARE(%r11)
+    movq %fs:GOS_THREAD_TASK(%r11), %rax
     jmp gos__morestack_spare
-3:  movq -16(%rbp), %r10
-    xorl %r11d, %r11d
+    /*
+     * As many as there are, of a thunk that cannot know: what lies between them and the header. Both stacks begin at
+     * a multiple of 64, and so each argument keeps its address modulo 64: it may be aligned to a vector's size. xmm15
+     * is free here.
+     */
+gos__morestack_arguments:
+    subq %rbp, %rax
+    subq $24, %rax
+    movq %r10, %rsp
+    subq %rax, %rsp
+    movl -12(%rbp), %r11d
+    cmpq %rax, %r11
+    cmovaq %rax, %r11
+    testb $8, %r11b
+    jz 2f
+    movq 16(%rbp,%r11), %rax
+    movq %rax, -8(%rsp,%r11)
+    subq $8, %r11
+2:  testq %r11, %r11
+    jz 2f
+1:  movups 8(%rbp,%r11), %xmm15
+    movups %xmm15, -16(%rsp,%r11)
+    subq $16, %r11
+    ja 1b
+2:  movq gos__self@gottpoff(%rip), %r11
+    jmp gos__morestack_placed
 
-    /* r10: frame, r11: argument bytes; -8(%rbp): the caller's rax; -24(%rbp): bit 0: unchecked code will run, bit 1:
-     * this call has already been preempted. */
+3:  movl -16(%rbp), %r10d
+    movl -12(%rbp), %r11d
+    /* r10, r11, -8(%rbp), -24(%rbp): as for gos__morestack_fast; there bit 1: this call has already been preempted. */
     .globl gos__morestack_slow
     .hidden gos__morestack_slow
 gos__morestack_slow:
     movq %rcx, -16(%rbp)
     movq gos__self@gottpoff(%rip), %rcx
+    cmpq $0, %fs:GOS_THREAD_TASK(%rcx)
+    je 1f                       /* a poison that came late, when the thread has left its task */
+    cmpl $0, %fs:GOS_THREAD_IN_RUNTIME(%rcx)
+    jne 1f                      /* a signal handler above runtime code, whose stack would be used */
     movl $1, %fs:GOS_THREAD_IN_RUNTIME(%rcx)
     movq %fs:GOS_THREAD_SYSTEM_SP(%rcx), %rsp
     subq $SPILL_SIZE, %rsp
@@ -269,8 +309,11 @@ gos__morestack_decided:
     callq *%r10
     PROLOGUE_CFI
     jmp gos__morestack_back
-7:  movq %rbp, %rsp             /* there is room where we are */
-    movl $0, %fs:GOS_THREAD_IN_RUNTIME(%r11)
+7:  movl $0, %fs:GOS_THREAD_IN_RUNTIME(%r11)
+    jmp 2f                      /* there is room where we are */
+1:  movq -16(%rbp), %rcx
+    movq -8(%rbp), %rax
+2:  movq %rbp, %rsp
     popq %rbp
     .cfi_def_cfa %rsp, 8
     BODY_IN_PLACE

@@ -25,6 +25,7 @@ static long spoils; /* others ran in the midst of calls */
 static NOINLINE void end_slice(void)
 {
     gos__self.worker->attention = 1;
+    gos__self.preempt = 1;
     gos__set_limit_word((uintptr_t)GOS_POISON);
 }
 
