@@ -73,8 +73,8 @@ void block_on_unit(void *arg);
 /* The crossing loop without checks, moved to a large stack when its caller stands on a small one. */
 uint64_t crossing_on_large_stack(uint64_t rounds);
 
-/* With checks, on a nursery. Ends with a park: without one gossamer would in the end have the loop as a whole cross, and
- * none of its calls. */
+/* With checks, on a nursery. Ends with a park: without one gossamer would in the end have the loop as a whole cross,
+ * and none of its calls. */
 uint64_t crossing_on_nursery(uint64_t rounds);
 
 #endif

@@ -10,13 +10,13 @@
  * lld makes a function that calls unchecked code call __morestack_non_split, always (small frames) or when less than
  * 16 KiB are left (large ones).
  *
- * Fast path: from the nursery onto one of the thread's spare regions and back, stack arguments copied. Everything else, a
- * preemption included, asks C on the system stack: gos__grow before the body, gos__shrink after it (stack/grow.c).
+ * Fast path: from the nursery onto one of the thread's spare regions and back, stack arguments copied. Everything else,
+ * a preemption included, asks C on the system stack: gos__grow before the body, gos__shrink after it (stack/grow.c).
  *
  * A loop that crosses at every turn crosses where a call happens to reach the limit, often several times in calls
- * further up that would need to do it once. So a task that has crossed GOS_HOT_CROSSINGS times without a park finds the
- * limit of its nursery raised by a step, until it parks: then the calls above cross in place of those that they make, up
- * to the one that the loop itself makes.
+ * further up that would need to do it once. So a task that has crossed GOS_HOT_CROSSINGS times without a park finds
+ * the limit of its nursery raised by a step, until it parks: then the calls above cross in place of those that they
+ * make, up to the one that the loop itself makes.
  *
  * Frame while the body runs (on the stack that was left): rbp-24 to rbp-8 scratch, rbp: caller's rbp, rbp+8 return
  * address into the prologue, rbp+16 the function's own return address, rbp+24 its stack arguments.

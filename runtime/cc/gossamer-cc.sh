@@ -47,13 +47,13 @@ else
     specs=-specs=$lib/gossamer/gcc.specs assembler=-B$lib/gossamer/as/
 fi
 if [ -n "$links" ]; then
-    set -- "$@" -L"$lib" -fuse-ld=lld -Wl,-z,now
+    set -- "$@" -L"$lib" -fuse-ld=lld -B"$lib/gossamer/link/" -Wl,-z,now
     # A shared library uses the program's runtime, so a program offers it.
     if [ -z "$shared" ]; then
         for name in 'gos_*' '__morestack*' __x86_indirect_thunk_r11; do
             set -- "$@" "-Wl,--export-dynamic-symbol=$name"
         done
-        set -- "$@" -B"$lib/gossamer/link/" "-Wl,@$lib/gossamer.wrap" -Wl,-u,__x86_indirect_thunk_r11 -lgossamer \
+        set -- "$@" "-Wl,@$lib/gossamer.wrap" -Wl,-u,__x86_indirect_thunk_r11 -lgossamer \
             ${static:+"-Wl,@$lib/gossamer.static" -Wl,-u,__wrap_pthread_create} -lhwloc -lm -pthread
     fi
 fi

@@ -2,21 +2,24 @@
 # link.sh: installed as ld.lld in a folder of its own, which compilers are told of by -B. It links twice: once to see
 # what the program is made of, then with a thunk (runtime/thunks) for each function that checked code refers to and that
 # comes from a shared library or from objects compiled without checks, by call or by address. Its callers stay on their
-# nurseries then, and no list is needed for any library.
-# What is not a program with the library in it, or cannot be read, is linked once; lld then moves the callers.
+# nurseries then, and no list is needed for any library. A plug-in (-shared) gets one for each function that it calls
+# and does not define in checked code, which lld knows nothing of: it goes on as a call through a pointer does.
+# What has no checked code in it, or cannot be read, is linked once; lld then moves the callers.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 PATH=$(printf %s "$PATH" | tr : '\n' | grep -Fxv "$here" | paste -sd : -)
 command -v ld.lld >/dev/null || { echo "gossamer: there is no ld.lld to link with: install lld" >&2; exit 1; }
+kind=program
 for option; do
     case $option in
-    -r | --relocatable | -shared | --shared | -Bshareable | --version | -v | -V | --help) exec ld.lld "$@" ;;
+    -r | --relocatable | --version | -v | -V | --help) exec ld.lld "$@" ;;
+    -shared | --shared | -Bshareable) kind=plug ;;
     esac
 done
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 ld.lld "$@" --trace >"$tmp/said"
-grep -q 'libgossamer\.a(' "$tmp/said" || exit 0
+[ $kind = plug ] || grep -q 'libgossamer\.a(' "$tmp/said" || exit 0
 give_up() {
     echo "gossamer: $1: functions of other libraries get no thunks, their callers move instead" >&2
     exit 0
@@ -40,14 +43,20 @@ each() {
         awk '/^File: /{ name = substr($0, 7) } /\.note\.GNU-split-stack/{ print "checked", name }'
     each nm -A -P <"$tmp/objects" | sed -n \
         's/^\(.*\)\[\([^]]*\)\]: /\1(\2): /; s/^\(.*\): \([^ ]*\) \([TWiUw]\)\( .*\)\{0,1\}$/\3 \2 \1/p'
-    each nm -D -P --defined-only <"$tmp/libraries" | sed -n 's/^\([^ @]*\)\(@@[^ ]*\)\{0,1\} [TWi] .*/shared \1/p'
     printf '%s\n' "$@" | sed -n 's/^--\{0,1\}wrap[= ]*/taken /p'
-    sed 's/^--wrap=/taken /' "$here/../../gossamer.wrap"
-} | awk -f "$here/choose.awk" | sort -u >"$tmp/names"
+    if [ $kind = plug ]; then
+        each readelf -rW /dev/null <"$tmp/objects" | awk '/^File: /{ name = substr($0, 7) }
+            $3 == "R_X86_64_PLT32" || $3 == "R_X86_64_GOTPCRELX" { print "called", $5, name }'
+    else
+        each nm -D -P --defined-only <"$tmp/libraries" |
+            sed -n 's/^\([^ @]*\)\(@@[^ ]*\)\{0,1\} [TWi] .*/shared \1/p'
+        sed 's/^--wrap=/taken /' "$here/../../gossamer.wrap"
+    fi
+} | awk -v kind=$kind -f "$here/choose.awk" | sort -u >"$tmp/names"
 [ -s "$tmp/names" ] || exit 0
 {
     cat "$here/thunk.s"
-    sed 's/^/THUNK_variadic /' "$tmp/names"
+    if [ $kind = plug ]; then sed 's/^/THUNK_plug /' "$tmp/names"; else sed 's/^/THUNK_variadic /' "$tmp/names"; fi
 } >"$tmp/thunks.s"
 as "$tmp/thunks.s" -o "$tmp/thunks.o" || give_up "as cannot make the thunks"
 sed 's/^/--wrap=/' "$tmp/names" >"$tmp/wrap"

@@ -38,6 +38,15 @@ EXPORT(__wrap_\name)
 END(__wrap_\name)
 .endm
 
+/* Of a plug-in, which has no part in the runtime: as a call through a pointer (pointer_x86_64.S). */
+.macro THUNK_plug name
+EXPORT(__wrap_\name)
+    .hidden __wrap_\name
+    movq __real_\name@GOTPCREL(%rip), %r11
+    jmpq *__x86_indirect_thunk_r11@GOTPCREL(%rip)
+END(__wrap_\name)
+.endm
+
 .macro THUNK_variadic name
     THUNK_plain \name, GOS_THUNK_ARGUMENTS
 .endm
