@@ -99,8 +99,7 @@ FUNC(gos__resume)
     addq $GOS_CTX_RIP, %rsp
     retq
     /* To another task: a jump, since the return stack belongs to the former. */
-7:
-    movq GOS_CTX_R15(%rsp), %r15
+7:  movq GOS_CTX_R15(%rsp), %r15
     movq GOS_CTX_R14(%rsp), %r14
     movq GOS_CTX_R13(%rsp), %r13
     movq GOS_CTX_R12(%rsp), %r12

@@ -37,8 +37,8 @@ static uint32_t slot_of(const gos__task *task)
 _Static_assert(GOS_PIN_SLOTS == 1 << (32 - 26), "as many slots as the hash has values");
 
 /* Into the list, and the task's slot names this thread. Tasks are pinned and unpinned at every lock that knows its
- * owner (io/lock.c), so the thread stays listed, and the slot its own, until it is somebody else's turn: who looks for a
- * task has it parked and pinned in hand, and reads nothing of slots whose task is not. */
+ * owner (io/lock.c), so the thread stays listed, and the slot its own, until it is somebody else's turn: who looks for
+ * a task has it parked and pinned in hand, and reads nothing of slots whose task is not. */
 static GOS_NOINLINE void list(gos__thread *self, gos__task *task)
 {
     gos__runtime *rt = gos__rt;
