@@ -85,6 +85,8 @@
     movq %fs:GOS_THREAD_ERRNO(%rax), %r14
     movl (%r14), %r14d
     movw %r14w, GOS_CTX_ERRNO(%rsp)
+    movzwl gos__half_seconds(%rip), %r14d
+    movw %r14w, GOS_TASK_SINCE(%rcx)
     movq %rsp, %rbp
     .cfi_def_cfa %rbp, GOS_CTX_SIZE
     movq %rcx, %r15             /* for gos__resume: who came in */

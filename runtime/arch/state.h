@@ -19,6 +19,8 @@
 #define GOS_WAITER_ELEM 16
 #define GOS_WAITER_TASK 24
 
+#define GOS_TASK_SINCE 62
+
 /* Below a parked task's saved context: what it waits on, for dumps. */
 #define GOS_TASK_SUBJECT -8
 
@@ -215,7 +217,7 @@ struct gos__task {
         void (*entry)(void *); /* the function it was started with, and in the upper two bytes: gos__entry_of */
         struct {
             uint16_t address[3];
-            uint16_t since;    /* gos__half_seconds when it last began to wait */
+            uint16_t since;    /* gos__half_seconds when it last came in by a door that may park */
         };
     };
 };
@@ -296,7 +298,7 @@ _Static_assert(offsetof(gos__waiter, task) == GOS_WAITER_TASK, "waiter: task");
 _Static_assert(GOS_READY == GOS_STATE_READY, "task: ready");
 _Static_assert(GOS_NURSERY == GOS_SMALLEST, "task: kind");
 _Static_assert(GOS_RUNNING == GOS_STATE_RUNNING, "task: running");
-_Static_assert(offsetof(gos__task, since) == 62, "task: since is the entry's upper two bytes");
+_Static_assert(offsetof(gos__task, since) == GOS_TASK_SINCE, "task: since is the entry's upper two bytes");
 _Static_assert(sizeof(gos__task) == GOS_TASK_SIZE, "task: one cache line");
 _Static_assert(offsetof(gos__region, limit) == GOS_REGION_LIMIT, "region: limit");
 _Static_assert(offsetof(gos__region, unchecked_limit) == GOS_REGION_UNCHECKED_LIMIT, "region: unchecked_limit");
@@ -346,12 +348,12 @@ static inline int gos__is_parked(uint8_t state)
 }
 
 /* Notes why the running task, whose context is saved, is about to park, and for what; NULL: that is no object. */
+__attribute__((always_inline)) /* a call of its own costs the caller registers */
 static inline void gos__waits_for(gos__task *self, enum gos__wait why, const void *subject)
 {
     GOS_PROBE3(park, self, why, subject);
     gos__store_relaxed((const void **)((char *)self->sp + GOS_TASK_SUBJECT), subject);
     gos__store_relaxed(&self->why, (uint8_t)why);
-    gos__store_relaxed(&self->since, gos__load_relaxed(&gos__half_seconds));
 }
 
 typedef void gos__entry(void *);
