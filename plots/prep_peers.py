@@ -94,7 +94,8 @@ def panel_text(title, values, places, first, width, height, left, count):
             f"set arrow from 1, graph 0 to 1, graph 1 nohead lc rgb '{FAINT}' lw 1.4 back"]
     for name, value in values.items():
         if name in places:
-            x, to_left = axis_place(value.median), value.median > 30
+            to_left = value.median > 30
+            x = axis_place(value.low if to_left else value.high)    # clear of the interval
             text.append(f"set label {quote(short(value.median))} at first {x:.6g},{places[name]} "
                         f"{'right offset -0.9' if to_left else 'left offset 0.9'},0 font 'DejaVu Sans,11' "
                         f"tc rgb {quote(INK)}")

@@ -94,7 +94,9 @@ def plan(add, profile, cases, contenders, cpus):
         plan_blocking(add, p, launches, cases, name, threads[-1])
     for name in ('gossamer', 'go', *NAMES) if 'timers' in cases else ():
         found = TIMERS.get(name, ()) if name in contenders else ()
-        for variant in found if profile == 'full' else found[:1] if name not in TIMERS_AT_ONCE else ():
+        if profile != 'full' and name != 'gossamer':
+            found = () if name in TIMERS_AT_ONCE else found[:1]
+        for variant in found:
             add(1, 'timers', name, n=min(p['timers'], TIMERS_AT_ONCE.get(name, p['timers'])),
                 threads=1 if name in ONE_THREAD else cpus, reps=1, variant=variant)
 

@@ -21,7 +21,9 @@ REASONS = (
      "a coroutine is started by filling in its frame; ours gets a stack, registers and a place in a queue that "
      "others may "
      "steal from", "nothing found: the switches to the task and back are most of what is left"),
-    ("spawn, .*", ("gossamer-fixed", "pool", "tbb", "fixed", "fixed-bare"),
+    ("most units parked", STACKLESS,
+     "where memory is the limit, a smaller unit goes farther", "packing cold tasks, as above"),
+    ("spawn, .*", ("gossamer-fixed", "pool", "tbb", "fixed", "fixed-bare", "fcontext"),
      "a unit that ends at once touches the same few lines, whichever stack it has, and a job has none", "nothing to "
      "close"),
     ("yield, one way", (*FIXED, *STACKLESS),
