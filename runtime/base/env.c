@@ -46,6 +46,7 @@ static bool *debug_flag(gos__env *env, const char *word, size_t len)
         { "paged", &env->paged },
         { "nobind", &env->nobind },
         { "stats", &env->stats },
+        { "creators", &env->creators },
     };
     for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)
         if (strlen(flags[i].name) == len && !strncmp(flags[i].name, word, len))
@@ -119,7 +120,7 @@ static void parse_debug(gos__env *env)
         if (!flag && !parse_cold(env, word, len) && !parse_trim(env, word, len) &&
             !parse_schedtrace(env, word, len) && !parse_file(&env->contention, "contention=", word, len))
             gos__die("GOS_DEBUG: unknown word \"%.*s\": expected a comma list of paged, nobind, stats, cold=ms, "
-                     "trim=ms, schedtrace=ms, contention=FILE", len < 40 ? (int)len : 40, word);
+                     "trim=ms, creators, schedtrace=ms, contention=FILE", len < 40 ? (int)len : 40, word);
         if (flag)
             *flag = true;
         word += len + (word[len] == ',');

@@ -18,6 +18,7 @@ typedef struct gos__env {
     int64_t trim_ms;  /* GOS_DEBUG=trim=MS: GOS_TRIM_MS; 0: no memory of stacks goes back while tasks live */
     int64_t schedtrace_ms;  /* GOS_DEBUG=schedtrace=ms: a line about the scheduler so often; 0: none */
     const char *contention; /* GOS_DEBUG=contention=FILE: where tasks wait, sampled; NULL: not */
+    bool creators;    /* GOS_DEBUG=creators: where each task was started is noted, for dumps */
     bool stats;       /* GOS_DEBUG=stats: counters on standard error when gos_run ends */
 } gos__env;
 

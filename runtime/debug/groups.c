@@ -6,6 +6,7 @@
 #include "arch/ctx_x86_64.h"
 #include "os/os.h"
 #include "sched/claim.h"
+#include "sched/creators.h"
 #include "sched/lot.h"
 
 enum { SHAPES = 4096, BUCKETS = 4096, EXCEPT = 4, PAUSE = 256 };
@@ -90,6 +91,7 @@ static void read_header(gos__group *it, const gos__task *task)
 {
     *it = (gos__group){ .entry = gos__entry_of(task), .state = gos__load_relaxed(&task->state), .kind = task->kind,
                         .one = task->waiter.task, .descriptor = -1, .is_away = task != task->waiter.task };
+    it->creator = gos__creator_of(it->one);
     it->is_deep = gos__load_relaxed(&task->region) && gos__has_nursery(task);
     it->is_pinned = gos__load_relaxed(&task->pinned) & GOS_PIN_DEPTH;
     if (gos__is_parked(it->state)) {

@@ -21,6 +21,7 @@
 #include "base/env.h"
 #include "os/os.h"
 #include "sched/cold.h"
+#include "sched/creators.h"
 #include "sched/interrupt.h"
 #include "sched/lot.h"
 #include "sched/netpoll.h"
@@ -230,6 +231,7 @@ static void dismantle(gos__runtime *rt, bool all_left)
     gos__cold_end(!all_left);
     gos__stacks_close(!all_left);
     gos__foreign_reset();
+    gos__creators_forget();
     if (!all_left)
         return;
     for (uint32_t i = 0; i < rt->made; i++)

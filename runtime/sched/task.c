@@ -8,6 +8,7 @@
 #include "base/check.h"
 #include "base/env.h"
 #include "os/os.h"
+#include "sched/creators.h"
 #include "sched/seed.h"
 #include "sched/worker.h"
 
@@ -23,7 +24,8 @@ static enum gos__kind kind_for(gos__worker *worker, void (*fn)(void *))
     enum gos__kind kind = gos__kind_of(fn);
     if (kind == GOS_NURSERY)
         kind = gos__sizing_start(&worker->sizing, fn);
-    if (fn != worker->hog && !gos__is_seeded() && (kind == GOS_NURSERY || kind == GOS_PAGED)) {
+    if (fn != worker->hog && !gos__is_seeded() && !gos__env_get()->creators &&
+        (kind == GOS_NURSERY || kind == GOS_PAGED)) {
         gos__store_relaxed(&worker->usual_entry, fn);
         worker->usual_kind = kind;
     }
@@ -43,6 +45,7 @@ static gos__task *stack_for(gos__worker *worker, void (*fn)(void *))
 /* A context that begins in `start`. It lies at the very top, so that the function starts with an aligned stack. */
 static void make_context(gos__task *task, void (*start)(void), void (*fn)(void *), void *arg)
 {
+    gos__creator_note(task, 0);
     uintptr_t top = task->kind == GOS_PAGED ? (uintptr_t)task->region - GOS_SAN_BYTES : (uintptr_t)task;
     gos__san_begin(task);
     gos__ctx *ctx = (gos__ctx *)top - 1;
@@ -79,6 +82,7 @@ static gos__task *go_behind(gos__worker *worker, void (*fn)(void *), void *arg, 
     }
     /* Floating-point control is inherited, as by a thread. */
     const gos__ctx *parent = self->sp;
+    gos__creator_note(task, parent->rip);
     gos__ctx *child = task->sp;
     child->mxcsr = parent->mxcsr;
     child->fpucw = parent->fpucw;
@@ -127,6 +131,7 @@ static GOS_NOINLINE gos__task *go_slowly(gos__worker *worker, void (*fn)(void *)
     if (task) {
         if (worker->back - worker->front == GOS_QUEUE_SIZE)
             gos__queue_overflow(worker);
+        gos__creator_note(task, ((const gos__ctx *)self->sp)->rip);
         return begin(worker, task, fn, self);
     }
     self->result = -ENOMEM;
