@@ -1,6 +1,6 @@
 /*
- * creators.h: where each task was started: only with GOS_DEBUG=creators, since a task has no byte for it. A table by the
- * tasks' addresses, which are used again; 16 to 32 bytes for each task that ever lived at once.
+ * creators.h: where each task was started: only with GOS_DEBUG=creators, since a task has no byte for it. A table by
+ * the tasks' addresses, which are used again; 32 to 64 bytes for each task that ever lived at once.
  */
 #ifndef GOS_SCHED_CREATORS_H
 #define GOS_SCHED_CREATORS_H
