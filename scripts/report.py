@@ -103,7 +103,8 @@ class Report:
 
     def method(self):
         design = cases.Long("How often each case was sampled", machine.design_table(self.run))
-        text = [text_of.METHOD, self.moved(design), text_of.TURNS, self.conditions(), self.noise(), self.accounting()]
+        turns = [text_of.TURNS] if self.run.disturbed()[0] else []
+        text = [text_of.METHOD, self.moved(design), *turns, self.conditions(), self.noise(), self.accounting()]
         if self.run.env.get("complete") is not True:
             text.append("**The run was interrupted**: what had been measured until then is shown.")
         return "\n\n".join(text)

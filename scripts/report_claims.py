@@ -154,7 +154,6 @@ def tally(run):
         verdicts = {verdict(test, TESTS[test["test"]](run)) for test in claim["test"]}
         found.append(next(word for word in (FAILS, OPEN, ABSENT, HOLDS) if word in verdicts))
     words = [f"{found.count(word)} {text}" for word, text in
-             ((HOLDS, "hold"), (FAILS, "do not, or not in every test"), (OPEN, "cannot be told"),
-              (ABSENT, "were not measured"))
+             ((HOLDS, "held"), (FAILS, "not, or not in every test"), (OPEN, "not to be told"), (ABSENT, "not measured"))
              if word in found]
-    return f"Of {len(found)} claims, each with a threshold that was written down before, " + ", ".join(words) + "."
+    return f"Of {len(found)} claims, each with a threshold: " + ", ".join(words) + "."

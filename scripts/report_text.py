@@ -8,9 +8,8 @@ task, a pool of pthreads, coroutines on fixed stacks, and gossamer's own schedul
 there be, and what stops the others? A *unit* below is one independently running function of any contender: a task, a
 thread, a coroutine."""
 
-CLAIMS = """Each claim's test and threshold stand in [benches/claims.toml](benches/claims.toml), which is older than the
-run. A test holds, or does not, if the whole interval lies on one side of the threshold; it is not resolved if
-it straddles it."""
+CLAIMS = """Each claim's test and threshold stand in one file, [benches/claims.toml](benches/claims.toml). A test
+holds, or does not, if the whole interval lies on one side of the threshold; it is not resolved if it straddles it."""
 
 RELATED = """\
 - **Why tasks at all.** The Go FAQ's *Why goroutines instead of threads?* (go.dev/doc/faq#goroutines) is the
