@@ -109,12 +109,16 @@ void gos__list_end_all(gos__waiter *first)
 
 /* ---- deadlines ---- */
 
-static void leave(const gos__place *place, gos__waiter *waiter, gos__list *served)
+/* `waiter`: NULL: it is out of the list. False: it stays. */
+static bool leave(const gos__place *place, gos__waiter *waiter, gos__list *served)
 {
+    if (waiter && place->stays && place->stays(place->object))
+        return false;
     if (waiter)
         gos__list_remove(place->list, waiter);
     if (place->left)
         place->left(place->object, served);
+    return true;
 }
 
 static void time_out(gos__worker *worker, gos__alarm *alarm)
@@ -126,8 +130,12 @@ static void time_out(gos__worker *worker, gos__alarm *alarm)
     if (!gos__cas_acquire(&it->won, 0, 1)) /* L1 */
         return;
     gos__spin_lock(place.lock);
-    leave(&place, it->queued ? &it->waiter : NULL, &served); /* L2 */
+    bool has_left = leave(&place, it->queued ? &it->waiter : NULL, &served); /* L2 */
+    if (!has_left)
+        gos__store_relaxed(&it->won, 0u); /* S2 is under the lock too */
     gos__spin_unlock(place.lock);
+    if (!has_left)
+        return;
     gos__list_end_all(served.gos__first);
     if (place.mutex)
         gos__mutex_lock_for(gos__list_retain(&it->waiter), -ETIMEDOUT); /* L3 */
@@ -198,12 +206,10 @@ static bool outsider_leaves(const gos__place *place, outsider *self)
 {
     gos__list served = { NULL, NULL };
     gos__spin_lock(place->lock);
-    bool queued = self->queued;
-    if (queued)
-        leave(place, &self->waiter, &served);
+    bool has_left = self->queued && leave(place, &self->waiter, &served);
     gos__spin_unlock(place->lock);
     gos__list_end_all(served.gos__first);
-    return queued;
+    return has_left;
 }
 
 int gos__list_await_outside(const gos__place *place, void *elem, int64_t deadline)

@@ -7,7 +7,7 @@
  *     who serves, under the object's lock           the alarm, when it fires
  *     S1  takes an entry out of the list            L1  `won` from 0 to 1, or it is served: leave it alone
  *     S2  `won` from 0 to 1, or it is too late:     L2  under the object's lock: out of the list, if it still is there;
- *         the next one                                  others may be served in its place
+ *         the next one                                  others may be served in its place; or `won` back to 0, no L3
  *     S3  with the lock released, ends the wait     L3  ends the wait
  *
  * Until L3 the call has not returned, so that the object is still there at L2.
@@ -38,6 +38,8 @@ typedef struct gos__place {
     bool (*take)(void *object, void *elem);
     /* Under the lock, when somebody has left the list without it: adds to `served` who is served now. May be NULL. */
     void (*left)(void *object, gos__list *served);
+    /* Under the lock, of one in the list whose time is over: true: it is just being served, and waits on. Or NULL. */
+    bool (*stays)(void *object);
     gos_mutex *mutex; /* of a condition: unlocked once the entry is in the list, locked again for who leaves; or NULL */
     enum gos__wait why;
     bool in_front; /* it has waited before */

@@ -1,8 +1,8 @@
 /*
  * waitgroup.c: the word holds twice the count, plus 1 when tasks wait. Whoever brings it to exactly 0 touches the
- * group no more, since a waiter that sees 0 may free it; whoever brings it to 1 finds the waiters still parked, or none
- * any more if they had deadlines: one that comes back and sees 0 then also wants the lock to be free. All this is found
- * out in arch/sync_x86_64.S.
+ * group no more, since a waiter that sees 0 may free it; whoever brings it to 1 finds the waiters still parked: the
+ * last of them does not leave then because its time is over, and takes the 1 away where it leaves before. One that
+ * comes and sees 0 also wants the lock to be free. All this is found out in arch/sync_x86_64.S.
  */
 #include "base/check.h"
 #include "sched/worker.h"
@@ -16,7 +16,7 @@ static void wake_all(gos_waitgroup *group)
 {
     gos__spin_lock(&group->gos__spin);
     gos__waiter *first = gos__list_take_all(&group->gos__waiters);
-    gos__store_release(&group->gos__count, (int64_t)0);
+    gos__and_seq(&group->gos__count, ~(int64_t)WAITED_FOR); /* seq: no weaker one is named */
     gos__spin_unlock(&group->gos__spin);
     gos__list_end_all(first);
 }
@@ -55,11 +55,24 @@ static bool is_over(void *object, void *elem)
     return false;
 }
 
+/* The only one that waits stays at 1; else nobody is to be told any more. */
+static bool is_ending(void *object)
+{
+    gos_waitgroup *group = object;
+    bool others = group->gos__waiters.gos__first != group->gos__waiters.gos__last;
+    int64_t seen = gos__load_acquire(&group->gos__count);
+    do {
+        if (others || seen == WAITED_FOR)
+            return !others;
+    } while (!gos__cas64_seq(&group->gos__count, &seen, seen & ~(int64_t)WAITED_FOR));
+    return false;
+}
+
 static gos__place place_in(gos_waitgroup *group)
 {
     gos__require(group != NULL, "gos_waitgroup_wait: the group is NULL");
     return (gos__place){ .object = group, .lock = &group->gos__spin, .list = &group->gos__waiters, .take = is_over,
-                         .why = GOS_WAIT_GROUP };
+                         .stays = is_ending, .why = GOS_WAIT_GROUP };
 }
 
 gos__task *gos__waitgroup_wait(gos_waitgroup *group, int64_t deadline, void *c, gos__task *self)
