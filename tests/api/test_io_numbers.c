@@ -23,12 +23,12 @@ enum { LOOKS = 20000, READERS = 8 };
 static gos_waitgroup all;
 static int stop, ended;
 
-/* Blocks its thread, so that the monitor has something to find out. */
+/* Blocks its thread for longer than the monitor ever pauses, so that it has something to find out. */
 static void block_often(void *arg)
 {
     (void)arg;
     while (!__atomic_load_n(&stop, __ATOMIC_RELAXED)) {
-        syscall(SYS_nanosleep, &(struct timespec){ .tv_nsec = 200000 }, NULL);
+        syscall(SYS_nanosleep, &(struct timespec){ .tv_nsec = 3000000 }, NULL);
         gos_yield();
     }
     gos_waitgroup_done(&all);
