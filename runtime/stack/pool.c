@@ -303,12 +303,12 @@ void gos__stacks_walk_some(uint64_t first, uint64_t step, void (*see)(const gos_
     gos__task copy;
     for (int kind = 0; kind < GOS_KINDS; kind++) {
         const arena *part = &pool.stacks[kind];
-        uint64_t at = first;
-        for (; at < slots_in(part); at += step) {
+        uint64_t at = first, n; /* which may grow */
+        for (; at < (n = slots_in(part)); at += step) {
             const gos__task *task = task_in(part->base + at * part->stride, kind);
             see(kind == GOS_NURSERY ? gos__cold_look(task, &copy, &unpacked, page) : task, arg);
         }
-        first = at - slots_in(part);
+        first = at - n;
     }
 }
 
