@@ -116,9 +116,11 @@ static void read_subject(gos__group *it, const gos__task *task)
     const gos__lot_wait *wait = (const gos__lot_wait *)subject;
     if (it->why != GOS_WAIT_FD)
         it->subject = (uintptr_t)wait->key;
-    else if (!wait->wait.is_listed && wait->wait.n &&
-             gos__is_on_stack(task, (uintptr_t)wait->wait.records, sizeof(gos__fd_record)))
-        it->descriptor = wait->wait.records->fd;
+    else if (!wait->wait.is_listed && wait->wait.n) {
+        const gos__fd_record *record = gos__load_relaxed(&wait->wait.records); /* once: the task may begin to run */
+        if (gos__is_on_stack(task, (uintptr_t)record, sizeof *record))
+            it->descriptor = record->fd;
+    }
 }
 
 static void count_in(const gos__groups *groups, gos__group *group, const gos__group *it)

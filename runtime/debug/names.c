@@ -76,7 +76,8 @@ static void use_answer(char *line, char *answer)
 }
 
 /* Asks about those of n addresses that are in the file of the first, and marks them as asked. */
-static void ask_file(char (*lines)[LINE], gos__symbol *symbols, size_t n, gos__text *output, void (*meanwhile)(void))
+static void ask_file(char (*lines)[LINE], gos__symbol *symbols, size_t n, gos__text *output, int64_t until,
+                     void (*meanwhile)(void))
 {
     static char options[] = "-afiC";
     char *argv[AT_ONCE + 5] = { "addr2line", options, "-e", symbols[0].file };
@@ -90,7 +91,7 @@ static void ask_file(char (*lines)[LINE], gos__symbol *symbols, size_t n, gos__t
         index[asked++] = i;
     }
     argv[4 + asked] = NULL;
-    size_t got = gos__helper_run(argv, output->start, output->room - 1, gos__clock_ns() + MOST_NS, meanwhile);
+    size_t got = gos__helper_run(argv, output->start, output->room - 1, until, meanwhile);
     output->start[got] = 0;
     char *answer = strncmp(output->start, "0x", 2) ? NULL : output->start;
     for (size_t k = 0; answer && k < asked; k++) {
@@ -108,10 +109,11 @@ static void ask_file(char (*lines)[LINE], gos__symbol *symbols, size_t n, gos__t
 static void ask(char (*lines)[LINE], gos__symbol *symbols, size_t n, void (*meanwhile)(void))
 {
     gos__text output;
+    int64_t until = gos__clock_ns() + MOST_NS; /* for all files */
     gos__text_open(&output, 1 << 22);
-    for (size_t i = 0; output.start && i < n; i++)
+    for (size_t i = 0; output.start && i < n && gos__clock_ns() < until; i++)
         if (*symbols[i].file)
-            ask_file(lines + i, symbols + i, n - i, &output, meanwhile);
+            ask_file(lines + i, symbols + i, n - i, &output, until, meanwhile);
     gos__text_close(&output);
 }
 
