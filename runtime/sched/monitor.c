@@ -38,9 +38,9 @@
 
 uint16_t gos__half_seconds;
 
-static void note_time(const gos__runtime *rt, int64_t now)
+void gos__note_time(const gos__runtime *rt)
 {
-    gos__store_relaxed(&gos__half_seconds, (uint16_t)((now - rt->began) / 500000000));
+    gos__store_relaxed(&gos__half_seconds, (uint16_t)((gos__clock_ns() - rt->began) / 500000000));
 }
 
 void gos__preempt(gos__thread *thread)
@@ -322,6 +322,7 @@ void gos__monitor(gos__runtime *rt)
     gos__stillness still = { .looks = 0 };
     gos__trim_begin();
     while (!gos__load_acquire(&rt->done)) {
+        gos__note_time(rt); /* before dumps */
         serve_requests(rt);
         gos__lot_attend();
         gos__interrupt_attend();
@@ -329,7 +330,6 @@ void gos__monitor(gos__runtime *rt)
         if (gos__load_acquire(&gos__inspect_due))
             gos__inspect_attend();
         int64_t now = gos__clock_ns();
-        note_time(rt, now);
         bool lately = handed_off && now - handed_off < LATELY_NS;
         bool idle = gos__load_relaxed(&rt->idle_n) >= rt->procs;
         int64_t watch_at = gos__watch(rt, now), trim_at = gos__trim(rt, now, idle);

@@ -377,13 +377,18 @@ static inline uint32_t gos__wake_credit(void)
     return gos__load_relaxed(&gos__rt->fruitless) < 4 ? 4 : 0;
 }
 
-/* Wakes the monitor if it sleeps because all workers do. */
-/* The same from anywhere, a signal handler too; it looks around soon. */
+/* Wakes the monitor from anywhere, a signal handler too; it looks around soon. */
 void gos__monitor_poke(void);
 
+/* Sets gos__half_seconds. */
+void gos__note_time(const gos__runtime *rt);
+
+/* Wakes the monitor if it sleeps because all workers do. Who parks before it has woken is not to be taken for one who
+ * has waited since it went to sleep. */
 static inline void gos__monitor_wake(gos__runtime *rt)
 {
     if (gos__unlikely(gos__load_relaxed(&rt->monitor))) {
+        gos__note_time(rt);
         gos__store_release(&rt->monitor, 0u);
         gos__futex_wake(&rt->monitor, 1);
     }
