@@ -23,7 +23,7 @@
 #   help          this page
 #
 # knobs (NAME=value after make)
-#   PROFILE       bench: quick, default (about five minutes) or full (for the paper)
+#   PROFILE       bench: quick, default (some ten minutes; more with every peer) or full (for the paper)
 #   RESULTS       plots, report: a folder of results/; by default latest, else reference
 #   CASES         bench: only these cases, comma-separated
 #   CONTENDERS    bench: only these contenders, comma-separated
