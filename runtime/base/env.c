@@ -69,33 +69,18 @@ static bool parse_cold(gos__env *env, const char *word, size_t len)
     return true;
 }
 
-/* trim=ms; 0: never. */
-static bool parse_trim(gos__env *env, const char *word, size_t len)
+/* name=ms, from `low` to `high`; `hint`: what the lowest means. */
+static bool parse_ms(int64_t *to, const char *name, const char *word, size_t len, int low, int high, const char *hint)
 {
     char text[24] = "";
-    if (len < 5 || strncmp(word, "trim=", 5) || len - 5 >= sizeof text)
+    size_t prefix = strlen(name);
+    if (len < prefix || strncmp(word, name, prefix) || len - prefix >= sizeof text)
         return false;
-    memcpy(text, word + 5, len - 5);
+    memcpy(text, word + prefix, len - prefix);
     int64_t ms = gos__parse_size(text);
-    if (ms < 0 || ms > GOS_TRIM_MS_MAX)
-        gos__die("GOS_DEBUG: trim=%.20s: expected a number of milliseconds from 0 (never) to %d", text,
-                 GOS_TRIM_MS_MAX);
-    env->trim_ms = ms;
-    return true;
-}
-
-/* schedtrace=ms. */
-static bool parse_schedtrace(gos__env *env, const char *word, size_t len)
-{
-    char text[24] = "";
-    if (len < 11 || strncmp(word, "schedtrace=", 11) || len - 11 >= sizeof text)
-        return false;
-    memcpy(text, word + 11, len - 11);
-    int64_t ms = gos__parse_size(text);
-    if (ms < 1 || ms > GOS_SCHEDTRACE_MS_MAX)
-        gos__die("GOS_DEBUG: schedtrace=%.20s: expected a number of milliseconds from 1 to %d", text,
-                 GOS_SCHEDTRACE_MS_MAX);
-    env->schedtrace_ms = ms;
+    if (ms < low || ms > high)
+        gos__die("GOS_DEBUG: %s%.20s: expected a number of milliseconds from %d%s to %d", name, text, low, hint, high);
+    *to = ms;
     return true;
 }
 
@@ -117,8 +102,10 @@ static void parse_debug(gos__env *env)
     while (word && *word) {
         size_t len = strcspn(word, ",");
         bool *flag = debug_flag(env, word, len);
-        if (!flag && !parse_cold(env, word, len) && !parse_trim(env, word, len) &&
-            !parse_schedtrace(env, word, len) && !parse_file(&env->contention, "contention=", word, len))
+        if (!flag && !parse_cold(env, word, len) &&
+            !parse_ms(&env->trim_ms, "trim=", word, len, 0, GOS_TRIM_MS_MAX, " (never)") &&
+            !parse_ms(&env->schedtrace_ms, "schedtrace=", word, len, 1, GOS_SCHEDTRACE_MS_MAX, "") &&
+            !parse_file(&env->contention, "contention=", word, len))
             gos__die("GOS_DEBUG: unknown word \"%.*s\": expected a comma list of paged, nobind, stats, cold=ms, "
                      "trim=ms, creators, schedtrace=ms, contention=FILE", len < 40 ? (int)len : 40, word);
         if (flag)

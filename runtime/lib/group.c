@@ -50,10 +50,10 @@ int gos_group_go(gos_group *group, int (*fn)(void *), void *arg)
     }
     if (!error)
         return 0;
-    if (it)
-        gos_waitgroup_done(&group->gos__all);
-    free(it);
     fail(group, error);
+    if (it)
+        gos_waitgroup_done(&group->gos__all); /* last: who waits elsewhere may free the group */
+    free(it);
     return error;
 }
 
