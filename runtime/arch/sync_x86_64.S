@@ -5,7 +5,7 @@
 #include "arch/doors_x86_64.h"
 
 PARK gos__mutex_park, gos__mutex_lock, gos__mutex_lock_outside
-PARK gos__mutex_locked, gos__seed_chance, gos__foreign_gos_yield
+PARK gos__mutex_locked, gos__seed_chance, gos__mutex_locked_outside
 PARK gos__waitgroup_park, gos__waitgroup_wait, gos__waitgroup_wait_outside
 PARK gos_rwmutex_rlock_until, gos__rwmutex_rlock, gos__rwmutex_rlock_outside
 PARK gos_rwmutex_lock_until, gos__rwmutex_lock, gos__rwmutex_lock_outside
@@ -124,6 +124,12 @@ END(gos_waitgroup_wait_until)
     retq
 #endif
 .endm
+
+/* A poison that came late, when the thread has left its task. */
+FUNC(gos__mutex_locked_outside)
+    xorl %eax, %eax
+    retq
+END(gos__mutex_locked_outside)
 
 EXPORT(gos_mutex_lock)
     LOCK_AT_ONCE 1f

@@ -27,9 +27,11 @@ int64_t gos__clock_ns(void)
 void gos__futex_wait(uint32_t *word, uint32_t expected, int64_t deadline)
 {
     struct timespec until = { .tv_sec = deadline / 1000000000, .tv_nsec = deadline % 1000000000 };
+    int error = errno; /* of a thread of the program, whose call sets none */
     /* WAIT_BITSET takes an absolute CLOCK_MONOTONIC time, so a wait that is repeated does not stretch. */
     syscall(SYS_futex, word, FUTEX_WAIT_BITSET | FUTEX_PRIVATE_FLAG, expected, deadline == INT64_MAX ? NULL : &until,
             NULL, FUTEX_BITSET_MATCH_ANY);
+    errno = error;
 }
 
 bool gos__futex_wait_until(uint32_t *word, uint32_t expected, clockid_t clock, const struct timespec *until)

@@ -55,9 +55,24 @@ static void until_met(gos_chan *chan, int64_t deadline)
 
 static void *until_outside(void *unused)
 {
+    errno = ERANGE;
     until(gos_chan_new(sizeof(int), 0));
+    CHECK_EQ(errno, ERANGE);
     until_met(gos_chan_new(sizeof(int), 0), gos_now() + 60000 * ms);
     until_met(gos_chan_new(sizeof(int), 0), INT64_MAX);
+    return unused;
+}
+
+/* A thread that has just left its last task may find the limit poisoned in vain, as by the monitor that was late. */
+static void *lock_poisoned(void *unused)
+{
+    gos_mutex mutex = GOS_MUTEX_INIT;
+    __asm__ volatile("movq $-1, %%fs:0x70" : : : "memory");
+    gos_mutex_lock(&mutex);
+    int result = gos_mutex_lock_until(&mutex, 0);
+    gos_mutex_unlock(&mutex);
+    __asm__ volatile("movq $0, %%fs:0x70" : : : "memory");
+    CHECK_EQ(result, -ETIMEDOUT);
     return unused;
 }
 
@@ -197,6 +212,8 @@ static int body(void *unused)
     until_outside(unused);
     CHECK_EQ(pthread_create(&thread, NULL, until_outside, NULL), 0);
     mix();
+    CHECK_EQ(pthread_join(thread, NULL), 0);
+    CHECK_EQ(pthread_create(&thread, NULL, lock_poisoned, NULL), 0);
     CHECK_EQ(pthread_join(thread, NULL), 0);
     return 0;
 }
