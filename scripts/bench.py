@@ -17,6 +17,7 @@ import statistics
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import bench_api  # noqa: E402  (beside this file)
@@ -264,8 +265,8 @@ class Suite:
         self.unfinished = (program,)
         if shutil.which('strip') is None or self.start(['strip', '-g', '-o', program, self.args.gosbench], 60)[0] != 0:
             shutil.copy(self.args.gosbench, program)
-        for row in rows:
-            self.count_instructions(row, program)
+        with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+            list(pool.map(lambda row: self.count_instructions(row, program), rows))
         os.remove(program)
         return rows
 

@@ -38,13 +38,14 @@ ONE_THREAD = ('fcontext', 'boost-fiber-pool', 'cxx20', 'cxx20-pool', 'st', 'st-s
 # tuned: launches of the second variant of a peer, whose first is what its users write.
 PROFILES = {
     'quick': {'spawn': (1000,), 'launches': 1, 'tuned': 0, 'programs': (), 'timers': 100000,
-              'blocked': (1000,), 'depths': ()},
+              'blocked': (1000,), 'sleeps': ('own',), 'depths': ()},
     'default': {'spawn': (1000, 10000), 'launches': 3, 'tuned': 1,
-                'programs': ('skynet', 'skynet-chan', 'fan'), 'timers': 1000000, 'blocked': (1000,),
+                'programs': ('skynet', 'skynet-chan', 'fan'), 'timers': 1000000, 'blocked': (1000,), 'sleeps': ('own',),
                 'depths': (1 << 20,)},
     'full': {'spawn': (1000, 10000, 100000), 'launches': 9, 'tuned': 5,
              'programs': ('skynet', 'skynet-chan', 'ring', 'fan', 'tree'), 'timers': 1000000,
-             'blocked': (0, 1, 10, 100, 1000), 'depths': (1024, 32 << 10, 1 << 20, 64 << 20)},
+             'blocked': (0, 1, 10, 100, 1000), 'sleeps': ('own', 'own-busy'),
+             'depths': (1024, 32 << 10, 1 << 20, 64 << 20)},
 }
 # Programs of their own, in other languages.
 SCALE = {'tokio': ('skynet', 'skynet-chan', 'fan'), 'may': ('skynet', 'skynet-chan', 'fan'),
@@ -105,7 +106,8 @@ def plan_blocking(add, p, launches, cases, name, threads):
     launches = launches if p['launches'] > 3 else 1
     for n in p['blocked'] if 'progress' in cases else ():
         add(launches, 'progress', name, n=n, threads=threads, reps=1)
-    for variant in ('own', 'own-busy') if 'lateness' in cases and name == base(name) else ():
+    # Beside busy units a sleeper of a runtime that does not preempt takes minutes for its sleeps.
+    for variant in p['sleeps'] if 'lateness' in cases and name == base(name) else ():
         add(launches, 'lateness', name, threads=threads, reps=1, variant=variant)
     for depth in p['depths'] if 'descent' in cases and name == base(name) else ():
         add(launches, 'descent', name, reps=3, depth=depth)

@@ -162,7 +162,7 @@ class Job:
             return bench_blocking.guess(self)
         if self.case == 'server':
             return bench_server.guess(self)
-        return {'callgrind': 6, 'counts': 20, 'check': 1, 'bound': 0.5}.get(self.case, 0.3)
+        return {'callgrind': 4, 'counts': 20, 'check': 1, 'bound': 0.5}.get(self.case, 0.3)
 
 
 def plan(profile, cases, contenders, cpus, most_units=0):
@@ -243,23 +243,25 @@ def spawn_sizes(profile, name):
 
 
 def plan_steps(rounds, p, profile, cases, contenders):
-    """The rows on one CPU: all contenders in turn, and gossamer once more."""
-    def add(launches, case, names, **named):
+    """The rows on one CPU: all contenders in turn, gossamer once more, and slowed, for which one size is enough."""
+    def add(launches, case, names, seen_slowed=True, **named):
         able = [name for name in names if case in PEERS.get(PEER_OF.get(name), {'cases': (case,)})['cases']]
         for launch in range(launches):
             arms = [(name, '') for name in able if launch < bench_peers.most_launches(profile, name, launches)]
-            arms += [('gossamer', bench_steps.AGAIN), ('gossamer', bench_steps.SLOWED)] if 'gossamer' in names else []
+            arms += [('gossamer', bench_steps.AGAIN)] if 'gossamer' in names else []
+            arms += [('gossamer', bench_steps.SLOWED)] if 'gossamer' in names and seen_slowed else []
             if arms:
                 rounds.setdefault(launch, []).append(Job(case, arms=arms, **named))
 
     names = [name for name in contenders if name not in ('go-nogc', 'epoll', 'libuv', COLD)]
     sizes = {name: spawn_sizes(profile, name) for name in names}
-    for n in sorted({n for some in sizes.values() for n in some}) if 'spawn' in cases else ():
+    spawned = sorted({n for some in sizes.values() for n in some}) if 'spawn' in cases else ()
+    for n in spawned:
         # Threads take seconds for ten thousand, goroutines for a million.
         few = {name: 1 for name in names if name in SLOW_SPAWN and n >= 10000 or name == 'go' and n >= 1000000}
         launches = p['launches'] if n < 10000 else (p['launches'] + 1) // 2 if n < 100000 else p['few_launches']
         add(launches, 'spawn', [name for name in names if n in sizes[name]],
-            n=n, reps=p['reps'] if n < 10000 else 3, rounds=few)
+            seen_slowed=n == spawned[0], n=n, reps=p['reps'] if n < 10000 else 3, rounds=few)
     for case in ('yield', 'handover'):
         if case in cases:
             add(p['launches'], case, [name for name in names if name != 'pool'], reps=p['reps'])

@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 
 CASES = ('programs',)
 BUILDS = ('plain', 'checks', 'wrapped', 'tasks')
@@ -26,7 +27,7 @@ def plan(add, profile, cases):
 
 
 def guess(job):
-    return 8 if job.series else 0.3 + job.reps * 0.05
+    return 5 if job.series else 0.3 + job.reps * 0.05
 
 
 def path(gosbench, program, build):
@@ -104,18 +105,23 @@ def timed(suite, launch, job):
 
 
 def count(suite, rows):
-    """Instructions a round, as the slope between two numbers of rounds, of the thread that does them."""
-    for one in rows:
-        totals = []
-        for rounds in COUNTED_ROUNDS:
-            with tempfile.TemporaryDirectory() as folder:
-                out = os.path.join(folder, 'out')
-                command = ['valgrind', '--tool=callgrind', '--separate-threads=yes', f'--callgrind-out-file={out}',
-                           path(suite.args.gosbench, one['variant'], one['contender']), '--once', str(rounds)]
-                code, _, err = suite.start(command, 120, {'PATH': os.environ.get('PATH', ''), 'LC_ALL': 'C'})
-                if code != 0:
-                    raise ValueError(f'callgrind: exit code {code}; {err.strip().splitlines()[-1:]}')
-                texts = [open(name, encoding='utf-8').read() for name in glob.glob(out + '*')]
-                totals.append(max(int(total) for text in texts for total in re.findall(r'^totals: (\d+)', text, re.M)))
-        one['value'] = (totals[1] - totals[0]) / (COUNTED_ROUNDS[1] - COUNTED_ROUNDS[0])
+    """Instructions a round, as the slope between two numbers of rounds. Exact, so that all CPUs may count at once."""
+    asked = [(one, rounds) for one in rows for rounds in COUNTED_ROUNDS]
+    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+        totals = list(pool.map(lambda pair: instructions(suite, *pair), asked))
+    for one, few, many in zip(rows, totals[::2], totals[1::2]):
+        one['value'] = (many - few) / (COUNTED_ROUNDS[1] - COUNTED_ROUNDS[0])
     return rows
+
+
+def instructions(suite, one, rounds):
+    """Of a whole run, by the thread that does the rounds."""
+    with tempfile.TemporaryDirectory() as folder:
+        out = os.path.join(folder, 'out')
+        command = ['valgrind', '--tool=callgrind', '--separate-threads=yes', f'--callgrind-out-file={out}',
+                   path(suite.args.gosbench, one['variant'], one['contender']), '--once', str(rounds)]
+        code, _, err = suite.start(command, 240, {'PATH': os.environ.get('PATH', ''), 'LC_ALL': 'C'})
+        if code != 0:
+            raise ValueError(f'callgrind: exit code {code}; {err.strip().splitlines()[-1:]}')
+        texts = [open(name, encoding='utf-8').read() for name in glob.glob(out + '*')]
+    return max(int(total) for text in texts for total in re.findall(r'^totals: (\d+)', text, re.M))
