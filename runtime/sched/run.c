@@ -33,7 +33,7 @@
 
 static uint32_t active; /* 1: a run exists */
 
-uint32_t gos__procs_asked;
+uint32_t gos__procs_asked, gos__runs_ended;
 gos__spin gos__rt_lock;
 
 gos__worker *gos__worker_new(uint32_t index)
@@ -287,6 +287,7 @@ int gos__run(int (*fn)(void *), void *arg)
     gos__procs_end(rt);
     gos__store_release(&gos__rt, NULL);
     gos__spin_unlock(&gos__rt_lock);
+    gos__add_relaxed(&gos__runs_ended, 1u);
     dismantle(rt, all_left);
     gos__seed_end();
     gos__store_release(&active, 0u);

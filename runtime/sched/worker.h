@@ -179,6 +179,9 @@ extern gos__spin gos__rt_lock;
 /* By gos_procs, for the next run; 0: not asked. */
 extern uint32_t gos__procs_asked;
 
+/* How many runs have ended, and their parked tasks with them, which may stand in lists yet. */
+extern uint32_t gos__runs_ended;
+
 /* ---- queue.c ---- */
 void gos__queue_overflow(gos__worker *worker);
 void gos__shared_push(gos__task *first, gos__task *last, uint32_t count);

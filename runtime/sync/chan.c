@@ -423,6 +423,14 @@ int gos__chan_close(gos_chan *chan)
     return again ? -EPIPE : 0;
 }
 
+void gos__chan_close_forgotten(gos_chan *chan)
+{
+    gos__chan_lock(chan);
+    chan->closed = 1;
+    chan->senders = chan->receivers = NULL;
+    gos__chan_unlock(chan);
+}
+
 size_t gos__chan_len(gos_chan *chan)
 {
     require_chan(chan, "gos_chan_len");

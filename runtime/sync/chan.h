@@ -137,6 +137,9 @@ static inline void gos__chan_answer(gos_chan *chan, uint32_t state)
 int gos__chan_put(gos_chan *chan, const void *elem, gos__waiter **met);
 int gos__chan_get(gos_chan *chan, void *elem, gos__waiter **met);
 
+/* Closes it without a look at who is in its lists: tasks of a run that has ended. */
+void gos__chan_close_forgotten(gos_chan *chan);
+
 /* Ends the wait of a waiter whom a put or get took out of its list; no channel is locked any more. */
 void gos__chan_met(gos__waiter *met, int result, bool hand_over);
 

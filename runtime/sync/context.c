@@ -11,6 +11,7 @@
 #include "base/check.h"
 #include "sched/seed.h"
 #include "sched/worker.h"
+#include "sync/chan.h"
 #include "sync/sync.h"
 
 enum { LOCKS = 64 };
@@ -24,6 +25,7 @@ struct gos_context {
     int64_t deadline;
     int cause;
     uint32_t refs; /* its owner, its timer, who is closing its channel */
+    uint32_t runs; /* that had ended when somebody asked for its channel last */
     bool ended;    /* its channel is closed, or is just being closed */
 };
 
@@ -69,6 +71,15 @@ static void cut_off(gos_context *context)
     context->at = NULL;
 }
 
+/* Tasks of a run that has ended since it was asked for may stand in the channel's lists, and are no more. */
+static void close_channel(gos_context *context)
+{
+    if (gos__load_relaxed(&context->runs) == gos__load_relaxed(&gos__runs_ended))
+        gos__chan_close(context->done);
+    else
+        gos__chan_close_forgotten(context->done);
+}
+
 /* Lets go of the lock for the channel, and takes it again. */
 static void end(gos_context *context)
 {
@@ -80,7 +91,7 @@ static void end(gos_context *context)
     gos_timer *timer = context->timer;
     context->timer = NULL;
     gos__spin_unlock(lock);
-    gos__chan_close(context->done);
+    close_channel(context);
     if (timer && gos__timer_call_off(timer))
         drop(context);
     gos__timer_free(timer);
@@ -166,6 +177,7 @@ gos_context *gos__context_new(gos_context *parent, int64_t deadline)
     if (!context)
         return NULL;
     context->refs = 1;
+    context->runs = gos__load_relaxed(&gos__runs_ended);
     context->lock = parent ? parent->lock : &locks[gos__add_relaxed(&next, 1u) % LOCKS].lock;
     context->deadline = parent && parent->deadline <= deadline ? parent->deadline : deadline;
     int cause = deadline <= gos__own_clock() ? -ETIMEDOUT : 0;
@@ -203,6 +215,7 @@ int gos__context_cause(gos_context *context)
 gos_chan *gos__context_done(gos_context *context)
 {
     require_context(context, "gos_context_done");
+    gos__store_relaxed(&context->runs, gos__load_relaxed(&gos__runs_ended));
     return context->done;
 }
 

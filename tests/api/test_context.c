@@ -164,7 +164,21 @@ static void stress(void)
     }
 }
 
-static gos_context *outlives;
+/* ---- from one run to the next ---- */
+
+static gos_context *outlives, *left[2];
+
+static void wait_for_ever(void *context)
+{
+    gos_chan_recv(gos_context_done(context), NULL);
+}
+
+static void select_for_ever(void *context)
+{
+    gos_case cases[] = { { .chan = gos_context_done(context), .op = GOS_RECV },
+                         { .chan = gos_context_done(left[0]), .op = GOS_RECV } };
+    gos_select(cases, 2, 60000 * ms);
+}
 
 static int body(void *unused)
 {
@@ -175,6 +189,12 @@ static int body(void *unused)
     from_a_thread();
     stress();
     outlives = gos_context_new(NULL, gos_now() + 60000 * ms);
+    for (int i = 0; i < 2; i++) {
+        left[i] = gos_context_new(i ? left[0] : NULL, INT64_MAX);
+        CHECK_EQ(gos_go(wait_for_ever, left[i]), 0);
+        CHECK_EQ(gos_go(select_for_ever, left[i]), 0);
+    }
+    gos_sleep(ms); /* until they wait, which the end of the run leaves them to */
     return 0;
 }
 
@@ -190,6 +210,9 @@ int main(void)
         CHECK_EQ(gos_run(body, NULL), 0);
         CHECK_EQ(gos_context_cause(outlives), 0);
         gos_context_free(outlives);
+        gos_context_free(left[0]);
+        CHECK_EQ(gos_context_cause(left[1]), -ECANCELED);
+        gos_context_free(left[1]);
     }
     return 0;
 }

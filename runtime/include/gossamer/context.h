@@ -28,7 +28,8 @@ int gos_context_cancel(gos_context *context, int cause);
 /* 0: it goes on; else why it has ended: -ETIMEDOUT: its deadline, or its parent's; or what it was cancelled with. */
 int gos_context_cause(gos_context *context);
 
-/* The channel that is closed when it ends: a receive gives -EPIPE then, and waits before. It carries nothing. */
+/* The channel that is closed when it ends: a receive gives -EPIPE then, and waits before. It carries nothing. Good for
+ * this run: ask again in the next one. */
 gos_chan *gos_context_done(gos_context *context);
 
 /* The earliest deadline of its own and its parents', for calls that end in _until; INT64_MAX: none. */
