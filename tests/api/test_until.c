@@ -126,13 +126,16 @@ static void served(int kind)
 
 /* ---- the same from a thread without a task ---- */
 
+enum { TAKEN = -1, TIMED_OUT = -2 };
+
 static void *outside(void *arg)
 {
     int kind = *(int *)arg;
     CHECK_EQ(take_until(kind, gos_now() + ms), -ETIMEDOUT);
     CHECK_EQ(take_until(kind, 0), -ETIMEDOUT);
+    __atomic_store_n((int *)arg, TIMED_OUT, __ATOMIC_RELEASE);
     CHECK_EQ(take_until(kind, gos_now() + 60000 * ms), 0);
-    __atomic_store_n((int *)arg, -1, __ATOMIC_RELEASE);
+    __atomic_store_n((int *)arg, TAKEN, __ATOMIC_RELEASE);
     return NULL;
 }
 
@@ -142,9 +145,11 @@ static void serves_a_thread(int kind)
     int arg = kind;
     hold(kind);
     CHECK_EQ(pthread_create(&thread, NULL, outside, &arg), 0);
-    gos_sleep(8 * ms);
+    while (__atomic_load_n(&arg, __ATOMIC_ACQUIRE) != TIMED_OUT)
+        gos_sleep(ms);
+    gos_sleep(ms); /* until it waits, most likely */
     yield_it(kind);
-    while (__atomic_load_n(&arg, __ATOMIC_ACQUIRE) >= 0) {
+    while (__atomic_load_n(&arg, __ATOMIC_ACQUIRE) != TAKEN) {
         gos_sleep(ms);
         if (kind == 5)
             yield_it(kind);

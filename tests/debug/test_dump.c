@@ -80,7 +80,7 @@ static void start(int n, void (*fn)(void *))
         CHECK_EQ(gos_go(fn, NULL), 0);
 }
 
-/* A line of a backtrace; sanitized builds have none. */
+/* A line of a backtrace; sanitized builds, which do not look at the stacks of others, have none, and no "on". */
 static void follows(char **at, const char *function)
 {
     if (!SANITIZED)
@@ -95,7 +95,8 @@ static void look_at(char *text)
     snprintf(on, sizeof on, "on %p", (void *)chan);
     CHECK_STR(line_with(&at, "gossamer: "), tasks);
     char *line = line_with(&at, alike);
-    CHECK(strstr(line, "[chan receive") && strstr(line, on) && strstr(line, "started with receiver"));
+    CHECK(strstr(line, "[chan receive") && (SANITIZED || strstr(line, on)));
+    CHECK(strstr(line, "started with receiver") != NULL);
     CHECK(!strstr(line, "others"));
     follows(&at, "receiver");
 
@@ -137,7 +138,7 @@ static int run(void *unused)
     look_at_single(text, (const char *const[]){ "started with pinned", "[chan receive", ", pinned", NULL });
     look_at_single(text, (const char *const[]){ "[sleep", "2 tasks like ", "started with sleeper", NULL });
     char mutex_is[40];
-    snprintf(mutex_is, sizeof mutex_is, "on %p", (void *)&mutex);
+    snprintf(mutex_is, sizeof mutex_is, SANITIZED ? "" : "on %p", (void *)&mutex);
     look_at_single(text, (const char *const[]){ "[mutex", mutex_is, "started with locker", NULL });
     look_at(text);
     free(text);

@@ -5,9 +5,9 @@
 #include "tests/debug/dumped.h"
 
 #if defined(GOS_ASAN) || defined(GOS_TSAN)
-enum { MANY = 4000 };
+enum { SANITIZED = 1, MANY = 4000 }; /* they do not say on what a task waits */
 #else
-enum { MANY = 1000000 };
+enum { SANITIZED = 0, MANY = 1000000 };
 #endif
 
 static gos_chan *chan[2];
@@ -45,7 +45,7 @@ static int run(void *unused)
     char most[60];
     snprintf(most, sizeof most, "%d tasks like 0x", MANY * 3 / 4);
     char *line = line_with(&at, most);
-    CHECK(strstr(line, "and others") != NULL);
+    CHECK(SANITIZED || strstr(line, "and others") != NULL);
     snprintf(most, sizeof most, "%d tasks like 0x", MANY / 4);
     line = line_with(&at, most);
     CHECK(strstr(line, "started with waits_further") != NULL);
