@@ -103,7 +103,8 @@
 #define GOS_GROUP_SPIN 8
 
 /* In the word of a gos_mutex (sync/mutex.c), and what its C side gives to be called again. */
-#define GOS_MUTEX_LOCKED 1
+#define GOS_MUTEX_LOCKED_BIT 0
+#define GOS_MUTEX_LOCKED (1 << GOS_MUTEX_LOCKED_BIT)
 #define GOS_MUTEX_WOKEN 4
 #define GOS_MUTEX_STARVING 8
 #define GOS_LOCK_AGAIN 1

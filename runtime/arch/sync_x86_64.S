@@ -110,16 +110,9 @@ END(gos_waitgroup_wait_until)
     testq %rdi, %rdi
     jz \other
     xorl %eax, %eax
-    movl $GOS_MUTEX_LOCKED, %ecx
-    lock cmpxchgl %ecx, (%rdi)
-    je 2f
-    testl %ecx, %eax
-    jnz \other
-    orl %eax, %ecx              /* free, but waited for */
-    lock cmpxchgl %ecx, (%rdi)
-    jne \other
-    xorl %eax, %eax
-2:  cmpq $GOS_POISON, %fs:GOS_LIMIT_WORD
+    lock btsl $GOS_MUTEX_LOCKED_BIT, (%rdi) /* one locked instruction, whether others wait for it or not */
+    jc \other
+    cmpq $GOS_POISON, %fs:GOS_LIMIT_WORD
     je gos__mutex_locked        /* GOS_SEED: who has just locked it may be interrupted */
     retq
 #endif
@@ -146,10 +139,13 @@ EXPORT(gos_mutex_unlock)
 #if !GOS_TSAN
     testq %rdi, %rdi
     jz gos__mutex_leave
+    cmpl $GOS_MUTEX_LOCKED, (%rdi) /* who holds it has the line: a look costs less than a compare that fails */
+    jne 1f
     movl $GOS_MUTEX_LOCKED, %eax
     xorl %ecx, %ecx
     lock cmpxchgl %ecx, (%rdi)
     je 2f
+1:  movl (%rdi), %eax
     movl %eax, %ecx             /* waited for, and somebody is awake to take it */
     andl $(GOS_MUTEX_LOCKED | GOS_MUTEX_WOKEN | GOS_MUTEX_STARVING), %ecx
     cmpl $(GOS_MUTEX_LOCKED | GOS_MUTEX_WOKEN), %ecx

@@ -46,7 +46,7 @@ var cases = map[string]func(*options) bool{
 	"memory": caseMemory, "spawn": caseSpawn, "yield": caseYield, "handover": caseHandover, "depth": caseDepth,
 	"descent": caseDescent, "burst": caseBurst,
 	"progress": caseProgress, "handoff": caseHandoff, "lateness": caseLateness, "wakeup": caseWakeup,
-	"scale": caseScale, "timers": caseTimers,
+	"scale": caseScale, "sync": caseSync, "timers": caseTimers,
 }
 
 func fail(format string, args ...any) {
