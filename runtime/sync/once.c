@@ -8,20 +8,20 @@
 
 enum { FRESH, RUNNING, DONE = GOS_ONCE_DONE };
 
-/* Whether it is the caller, `self`, who runs fn. */
-static bool begin(gos_once *once, void (*fn)(void *), void *self)
+/* FRESH: it is the caller, `self`, who runs fn. */
+static uint32_t begin(gos_once *once, void (*fn)(void *), void *self)
 {
     gos__require(once != NULL && fn != NULL, "gos_once_do: %s is NULL", once ? "fn" : "once");
     gos__spin_lock(&once->gos__spin);
-    bool fresh = once->gos__state == FRESH;
-    gos__require(once->gos__state != RUNNING || once->gos__runner != self,
+    uint32_t found = once->gos__state;
+    gos__require(found != RUNNING || once->gos__runner != self,
                  "gos_once_do: its function waits for itself");
-    if (fresh) {
+    if (found == FRESH) {
         once->gos__state = RUNNING;
         once->gos__runner = self;
     }
     gos__spin_unlock(&once->gos__spin);
-    return fresh;
+    return found;
 }
 
 static bool is_done(void *object, void *elem)
@@ -38,8 +38,9 @@ static gos__place place_in(gos_once *once)
 
 gos__task *gos__once_enter(gos_once *once, void (*fn)(void *), int64_t deadline, gos__task *self)
 {
-    self->result = 1;
-    if (begin(once, fn, self))
+    uint32_t found = begin(once, fn, self);
+    self->result = found == FRESH;
+    if (found != RUNNING) /* what is done needs no alarm */
         return self;
     gos__place place = place_in(once);
     return gos__list_await(&place, NULL, deadline, self);
@@ -47,7 +48,7 @@ gos__task *gos__once_enter(gos_once *once, void (*fn)(void *), int64_t deadline,
 
 int gos__once_enter_outside(gos_once *once, void (*fn)(void *), int64_t deadline)
 {
-    if (begin(once, fn, &gos__self)) /* what is this thread's own */
+    if (begin(once, fn, &gos__self) == FRESH) /* what is this thread's own */
         return 1;
     gos__place place = place_in(once);
     return gos__list_await_outside(&place, NULL, deadline);

@@ -269,8 +269,8 @@ static int poll_or_enqueue(select_block *select, gos__waiter **met)
         }
     }
     if (select->task) {
-        gos__store_release(&select->task->state, (uint8_t)GOS_PARKED); /* pairs with C3 of sched/claim.h */
         gos__waits_for(select->task, GOS_WAIT_SELECT, NULL);
+        gos__store_release(&select->task->state, (uint8_t)GOS_PARKED); /* pairs with C3 of sched/claim.h */
     }
     for (uint32_t i = 0; i < select->ordered; i++) {
         gos_case *it = &select->cases[order[i]];

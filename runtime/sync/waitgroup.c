@@ -75,10 +75,22 @@ static gos__place place_in(gos_waitgroup *group)
                          .stays = is_ending, .why = GOS_WAIT_GROUP };
 }
 
+/* What is over needs no alarm. */
+static bool is_over_now(gos_waitgroup *group)
+{
+    gos__spin_lock(&group->gos__spin);
+    bool over = !gos__load_acquire(&group->gos__count);
+    gos__spin_unlock(&group->gos__spin);
+    return over;
+}
+
 gos__task *gos__waitgroup_wait(gos_waitgroup *group, int64_t deadline, void *c, gos__task *self)
 {
     (void)c;
     gos__place place = place_in(group);
+    self->result = 0;
+    if (deadline != GOS_NEVER && is_over_now(group))
+        return self;
     return gos__list_await(&place, NULL, deadline, self);
 }
 
