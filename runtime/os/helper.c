@@ -1,8 +1,11 @@
 /*
  * helper.c: runs a program and reads what it prints.
  *
- * Its end sends no signal and is no business of the program's waits (an exit signal of 0; wait(2), "__WCLONE"), it
- * shares no descriptor but its output, and the handlers for fork are not called.
+ * Its end sends no signal and is no business of the program's waits. A process that executes a program gets the usual
+ * exit signal, whatever it was made with, so one that does not stands between: the attendant, which has an exit signal
+ * of 0 (wait(2), "__WCLONE"), no descriptor but its end of a pair, and this process' memory. It starts the program,
+ * says so, and when it is told, or this process is gone, kills it, waits for it and ends. The handlers for fork are not
+ * called.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -10,6 +13,7 @@
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -18,41 +22,64 @@
 
 enum { STACK = 64 * 1024, LOOK_MS = 5 };
 
+/* Where the attendant has its end of the pair, after the three that the program has too. */
+enum { CONTROL = 3 };
+
 typedef struct job {
     char *const *argv;
-    int output;
+    char *stack; /* the attendant's, and below it the program's, until it is executed */
+    int output, control;
 } job;
 
-/* In the parent's memory, while the parent's thread waits; all signals are blocked. */
-static int begin(void *arg)
+static int execute(void *arg)
 {
     job *it = arg;
-    unsigned long standard[4] = { 0 }; /* the kernel's struct sigaction: SIG_DFL */
-    for (long sig = 1; sig <= 64; sig++)
-        syscall(SYS_rt_sigaction, sig, standard, NULL, sizeof standard[0]);
-    int null = (int)syscall(SYS_openat, AT_FDCWD, "/dev/null", O_RDWR);
-    syscall(SYS_dup2, null, 0);
-    syscall(SYS_dup2, it->output, 1);
-    syscall(SYS_dup2, null, 2);
-    gos__close_range(3, ~0u, 0);
     gos__signals_restore(0);
     execvp(it->argv[0], it->argv);
     syscall(SYS_exit, 127);
     return 0;
 }
 
-static int start(char *const *argv, int output)
+/*
+ * In this process' memory, with all signals blocked, on a thread-local storage that is the starting thread's: until it
+ * has said that the program runs, that thread waits, and from then on it makes no call that can fail and write errno.
+ */
+static int attend(void *arg)
 {
-    char *stack = gos__vm_reserve(STACK);
-    if (!stack || gos__vm_commit(stack, STACK))
-        return -ENOMEM;
-    job it = { argv, output };
+    job *it = arg;
+    unsigned long standard[4] = { 0 }; /* the kernel's struct sigaction: SIG_DFL */
+    char byte = 0;
+    for (long sig = 1; sig <= 64; sig++)
+        syscall(SYS_rt_sigaction, sig, standard, NULL, sizeof standard[0]);
+    int null = (int)syscall(SYS_openat, AT_FDCWD, "/dev/null", O_RDWR);
+    syscall(SYS_dup2, null, 0);
+    syscall(SYS_dup2, it->output, 1);
+    syscall(SYS_dup2, null, 2);
+    syscall(SYS_dup3, it->control, CONTROL, O_CLOEXEC);
+    gos__close_range(CONTROL + 1, ~0u, 0);
+    int program = clone(execute, it->stack + STACK / 2, CLONE_VM | CLONE_VFORK | SIGCHLD, it);
+    gos__close_range(0, CONTROL - 1, 0);
+    if (program > 0) {
+        syscall(SYS_write, CONTROL, &byte, 1);
+        syscall(SYS_read, CONTROL, &byte, 1);
+        syscall(SYS_kill, program, SIGKILL);
+        syscall(SYS_wait4, program, NULL, 0, NULL);
+    }
+    syscall(SYS_exit, 0);
+    return 0;
+}
+
+/* The attendant; -1: there is none. */
+static int start(job *it, int told)
+{
+    char byte;
     uint64_t mask = gos__signals_block();
-    int child = clone(begin, stack + STACK, CLONE_VM | CLONE_VFORK, &it);
-    int failed = child < 0 ? -errno : child;
+    int attendant = clone(attend, it->stack + STACK, CLONE_VM, it);
+    gos__fd_close(it->control);
+    while (attendant > 0 && syscall(SYS_read, told, &byte, 1) < 0 && errno == EINTR)
+        continue;
     gos__signals_restore(mask);
-    gos__vm_release(stack, STACK);
-    return failed;
+    return attendant;
 }
 
 /* To its end, or to `until`. */
@@ -74,19 +101,48 @@ static size_t read_all(int fd, char *to, size_t room, int64_t until, void (*mean
     return used;
 }
 
-size_t gos__helper_run(char *const *argv, char *to, size_t room, int64_t until, void (*meanwhile)(void))
+/* The attendant's: a number that it does not write over itself, if there is one. */
+static bool is_out_of_the_way(int *fd)
 {
-    int ends[2];
-    if (syscall(SYS_pipe2, ends, O_CLOEXEC))
-        return 0;
-    int child = start(argv, ends[1]);
-    gos__fd_close(ends[1]);
-    size_t used = child < 0 ? 0 : read_all(ends[0], to, room, until, meanwhile);
-    gos__fd_close(ends[0]);
-    if (child >= 0) {
-        syscall(SYS_kill, child, SIGKILL); /* if time is over */
-        while (syscall(SYS_wait4, child, NULL, __WALL, NULL) < 0 && errno == EINTR)
+    *fd = gos__fd_high(*fd);
+    return *fd > CONTROL;
+}
+
+static size_t run(job *it, int from, int told, char *to, size_t room, int64_t until, void (*meanwhile)(void))
+{
+    int attendant = start(it, told);
+    gos__fd_close(it->output);
+    size_t used = attendant < 0 ? 0 : read_all(from, to, room, until, meanwhile);
+    if (attendant > 0) {
+        syscall(SYS_sendto, told, "", 1, MSG_NOSIGNAL, NULL, 0);
+        while (syscall(SYS_wait4, attendant, NULL, __WALL, NULL) < 0 && errno == EINTR)
             continue;
     }
+    return used;
+}
+
+size_t gos__helper_run(char *const *argv, char *to, size_t room, int64_t until, void (*meanwhile)(void))
+{
+    int output[2], control[2];
+    size_t used = 0;
+    if (syscall(SYS_pipe2, output, O_CLOEXEC))
+        return 0;
+    if (syscall(SYS_socketpair, AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, control)) {
+        gos__fd_close(output[0]);
+        gos__fd_close(output[1]);
+        return 0;
+    }
+    char *stack = gos__vm_reserve(STACK);
+    if (is_out_of_the_way(&output[1]) && is_out_of_the_way(&control[1]) && stack && !gos__vm_commit(stack, STACK)) {
+        job it = { argv, stack, output[1], control[1] };
+        used = run(&it, output[0], control[0], to, room, until, meanwhile);
+    } else {
+        gos__fd_close(output[1]);
+        gos__fd_close(control[1]);
+    }
+    if (stack)
+        gos__vm_release(stack, STACK);
+    gos__fd_close(output[0]);
+    gos__fd_close(control[0]);
     return used;
 }
