@@ -78,12 +78,10 @@ static void sample(int64_t now)
         gos__groups_add_some(watch.waits, &watch.rng, SAMPLES, since / 1000);
 }
 
-static void add_name(gos__text *text, uintptr_t address)
+static void add_name(gos__text *text, const gos__symbol *symbol, uintptr_t address)
 {
-    gos__symbol symbol;
-    gos__symbol_find(address, &symbol);
-    if (*symbol.function)
-        gos__text_add(text, "%s;", symbol.function);
+    if (*symbol->function)
+        gos__text_add(text, "%s;", symbol->function);
     else
         gos__text_add(text, "%#lx;", (unsigned long)address);
 }
@@ -91,14 +89,15 @@ static void add_name(gos__text *text, uintptr_t address)
 /* The functions from the outermost in, the reason, and microseconds. */
 static void add_stack(gos__text *text, const gos__group *it)
 {
-    add_name(text, (uintptr_t)it->entry);
+    gos__symbol symbol;
+    gos__symbol_find((uintptr_t)it->entry, &symbol);
+    add_name(text, &symbol, (uintptr_t)it->entry);
     uint32_t outermost = it->backtrace.n;
     for (uint32_t i = outermost; i-- > 0;) {
-        gos__symbol symbol;
         gos__symbol_find(it->backtrace.at[i] - 1, &symbol);
         bool is_entry = i + 1 == outermost && it->backtrace.at[i] - 1 - symbol.offset == (uintptr_t)it->entry;
         if (!is_entry)
-            add_name(text, it->backtrace.at[i] - 1);
+            add_name(text, &symbol, it->backtrace.at[i] - 1);
     }
     gos__text_add(text, "[%s] %ld\n", gos__wait_name(it->why), it->count);
 }
@@ -113,6 +112,8 @@ static void write_profile(void)
     for (size_t i = 0; i < n; i++)
         if (sorted[i]->state == GOS_PARKED)
             add_stack(&text, sorted[i]);
+    if (others)
+        gos__text_add(&text, "others;[waiting] %ld\n", others);
     gos__text_write(&text, watch.file);
     gos__text_close(&text);
 }
