@@ -1,6 +1,9 @@
 #include "debug/text.h"
 
 #include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -10,7 +13,7 @@
 void gos__text_open(gos__text *text, size_t room)
 {
     size_t page = gos__vm_page_size();
-    text->used = 0;
+    text->used = text->written = 0;
     text->room = (room + page - 1) / page * page;
     text->start = gos__vm_reserve(text->room);
     if (text->start && gos__vm_commit(text->start, text->room)) {
@@ -41,14 +44,34 @@ void gos__text_add(gos__text *text, const char *format, ...)
     va_end(args);
 }
 
-void gos__text_write(const gos__text *text, int fd)
+/* At most n bytes of it. */
+static void write_at_most(gos__text *text, int fd, size_t n)
 {
+    size_t left = text->used - text->written;
     /* By number: the interposed call would look for a task that waits. */
-    for (size_t done = 0; text->start && done < text->used;) {
-        long n = syscall(SYS_write, fd, text->start + done, text->used - done);
-        if (n > 0)
-            done += (size_t)n;
-        else if (n == 0 || errno != EINTR)
-            return;
+    long done = syscall(SYS_write, fd, text->start + text->written, left < n ? left : n);
+    if (done > 0)
+        text->written += (size_t)done;
+    else if (done == 0 || (errno != EINTR && errno != EAGAIN))
+        text->written = text->used;
+}
+
+void gos__text_write(gos__text *text, int fd)
+{
+    struct pollfd ready = { .fd = fd, .events = POLLOUT };
+    while (text->start && text->written < text->used) {
+        syscall(SYS_poll, &ready, 1, -1); /* of one that does not block */
+        write_at_most(text, fd, SIZE_MAX);
     }
+}
+
+bool gos__text_write_some(gos__text *text, int fd, int ms)
+{
+    struct pollfd ready = { .fd = fd, .events = POLLOUT };
+    while (text->start && text->written < text->used) {
+        if (syscall(SYS_poll, &ready, 1, ms) < 1)
+            return false;
+        write_at_most(text, fd, PIPE_BUF); /* for which there is room, or somebody else has just filled it */
+    }
+    return true;
 }

@@ -33,6 +33,9 @@
 
 static uint32_t active; /* 1: a run exists */
 
+/* The last run's, for the next one: a signal handler that came late may still look at it (gos__monitor_poke). */
+static gos__runtime *kept;
+
 uint32_t gos__procs_asked, gos__runs_ended;
 gos__spin gos__rt_lock;
 
@@ -142,9 +145,10 @@ int gos__worker_start(gos__worker *worker)
 
 static gos__runtime *runtime_new(int (*fn)(void *), void *arg)
 {
-    gos__runtime *rt = aligned_alloc(GOS_FALSE_SHARING, sizeof *rt);
+    gos__runtime *rt = kept ? kept : aligned_alloc(GOS_FALSE_SHARING, sizeof *rt);
     if (!rt)
         return NULL;
+    kept = NULL;
     const gos__env *env = gos__env_get();
     uint32_t procs = gos__load_relaxed(&gos__procs_asked);
     if (!procs)
@@ -236,7 +240,7 @@ static void dismantle(gos__runtime *rt, bool all_left)
         return;
     for (uint32_t i = 0; i < rt->made; i++)
         free(rt->workers[i]);
-    free(rt);
+    kept = rt;
 }
 
 void gos__run_forked(void)

@@ -4,6 +4,7 @@
 #include <gossamer.h>
 
 #include <fcntl.h>
+#include <sys/syscall.h>
 
 #include "tests/death/death.h"
 
@@ -38,6 +39,45 @@ static int quit_twice(void *unused)
         gos_sleep(50000000);
     }
     return 0;
+}
+
+/* ---- a reader that takes nothing: the monitor goes on with its work ---- */
+
+static int full[2], ends[2];
+
+static void writer(void *unused)
+{
+    (void)unused;
+    gos_sleep(1000000);
+    CHECK_EQ(syscall(SYS_write, ends[1], "", 1), 1);
+}
+
+static int blocks(void *unused)
+{
+    char byte;
+    int was = dup(2);
+    (void)unused;
+    CHECK_EQ(dup2(full[1], 2), 2);
+    kill(getpid(), SIGQUIT);
+    gos_sleep(100000000); /* the monitor is at it */
+    for (int i = 0; i < 3; i++) {
+        CHECK_EQ(gos_go(writer, NULL), 0);
+        CHECK_EQ(syscall(SYS_read, ends[0], &byte, 1), 1); /* on the only worker's thread, unless the monitor helps */
+    }
+    CHECK_EQ(write(was, "goes on\n", 8), 8);
+    _exit(0);
+}
+
+static void into_a_full_pipe(void *unused)
+{
+    (void)unused;
+    CHECK_EQ(pipe(ends), 0);
+    CHECK_EQ(pipe2(full, O_NONBLOCK), 0);
+    while (write(full[1], "", 1) == 1)
+        continue;
+    CHECK_EQ(fcntl(full[1], F_SETFL, 0), 0);
+    gos_procs(1);
+    gos_run(blocks, NULL);
 }
 
 static void in_a_run(void *fn)
@@ -95,6 +135,7 @@ int main(void)
     expect_death("twice", in_a_run, twice, SIGQUIT, 0, quits);
     const char *const goes_on[] = { "goes on", NULL };
     expect_death("ignored", ignored, once, 0, 0, goes_on);
+    expect_death("full pipe", into_a_full_pipe, NULL, 0, 0, goes_on);
     const char *const own[] = { "handled", "goes on", NULL };
     expect_death("handled", handled, once, 0, 0, own);
     const char *const silent[] = { NULL };
