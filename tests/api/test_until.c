@@ -106,22 +106,27 @@ static void yield_later(void *arg)
     __atomic_store_n(&it->done, 2, __ATOMIC_RELEASE);
 }
 
+/* It may have ended by itself before. */
+static void end(later *it)
+{
+    uint32_t not_yet = 0;
+    __atomic_compare_exchange_n(&it->done, &not_yet, 1, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
+    while (__atomic_load_n(&it->done, __ATOMIC_ACQUIRE) != 2)
+        gos_yield();
+}
+
 static void served(int kind)
 {
     later it = { .kind = kind };
     hold(kind);
     CHECK_EQ(gos_go(yield_later, &it), 0);
     CHECK_EQ(take_until(kind, gos_now() + 60000 * ms), 0);
-    __atomic_store_n(&it.done, 1, __ATOMIC_RELAXED);
-    while (__atomic_load_n(&it.done, __ATOMIC_ACQUIRE) != 2)
-        gos_yield();
+    end(&it);
     it = (later){ .kind = kind };
     hold(kind);
     CHECK_EQ(gos_go(yield_later, &it), 0);
     CHECK_EQ(take_until(kind, INT64_MAX), 0);
-    __atomic_store_n(&it.done, 1, __ATOMIC_RELAXED);
-    while (__atomic_load_n(&it.done, __ATOMIC_ACQUIRE) != 2)
-        gos_yield();
+    end(&it);
 }
 
 /* ---- the same from a thread without a task ---- */
