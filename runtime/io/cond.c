@@ -32,7 +32,7 @@ static int wait_for_cond(pthread_cond_t *cond, pthread_mutex_t *mutex, clockid_t
     gos__lot_enlist(&wait, cond, 0, GOS_WAIT_COND);
     int failed = gos__io_pthread_mutex_unlock(mutex);
     if (failed) {
-        if (gos__lot_leave(&wait) && gos__load_relaxed(&gos__lot_n))
+        if (gos__lot_leave(&wait) && gos__lot_any())
             gos__lot_wake_from(cond, 0);
         return failed;
     }
@@ -62,14 +62,14 @@ int gos__io_pthread_cond_clockwait(pthread_cond_t *cond, pthread_mutex_t *mutex,
 /* For both kinds of waiters: those here, and threads that wait in the C library since before the run. */
 int gos__io_pthread_cond_signal(pthread_cond_t *cond)
 {
-    if (gos__unlikely(gos__load_relaxed(&gos__lot_n)))
+    if (gos__lot_any())
         gos__lot_wake_from(cond, 0);
     return gos__real_pthread_cond_signal(cond);
 }
 
 int gos__io_pthread_cond_broadcast(pthread_cond_t *cond)
 {
-    if (gos__unlikely(gos__load_relaxed(&gos__lot_n)))
+    if (gos__lot_any())
         gos__lot_wake_from(cond, 1);
     return gos__real_pthread_cond_broadcast(cond);
 }
@@ -128,7 +128,7 @@ int gos__io_sem_clockwait(sem_t *sem, clockid_t clock, const struct timespec *un
 int gos__io_sem_post(sem_t *sem)
 {
     int result = gos__real_sem_post(sem);
-    if (gos__unlikely(gos__load_relaxed(&gos__lot_n)))
+    if (gos__lot_any())
         gos__lot_wake_from(sem, 0);
     return result;
 }

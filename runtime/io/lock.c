@@ -32,7 +32,7 @@ GOS_NOINLINE int gos__io_lot_wait(const void *key, int why, int64_t deadline, in
         gos__lot_enlist(&wait, key, again, why);
         int result = try(object);
         if (result != EBUSY) {
-            if (gos__lot_leave(&wait) && gos__load_relaxed(&gos__lot_n))
+            if (gos__lot_leave(&wait) && gos__lot_any())
                 gos__lot_wake_from(key, 0);
             return result;
         }
@@ -159,7 +159,7 @@ int gos__io_pthread_mutex_unlock(pthread_mutex_t *mutex)
 {
     bool knows_owner = gos__mutex_knows_owner(mutex->__data.__kind);
     int result = gos__real_pthread_mutex_unlock(mutex);
-    if (gos__unlikely(gos__load_relaxed(&gos__lot_n)))
+    if (gos__lot_any())
         gos__lot_wake_from(mutex, 0);
     if (gos__unlikely(knows_owner) && !result)
         let_go();
@@ -209,7 +209,7 @@ static GOS_NOINLINE int wait_to_read(pthread_rwlock_t *lock, clockid_t clock, co
     int result = gos__io_lot_wait(lock, GOS_WAIT_RWMUTEX, deadline, try_read, lock);
     if (result == -1)
         return block_to_read(lock, clock, until);
-    if (gos__load_relaxed(&gos__lot_n))
+    if (gos__lot_any())
         gos__lot_wake_from(lock, 0);
     return result;
 }
@@ -276,7 +276,7 @@ int gos__io_pthread_rwlock_unlock(pthread_rwlock_t *lock)
 {
     bool was_writer = lock->__data.__cur_writer == gos__self.tid;
     int result = gos__real_pthread_rwlock_unlock(lock);
-    if (gos__unlikely(gos__load_relaxed(&gos__lot_n)))
+    if (gos__lot_any())
         gos__lot_wake_from(lock, 0);
     if (was_writer && !result)
         let_go();

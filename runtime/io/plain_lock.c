@@ -9,7 +9,7 @@
 
 static void wake(const void *key, int all)
 {
-    if (gos__unlikely(gos__load_relaxed(&gos__lot_n)))
+    if (gos__lot_any())
         gos__lot_wake_plain(key, all);
 }
 

@@ -3,12 +3,12 @@
  * by its address (a pthread_mutex_t, a sem_t ...). The object holds the truth; here is only who looks at it again.
  *
  *     waiter                                     who changes the object
- *     W1  enlist under the object's address      C1  change it (a locked instruction: a full fence on x86)
+ *     W1  enlist under the object's address      C1  change it (a locked instruction, or a fence)
  *     W2  try; done? leave                       C2  nobody enlisted anywhere? done
  *     W3  park, unless woken since W1            C3  wake one who is enlisted for it, or all
  *     W4  leave, try, from W1 again
  *
- * Either W2 sees C1 or C2 sees W1, which is a locked instruction too. Who was woken and did not need it wakes the next
+ * Either W2 sees C1 or C2 sees W1, which is a full fence too. Who was woken and did not need it wakes the next
  * one. A waiter is woken once: by C3 or by its deadline.
  *
  * Who may not take the runtime's locks (a signal handler above the runtime's own code, which sem_post may be called in)
@@ -17,6 +17,7 @@
 #ifndef GOS_SCHED_LOT_H
 #define GOS_SCHED_LOT_H
 
+#include "base/compiler.h"
 #include "sched/netpoll.h"
 
 typedef struct gos__lot_wait gos__lot_wait;
@@ -32,6 +33,13 @@ struct gos__lot_wait {
 
 /* How many are enlisted. */
 extern uint32_t gos__lot_n;
+
+/* C2: whether there may be somebody to wake. */
+static inline bool gos__lot_any(void)
+{
+    gos__fence_after_change(); /* C1; partner: W1 */
+    return gos__unlikely(gos__load_relaxed(&gos__lot_n));
+}
 
 /* first: before those who wait for the same, since it was woken once already. why: enum gos__wait. */
 void gos__lot_enlist(gos__lot_wait *wait, const void *key, int first, int why);

@@ -230,7 +230,7 @@ gos__task *gos__pinned_turn(void)
         if (gos__load_relaxed(&rt->stopping) && stop_waiting(self))
             gos__leave_run();
         gos__futex_wait(&self->futex, 0, INT64_MAX);
-        gos__store_relaxed(&self->futex, 0u);
+        gos__exchange_seq(&self->futex, 0u); /* seq: before the look at `locked`, as in gos__regain */
     }
     gos__wait_unlocked();
     gos__bind(self);

@@ -38,13 +38,6 @@
 /* A spare thread without work for so long ends. */
 #define SPARE_NS 5000000000
 
-static uintptr_t *limit_word(void)
-{
-    char *self;
-    __asm__("movq %%fs:0, %0" : "=r"(self));
-    return (uintptr_t *)(self + GOS_LIMIT_WORD);
-}
-
 void gos__thread_wake(gos__thread *thread)
 {
     gos__store_release(&thread->futex, 1u);
@@ -285,7 +278,7 @@ void gos__regain(void)
             gos__leave_run();
         if (locked == GOS_AWAITS) {
             gos__futex_wait(&self->futex, 0, INT64_MAX);
-            gos__store_relaxed(&self->futex, 0u);
+            gos__exchange_seq(&self->futex, 0u); /* seq: before the look at `locked`, or it wipes a waker's 1 out */
         } else if (claim_idle(self)) {
             gos__store_relaxed(&self->locked, (uint32_t)GOS_UNLOCKED);
         } else {
@@ -317,7 +310,7 @@ static bool wait_as_spare(gos__thread *self)
         if (gos__clock_ns() >= deadline && leave_spares(self))
             return false;
         gos__futex_wait(&self->futex, 0, deadline);
-        gos__store_relaxed(&self->futex, 0u);
+        gos__exchange_seq(&self->futex, 0u); /* seq: as in gos__regain */
     }
     return true;
 }
@@ -342,7 +335,7 @@ static void *thread_main(void *arg)
     void *signals = gos__signal_stack_alloc(&size);
     if (signals)
         gos__signal_stack(signals, size);
-    *self = (gos__thread){ .in_runtime = 1, .limit_word = limit_word(), .error = &errno, .tid = gos__thread_id(),
+    *self = (gos__thread){ .in_runtime = 1, .limit_word = gos__limit_word(), .error = &errno, .tid = gos__thread_id(),
                            .status_fd = -1, .bound = record->binds ? record->worker->index + 1 : 0,
                            .locked = record->worker ? GOS_UNLOCKED : GOS_AWAITS };
     self->usual_mask = gos__signal_mask();
