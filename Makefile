@@ -2,6 +2,7 @@
 #   setup         install what is missing (Debian, Ubuntu); may be followed by others: make setup bench
 #   setup-programs  fetch the sources of real programs that the suite measures (pinned, by npm and cargo)
 #   setup-peers   install the libraries that bench compares with where it finds them (Debian, Ubuntu; Rust's by cargo)
+#   setup-cross   install what building for aarch64 and running that here need (Debian): make check CC=aarch64-linux-gnu-gcc
 #   programs      build these, each as the suite compares it
 #   all           the default: library, benches, tests and examples, without network
 #   check         build, then run all tests, examples, layer and style checks
@@ -69,7 +70,8 @@ endif
 # ---- bad input ends here, before anything is touched
 
 TARGETS := all bench check check-layers check-model clean compare doctor help install man perf-budget \
-           perf-check perf-check-aa plots programs report setup setup-peers setup-programs nightly uninstall
+           perf-check perf-check-aa plots programs report setup setup-cross setup-peers setup-programs nightly \
+           uninstall
 BUILDS  := all bench check install programs perf-budget perf-check perf-check-aa
 GOALS   := $(or $(MAKECMDGOALS),all)
 
@@ -94,7 +96,13 @@ $(firstword $(others)): setup
 $(wordlist 2,$(words $(others)),$(others)): $(firstword $(others)) ; @:
 else
 
-ARCH := $(shell uname -m)
+# What CC builds for; where that is not this machine, libraries come from CROSS (scripts/setup cross), and programs run
+# through EMULATOR.
+HOST  := $(shell uname -m)
+ARCH  := $(or $(firstword $(subst -, ,$(shell $(CC) -dumpmachine 2>/dev/null))),$(HOST))
+CROSS := $(if $(filter-out $(HOST),$(ARCH)),build/cross/$(ARCH))
+CROSS_LIB := $(CROSS)/usr/lib/$(ARCH)-linux-gnu
+EMULATOR ?= $(if $(CROSS),scripts/emulate $(ARCH))
 # compare has its second run in B; everything else builds there.
 GIVEN_B := $(if $(findstring command,$(origin B)),$(B))
 B    := build/$(subst $() ,_,$(notdir $(CC)))-$(or $(SAN),release)-c$(CHECKS)-$(ARCH)
@@ -104,6 +112,12 @@ override B := $(patsubst $(CURDIR)/%,%,$(B))
 ifneq ($(or $(filter $(BUILDS),$(GOALS)),$(findstring /,$(GOALS))),)
 ifeq ($(wildcard runtime/arch/*_$(ARCH).S),)
 $(error there is no port to $(ARCH) yet)
+endif
+ifneq ($(if $(CROSS),$(or $(wildcard $(CROSS)/usr/include/hwloc.h),none)),$(wildcard $(CROSS:%=%/usr/include/hwloc.h)))
+$(error missing: libraries for $(ARCH); run `make setup-cross`)
+endif
+ifneq ($(filter address thread,$(SAN)),$(if $(filter x86_64,$(ARCH)),$(filter address thread,$(SAN))))
+$(error SAN=$(SAN) is for x86_64: elsewhere that sanitizer is not told of tasks)
 endif
 ifeq ($(wildcard $(B)/flags),)
 missing := $(filter $(CC) $(CXX) libc6-dev lld libhwloc-dev libbenchmark-dev,$(shell scripts/setup --missing))
@@ -122,7 +136,7 @@ comma  := ,
 WARN   := -Wall -Wextra -Wvla -Wno-unknown-attributes -Werror # the attributes: gcc's noclone, which clang lacks
 WARN_C := -Wmissing-prototypes -Wstrict-prototypes
 OF     ?= .
-COMMON := -fno-omit-frame-pointer -I$(OF)/runtime -I$(OF)/runtime/include -I. -DCHECKS=$(CHECKS) -pthread
+COMMON := -fno-omit-frame-pointer -I$(OF)/runtime -I$(OF)/runtime/include -I. -DCHECKS=$(CHECKS) -pthread $(if $(CROSS),-isystem $(CROSS)/usr/include -isystem $(CROSS)/usr/include/$(ARCH)-linux-gnu)
 SANITIZE_address   := -fsanitize=address,undefined -DGOS_ASAN=1 -DGOS_UBSAN=1
 SANITIZE_undefined := -fsanitize=undefined -DGOS_UBSAN=1
 SANITIZE_thread    := -fsanitize=thread -DGOS_TSAN=1
@@ -135,19 +149,25 @@ CC_FLAGS := -std=gnu++17 $(WARN) $(COMMON) $(SANITIZE)
 # The runtime runs on system stacks and must serve shared objects too.
 LIB_FLAGS := -fPIC -fvisibility=hidden -ftls-model=initial-exec
 # Task code: stack checks, and calls that the linker can see through. What knows of stacks wants whole (paged) ones.
-PAGED := $(filter address thread,$(SAN))
+PAGED := $(filter address thread,$(SAN))$(filter-out x86_64,$(ARCH))
 # Stack checks; what a call's many arguments need is then part of the frame that is checked.
 CHECKED := -fsplit-stack \
            $(if $(findstring clang,$(CC)),-mllvm -no-x86-call-frame-opt,-maccumulate-outgoing-args)
+# Where a guard is all that ends a stack, no frame steps over one.
+PROBED := $(if $(filter-out x86_64,$(ARCH)),$(if $(findstring clang,$(CC)),,\
+          -fstack-clash-protection --param=stack-clash-protection-guard-size=12))
 OWN_LIBC   := $(or $(wildcard $(OF)/runtime/include/gossamer/libc),$(OF)/runtime/include/gossamer)
-TASK_FLAGS := $(if $(PAGED),,$(CHECKED)) -ftls-model=initial-exec -fno-plt -fcf-protection=none \
+TASK_FLAGS := $(if $(PAGED),$(PROBED),$(CHECKED)) -ftls-model=initial-exec -fno-plt $(if $(filter x86_64,$(ARCH)),-fcf-protection=none) \
               -isystem $(OWN_LIBC)
 IO_FLAGS    := -fno-jump-tables # so that .ci/budget.py can follow every jump
 PLAIN_FLAGS := $(filter-out $(CHECKED) -isystem $(OWN_LIBC),$(TASK_FLAGS)) # the same without us
-LINK  = -fuse-ld=lld -Wl,-z,now -pthread $(SANITIZE) $(if $(PAGED),,-Wl,@$(WRAP))
-LIBS := -L$(B) -lbaselines -lgossamer -lhwloc
+LINK  = $(if $(filter x86_64,$(ARCH)),-fuse-ld=lld) -Wl,-z,now -pthread $(SANITIZE) $(if $(PAGED),,-Wl,@$(WRAP))
+LIBS := $(if $(CROSS),-L$(CROSS_LIB) -Wl$(comma)-rpath-link=$(CROSS_LIB)) -L$(B) -lbaselines -lgossamer -lhwloc
 
 # ---- what there is to build
+
+# Without other systems to compare with: their libraries are this machine's, and not made for sanitizers.
+ALONE := $(SAN)$(CROSS)
 
 other_arch = $(filter-out %_$(ARCH).$1,$(wildcard runtime/*/*_x86_64.$1 runtime/*/*_aarch64.$1))
 LIB_SRC   := $(sort $(filter-out $(call other_arch,c) $(call other_arch,S) runtime/thunks/%,\
@@ -158,15 +178,16 @@ CHECK_SRC := $(wildcard benches/check_*.c)
 BASE_SRC  := $(sort $(wildcard baselines/*.c))
 BENCH_SRC := $(sort $(filter-out $(CHECK_SRC),$(wildcard benches/*.c benches/*.cc)))
 PROG_SRC  := $(sort $(wildcard tests/*/test_*.c tests/*/test_*.cc examples/*.c))
+PROG_SRC  := $(filter-out $(if $(filter-out x86_64,$(ARCH)),$(shell grep -ls '^// arch: x86_64' $(PROG_SRC))),$(PROG_SRC))
 PLAIN_SRC := $(if $(PROG_SRC),$(shell grep -ls '^// build: plain' $(PROG_SRC)))
 TASK_SRC  := $(filter-out $(PLAIN_SRC),$(PROG_SRC)) $(wildcard benches/workload*.c)
 
 LIB       := $(B)/libgossamer.a
 # Made when it is proved that runtime entries keep to the end of a nursery; sanitizers add code of their own.
-BUDGET    := $(if $(SAN),,$(B)/budget)
+BUDGET    := $(if $(SAN)$(PAGED),,$(B)/budget)
 # One object for each function of libc that has a door of its own, so that programs take only what they call.
 thunks     = $(shell sed -n 's/^$1 //p' runtime/thunks/functions.list)
-THUNK_OBJ := $(foreach kind,leaf plain variadic,$(patsubst %,$(B)/runtime/thunks/$(kind)/%.o,$(call thunks,$(kind))))
+THUNK_OBJ := $(if $(wildcard runtime/thunks/thunk_$(ARCH).S),$(foreach kind,leaf plain variadic,$(patsubst %,$(B)/runtime/thunks/$(kind)/%.o,$(call thunks,$(kind)))))
 WRAP      := $(B)/gossamer.wrap
 BASELINES := $(B)/libbaselines.a
 LIB_OBJ   := $(LIB_SRC:%=$(B)/%.o)
@@ -180,11 +201,11 @@ PROG_OBJ  := $(PROG_SRC:%=$(B)/%.o)
 PROGS     := $(basename $(PROG_SRC:%=$(B)/%))
 GOSBENCH  := $(if $(wildcard benches/main.c),$(B)/gosbench)
 # Peers are built where their language is installed; bench.py says how to get what is missing.
-GO        := $(shell command -v go)
+GO        := $(if $(CROSS),,$(shell command -v go))
 GOBENCH   := $(if $(GO),$(B)/gobench)
 # The crossing loop over gcc's own runtime for split stacks, where libgcc has one.
 LIBGCC    := $(shell $(CC) -print-libgcc-file-name 2>/dev/null)
-SPLIT     := $(if $(SAN),,$(if $(shell grep -sal __morestack_non_split $(LIBGCC)),$(B)/libgcc-split))
+SPLIT     := $(if $(ALONE),,$(if $(shell grep -sal __morestack_non_split $(LIBGCC)),$(B)/libgcc-split))
 # Libraries as contenders: gosbench with another registry, where the library is installed.
 # clang before 15 does not take libstdc++'s coroutines.
 OLD_CLANG := $(if $(findstring clang,$(CXX)),$(shell v=$$($(CXX) -dumpversion) && [ "$${v%%.*}" -lt 15 ] && echo old))
@@ -203,26 +224,26 @@ LINKS_tbb/tbb        := -ltbb
 # Its units are its own.
 WITHOUT_cxx20/cxx20  := %/benches/workload.c.o
 $(B)/baselines/peers/cxx20/%: KIND += -std=gnu++20
-PEERS     := $(if $(SAN),,$(foreach p,$(PEERS),$(if $(wildcard /usr/include/$(NEEDS_$p)),$p)))
+PEERS     := $(if $(ALONE),,$(foreach p,$(PEERS),$(if $(wildcard /usr/include/$(NEEDS_$p)),$p)))
 PEER_PROG := $(foreach p,$(PEERS),$(B)/peer-$(notdir $p))
 # Whatever else lies in this folder: docs/ADDING-A-CONTENDER.md.
-MORE_SRC  := $(if $(SAN),,$(wildcard $(MORE)/*.c $(MORE)/*.cc))
+MORE_SRC  := $(if $(ALONE),,$(wildcard $(MORE)/*.c $(MORE)/*.cc))
 PEER_PROG += $(foreach f,$(MORE_SRC),$(B)/peer-$(basename $(notdir $f)))
 # The same objects linked in other orders: where code happens to lie must not decide between contenders.
-ORDERS    := $(if $(SAN),,2 3)
+ORDERS    := $(if $(ALONE)$(PAGED),,2 3)
 ORDERED   := $(foreach o,$(ORDERS),$(patsubst $(B)/%,$(B)/order-$o/%,$(GOSBENCH) $(PEER_PROG)))
 shuffle    = $(patsubst order-%,-fuse-ld=lld -Wl$(comma)--shuffle-sections=.text*=%,$(filter order-%,$(notdir $(@D))))
 comma     := ,
 # Rust's, where their crates have been fetched; Java's, where there is a JDK that has virtual threads.
-CARGO     := $(if $(SAN),,$(if $(shell command -v cargo),$(patsubst build/peers/%.fetched,%,$(wildcard build/peers/*.fetched))))
+CARGO     := $(if $(ALONE),,$(if $(shell command -v cargo),$(patsubst build/peers/%.fetched,%,$(wildcard build/peers/*.fetched))))
 RUST      := $(CARGO:%=$(B)/%bench)
-ERLANG    := $(if $(SAN),,$(if $(shell command -v erlc),$(B)/erlbench))
-JAVA_HERE := $(if $(SAN),,$(shell baselines/peers/java/find-java))
+ERLANG    := $(if $(ALONE),,$(if $(shell command -v erlc),$(B)/erlbench))
+JAVA_HERE := $(if $(ALONE),,$(shell baselines/peers/java/find-java))
 JAVA      := $(if $(JAVA_HERE),$(B)/javabench)
 LIBUV     := $(wildcard /usr/include/uv.h)
 # The servers, where a parser library is installed; without one `make bench` says so in its rows.
 PARSER    := $(if $(wildcard /usr/include/http_parser.h),-lhttp_parser,$(if $(wildcard /usr/include/llhttp.h),-lllhttp))
-SERVERS   := $(if $(SAN),,$(addprefix $(B)/benches/server/,loadgen $(if $(GO),server-go) $(if $(JAVA),server-java) \
+SERVERS   := $(if $(ALONE),,$(addprefix $(B)/benches/server/,loadgen $(if $(GO),server-go) $(if $(JAVA),server-java) \
              $(if $(ERLANG),server-erlang) $(if $(filter tokio,$(CARGO)),server-tokio) \
              $(if $(PARSER),server-gossamer server-pthread server-epoll $(if $(LIBUV),server-libuv))))
 
@@ -233,10 +254,11 @@ keep  = @mkdir -p $(@D); text='$(subst ','\'',$1)'; \
 	[ "$$text" = "$$(cat $@ 2>/dev/null)" ] || printf '%s\n' "$$text" >$@
 
 .PHONY: all bench check check-layers check-model clean compare doctor help install man nightly perf-budget perf-check \
-        perf-check-aa plots report setup setup-peers uninstall FORCE
+        perf-check-aa plots report setup setup-cross setup-peers \
+        uninstall FORCE
 FORCE:
 
-all: $(LIB) $(BUDGET) $(BASELINES) $(GOSBENCH) $(if $(SAN),,$(B)/gate) $(GOBENCH) $(RUST) \
+all: $(LIB) $(BUDGET) $(BASELINES) $(GOSBENCH) $(if $(ALONE)$(PAGED),,$(B)/gate) $(GOBENCH) $(RUST) \
      $(ERLANG) $(JAVA) $(SPLIT) $(SERVERS) $(PEER_PROG) $(ORDERED) $(PROGS)
 
 # Not by which name the folder was called: tests name it in full.
@@ -250,7 +272,7 @@ $(LIB_OBJ): KIND := $(LIB_FLAGS)
 $(IO_SRC:%=$(B)/%.o): KIND := $(LIB_FLAGS) $(TASK_FLAGS) $(IO_FLAGS)
 $(TASK_SRC:%=$(B)/%.o): KIND := $(TASK_FLAGS)
 $(B)/runtime/arch/san.c.o: KIND += -fno-sanitize=all
-$(B)/runtime/debug/gdb_x86_64.S.o: runtime/debug/gossamer-gdb.py
+$(B)/runtime/debug/gdb.S.o: runtime/debug/gossamer-gdb.py
 
 $(B)/%.c.o: %.c $(B)/flags
 	$(call say,CC,$<)
@@ -408,10 +430,13 @@ $(B)/$(SERVER)/server-erlang $(B)/$(SERVER)/server-java:
 # ---- targets that run something
 
 # For makes and compilers that tests call.
-export CC CXX CFLAGS LDFLAGS SAN CHECKS SEED PYTHON
+export CC CXX CFLAGS LDFLAGS SAN CHECKS SEED PYTHON ARCH EMULATOR
 
 setup:
 	@scripts/setup
+setup-cross:
+	@scripts/setup cross
+	@scripts/cross_libs aarch64
 setup-peers:
 	@scripts/setup peers
 	@for peer in tokio may; do \

@@ -10,14 +10,17 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define PAGE ((size_t)4096)
-
 size_t coop_stack_size = COOP_STACK_SIZE;
+
+static size_t page_size(void)
+{
+    return (size_t)sysconf(_SC_PAGESIZE);
+}
 
 /* The control block, its colour and what the unit's own calls take come on top. */
 void coop_stack_room(size_t bytes)
 {
-    size_t whole = (bytes + 4 * PAGE + PAGE - 1) / PAGE * PAGE;
+    size_t page = page_size(), whole = (bytes + 4 * page + page - 1) / page * page;
     if (whole > coop_stack_size)
         coop_stack_size = whole;
 }
@@ -31,14 +34,9 @@ static char *map_pages(size_t size)
 
 /* ---- guarded: two mappings each, which vm.max_map_count counts ---- */
 
-static size_t guard_size(void)
-{
-    return (size_t)sysconf(_SC_PAGESIZE);
-}
-
 static void *guarded_map(void)
 {
-    size_t guard = guard_size();
+    size_t guard = page_size();
     char *base = map_pages(guard + coop_stack_size);
     if (!base)
         return NULL;
@@ -51,7 +49,7 @@ static void *guarded_map(void)
 
 static void guarded_unmap_all(coop_unit *free)
 {
-    size_t whole = guard_size() + coop_stack_size;
+    size_t whole = page_size() + coop_stack_size;
     while (free) {
         coop_unit *next = free->next;
         munmap((char *)coop_stack_end(free) - whole, whole);

@@ -9,10 +9,10 @@
 
 #include <ucontext.h>
 
-/* What makecontext may count on below the ucontext_t: the stack without its first page, where colour, coop_unit
- * and ucontext_t lie. */
-#define USABLE (COOP_STACK_SIZE - 4096)
-_Static_assert((COOP_COLOURS + 1) * COOP_LINE + sizeof(ucontext_t) <= 4096, "ucontext: the first page is too small");
+/* What makecontext may count on below the ucontext_t: the stack without its first 4 KiB (8 on aarch64), where colour,
+ * coop_unit and ucontext_t lie. */
+#define TOP_BYTES ((COOP_COLOURS + 1) * COOP_LINE + sizeof(ucontext_t))
+#define USABLE (COOP_STACK_SIZE - (TOP_BYTES + 4095) / 4096 * 4096)
 
 static ucontext_t first;
 

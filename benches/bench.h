@@ -11,6 +11,16 @@
 
 #include "baselines/contender.h"
 
+/* Between two looks at a word that another thread will change. */
+static inline void bench_relax(void)
+{
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#else
+    __asm__ volatile("isb" ::: "memory");
+#endif
+}
+
 /* ---- main.c: the command line ----------------------------------------------------------------------------- */
 
 typedef struct options {

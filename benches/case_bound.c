@@ -177,7 +177,7 @@ static void line_hit(ball *b, int side) { __atomic_store_n(&b->holder, (uint32_t
 
 static void line_wait_for(ball *b, int side)
 {
-    while (__atomic_load_n(&b->holder, __ATOMIC_ACQUIRE) != (uint32_t)side) __builtin_ia32_pause();
+    while (__atomic_load_n(&b->holder, __ATOMIC_ACQUIRE) != (uint32_t)side) bench_relax();
 }
 
 static uint64_t bound_line(uint64_t rounds)

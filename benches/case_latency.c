@@ -138,7 +138,7 @@ static void emit(uint64_t n, double rate, uint64_t seed, void (*send)(void *, in
     int64_t due = clock_ns() + 1000000;
     for (uint64_t i = 0; i < n; i++) {
         due += (int64_t)(-log(uniform(&seed)) * 1e9 / rate);
-        while (clock_ns() < due) __builtin_ia32_pause();
+        while (clock_ns() < due) bench_relax();
         send(to, due);   /* late ones too, with the time at which they were due */
     }
 }
@@ -164,7 +164,7 @@ static void *source_thread(void *arg)
 {
     source *e = arg;
     pin_to_other_cpu();
-    while (!__atomic_load_n(&e->b->armed, __ATOMIC_ACQUIRE)) __builtin_ia32_pause();
+    while (!__atomic_load_n(&e->b->armed, __ATOMIC_ACQUIRE)) bench_relax();
     emit(e->n, e->rate, e->opt->seed, send_to_chan, e->b);
     return NULL;
 }

@@ -34,7 +34,7 @@ static inline void observer_ask(enum observer_request what, int error)
 {
     the_observer.error = error;
     __atomic_store_n(&the_observer.request, what, __ATOMIC_RELEASE);
-    while (__atomic_load_n(&the_observer.request, __ATOMIC_ACQUIRE) != OBSERVER_IDLE) __builtin_ia32_pause();
+    while (__atomic_load_n(&the_observer.request, __ATOMIC_ACQUIRE) != OBSERVER_IDLE) bench_relax();
 }
 
 /* True when units must stop spawning. */

@@ -2,7 +2,7 @@
  * A task starts on less than a kilobyte of stack, and still may recurse for megabytes: deep calls borrow a large
  * stack and give it back. Here a thousand tasks wait on their small stacks while some recurse 100,000 calls deep.
  */
-// not-with: address thread (deep recursion wants stacks that grow)
+// not-with: paged (deep recursion wants stacks that grow)
 #include <gossamer.h>
 #include <stdio.h>
 

@@ -5,7 +5,7 @@
  * Without arguments this program runs itself, with one seed after the other, until one shows the fault, and then once
  * more with that seed. `GOS_SEED=n build/.../13_seeds lost` runs one by hand.
  */
-// not-with: address thread (no checked calls, at which tasks are interrupted)
+// not-with: paged (no checked calls, at which tasks are interrupted)
 #include <gossamer.h>
 #include <spawn.h>
 #include <stdio.h>

@@ -13,10 +13,13 @@ source say what else it wants:
     // expect: line              the next line of standard output; may follow the statement that prints it
     // env: NAME=VALUE           may be repeated
     // argv: a b                 arguments
-    // also: paged               run a second time with GOS_DEBUG=paged
-    // not-with: address (why)   skipped in builds with these sanitizers; undefined, thread
+    // also: paged               run a second time with GOS_DEBUG=paged, where that is not how all tasks run
+    // not-with: address (why)   skipped in builds with these: address, undefined, thread; paged: where no task's stack
+                                 grows (the first and last of these, and processors other than x86_64); emulator
+    // arch: x86_64 (why)        skipped in builds for other processors
     // build: plain              compiled without stack checks (read by the Makefile)
-Scripts use # in place of //. Environment: SEED replays a run that printed it.
+Scripts use # in place of //. Environment: SEED replays a run that printed it; ARCH: the processor that the build is
+for; EMULATOR: a command that runs programs for it, which have four times as long then.
 """
 import argparse
 import os
@@ -34,7 +37,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 KEYS = ("timeout", "expect-exit", "expect-signal", "expect-stderr", "expect", "env", "argv", "also", "build",
-        "not-with")
+        "not-with", "arch")
 DIRECTIVE = re.compile(r"(?:^|\s)(?://|#) ?([a-z-]+):(?: (.*))?$")
 SKIP = 77
 TAIL = 60  # lines shown of a failure's output
@@ -86,7 +89,7 @@ def find_tests(build, only):
     tests = []
     for source in sources:
         tests.append(Test(source, build))
-        if "paged" in tests[-1].asked.get("also", []):
+        if "paged" in tests[-1].asked.get("also", []) and os.environ.get("ARCH", "x86_64") == "x86_64":
             tests.append(Test(source, build, paged=True))
     return [t for t in tests if only in t.name]
 
@@ -94,7 +97,8 @@ def find_tests(build, only):
 def execute(test, env, timeout):
     """Runs it in a process group of its own; gives its status (None: timed out), standard and error output."""
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-        child = subprocess.Popen(test.command, cwd=ROOT, env=test.environment(env), stdin=subprocess.DEVNULL,
+        command = test.command if not env.get("EMULATOR") else shlex.split(env["EMULATOR"]) + test.command
+        child = subprocess.Popen(command, cwd=ROOT, env=test.environment(env), stdin=subprocess.DEVNULL,
                                  stdout=out, stderr=err, start_new_session=True)
         try:
             status = child.wait(timeout)
@@ -145,14 +149,31 @@ def compare(wanted, got):
     return None
 
 
+def unsuited(test, env):
+    """Why it cannot run in this build; None: it can."""
+    for asked in test.asked.get("arch", []):
+        if env.get("ARCH") and env["ARCH"] not in asked.split("(")[0].split():
+            return asked.partition("(")[2].rstrip(")")
+    kinds = {env.get("SAN")}
+    if env.get("SAN") in ("address", "thread") or env.get("ARCH", "x86_64") != "x86_64":
+        kinds.add("paged")
+    if env.get("EMULATOR"):
+        kinds.add("emulator")
+    for asked in test.asked.get("not-with", []):
+        if kinds & set(asked.split("(")[0].split()):
+            return asked.partition("(")[2].rstrip(")")
+    if env.get("EMULATOR") and test.source.suffix not in (".c", ".cc"):
+        return "a script of the machine that builds"
+    return None
+
+
 def run_one(test, env, default_timeout):
     """Gives ('passed' or 'failed' or 'skipped', why, output)."""
+    if why := unsuited(test, env):
+        return "skipped", why, ""
     if not shutil.which(test.command[0]):
         return "failed", f"{test.command[0]} was not built", ""
-    without = [w for w in test.asked.get("not-with", []) if env.get("SAN") and env["SAN"] in w.split("(")[0].split()]
-    if without:
-        return "skipped", without[0].partition("(")[2].rstrip(")"), ""
-    timeout = float(test.last("timeout", default_timeout)) * (4 if env.get("SAN") else 1)
+    timeout = float(test.last("timeout", default_timeout)) * (4 if env.get("SAN") or env.get("EMULATOR") else 1)
     status, out, err = execute(test, env, timeout)
     if status == SKIP and test.last("expect-exit") != str(SKIP):
         lines = (out + err).strip().splitlines()

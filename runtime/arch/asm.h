@@ -14,11 +14,17 @@
     .type name, @function;                                                                                             \
     name:                                                                                                              \
     .cfi_startproc
-#define EXPORT(name)                                                                                                   \
-    .text;                                                                                                             \
+#if defined(__x86_64__)
+#define MARKED                                                                                                         \
     .p2align 4;                                                                                                        \
     .skip 12, 0x90;                                                                                                    \
-    .long GOS_DOOR_MARK;                                                                                               \
+    .long GOS_DOOR_MARK
+#else
+#define MARKED .p2align 4
+#endif
+#define EXPORT(name)                                                                                                   \
+    .text;                                                                                                             \
+    MARKED;                                                                                                            \
     .globl name;                                                                                                       \
     .type name, @function;                                                                                             \
     name:                                                                                                              \
@@ -30,7 +36,7 @@
 /* Without this note the linker makes the program's stack executable. */
 #define NO_EXECUTABLE_STACK .section .note.GNU-stack, "", @progbits
 
-#ifdef __ASSEMBLER__
+#if defined(__ASSEMBLER__) && defined(__x86_64__)
 #include "arch/state.h"
 
 /* For .ci/budget.py: code that begins here runs only where unchecked code has room. */

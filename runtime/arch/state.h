@@ -276,6 +276,9 @@ struct __attribute__((aligned(64))) gos__thread {
     uint32_t masked;           /* 1: its task has a mask of its own, and is pinned for it */
     int32_t status_fd;         /* the monitor's view of it (os.h: gos__thread_blocked); -1: none */
     uint32_t owned;            /* locks of the C library that its pinned task holds in this thread's name */
+#if !defined(__x86_64__)
+    uintptr_t limit;           /* the limit word: nothing compares with it here */
+#endif
 };
 
 /* From a task's header down to the limit of its nursery, by kind (stack/pool.c). */
@@ -324,11 +327,13 @@ _Static_assert(offsetof(gos__thread, hot_task) == GOS_THREAD_HOT_TASK, "thread: 
 _Static_assert(offsetof(gos__thread, edge) == GOS_THREAD_EDGE, "thread: edge");
 _Static_assert(offsetof(gos__thread, hot_left) == GOS_THREAD_HOT_LEFT, "thread: hot_left");
 _Static_assert(offsetof(gos__thread, worker) + sizeof(void *) <= 64, "thread: what a switch uses is in one line");
+#if defined(__x86_64__)
 _Static_assert(GOS_ENTRY_BYTES <= GOS_BELOW_FRAME, "a runtime entry fits below the deepest frame");
 _Static_assert(GOS_ONCE_BYTES <= GOS_BELOW_FRAME, "gos_once_do fits below the deepest frame");
 _Static_assert(GOS_MORESTACK_BYTES <= GOS_BELOW_FRAME, "__morestack fits below the deepest frame");
 _Static_assert(GOS_FAST_FRAME + GOS_NURSERY_MAX <= GOS_FIRST_STEP - GOS_SLACK,
                "a fast frame below a nursery's worth of arguments fits the first step");
+#endif
 
 /* Runs `task` on the calling thread, whose stack becomes the system stack, until runtime code returns NULL. */
 void gos__enter(gos__task *task);
@@ -359,7 +364,7 @@ static inline void gos__waits_for(gos__task *self, enum gos__wait why, const voi
 
 typedef void gos__entry(void *);
 
-/* Addresses of a program's code have 47 bits. */
+/* Addresses of a program's code have 47 bits, or 48. */
 static inline gos__entry *gos__entry_of(const gos__task *task)
 {
     return (gos__entry *)((uintptr_t)gos__load_relaxed(&task->entry) & (((uintptr_t)1 << 48) - 1));
@@ -367,7 +372,22 @@ static inline gos__entry *gos__entry_of(const gos__task *task)
 
 static inline void gos__set_limit_word(uintptr_t limit)
 {
+#if defined(__x86_64__)
     __asm__ volatile("movq %0, %%fs:%c1" : : "r"(limit), "i"(GOS_LIMIT_WORD) : "memory");
+#else
+    gos__store_relaxed(&gos__self.limit, limit);
+#endif
+}
+
+static inline uintptr_t *gos__limit_word(void)
+{
+#if defined(__x86_64__)
+    char *self;
+    __asm__("movq %%fs:0, %0" : "=r"(self));
+    return (uintptr_t *)(self + GOS_LIMIT_WORD);
+#else
+    return &gos__self.limit;
+#endif
 }
 
 #endif

@@ -18,6 +18,33 @@ static inline __attribute__((always_inline)) long gos__bare_syscall(long number,
                      : "rcx", "r11", "memory");
     return result;
 }
+#elif defined(__aarch64__)
+/* Calls that the kernel has there only in a newer form, made of that (syscall_aarch64.c). */
+#define SYS_poll (-1)
+#define SYS_select (-2)
+#define SYS_epoll_wait (-3)
+#define SYS_pause (-4)
+#define SYS_dup2 (-5)
+long gos__newer_syscall(long number, long a, long b, long c, long d, long e);
+
+static inline __attribute__((always_inline)) long gos__bare_syscall(long number, long a, long b, long c, long d,
+                                                                    long e, long f)
+{
+    if (number < 0)
+        return gos__newer_syscall(number, a, b, c, d, e);
+    register long x8 __asm__("x8") = number;
+    register long x0 __asm__("x0") = a;
+    register long x1 __asm__("x1") = b;
+    register long x2 __asm__("x2") = c;
+    register long x3 __asm__("x3") = d;
+    register long x4 __asm__("x4") = e;
+    register long x5 __asm__("x5") = f;
+    __asm__ volatile("svc #0"
+                     : "+r"(x0)
+                     : "r"(x8), "r"(x1), "r"(x2), "r"(x3), "r"(x4), "r"(x5)
+                     : "memory");
+    return x0;
+}
 #else
 #error "no port"
 #endif

@@ -2,9 +2,6 @@
 #ifndef GOS_BASE_COMPILER_H
 #define GOS_BASE_COMPILER_H
 
-#if !defined(__x86_64__)
-#include <sched.h>
-#endif
 #include <stddef.h>
 #include <stdint.h>
 
@@ -25,7 +22,9 @@ static inline uint64_t gos__ticks(void)
 #if defined(__x86_64__)
     return __builtin_ia32_rdtsc();
 #else
-    return (uintptr_t)__builtin_frame_address(0) >> 4;
+    uint64_t ticks;
+    __asm__ volatile("mrs %0, cntvct_el0" : "=r"(ticks));
+    return ticks;
 #endif
 }
 
@@ -34,7 +33,7 @@ static inline void gos__cpu_relax(void)
 #if defined(__x86_64__)
     __builtin_ia32_pause();
 #else
-    __asm__ volatile("" ::: "memory");
+    __asm__ volatile("isb" ::: "memory"); /* as long as x86's pause; `yield` is no pause on most processors */
 #endif
 }
 
@@ -46,7 +45,9 @@ static inline void gos__give_way(void)
     long result = 24;
     __asm__ volatile("syscall" : "+a"(result) : : "rcx", "r11", "memory");
 #else
-    sched_yield();
+    register long number __asm__("x8") = 124;
+    register long result __asm__("x0");
+    __asm__ volatile("svc #0" : "=r"(result) : "r"(number) : "memory");
 #endif
 }
 

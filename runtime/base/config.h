@@ -11,6 +11,13 @@
 #endif
 #define GOS_SAN (GOS_ASAN || GOS_TSAN)
 
+/* Task code has no stack checks: every task has a paged stack. */
+#if GOS_SAN || !defined(__x86_64__)
+#define GOS_PAGED_ONLY 1
+#else
+#define GOS_PAGED_ONLY 0
+#endif
+
 /*
  * A small checked frame is compared with the stack pointer alone, so it must be usable below the limit: at most 248
  * bytes, and the return address of what it calls. Below that: a leaf's red zone (128; clang's leaves have no check), or
@@ -32,12 +39,18 @@
 #define GOS_UNCHECKED_ROOM (32 * 1024)
 
 /* Deep regions: the first one that a task borrows, and the stride of paged stacks. Beyond it: one of GOS_MAXSTACK. */
-#if GOS_SAN
-#define GOS_REGION_SIZE (256 * 1024) /* sanitizers' frames and reports are large */
+#if GOS_PAGED_ONLY
+#define GOS_REGION_SIZE (256 * 1024) /* it is all that a task has; sanitizers' frames and reports are large */
 #else
 #define GOS_REGION_SIZE (64 * 1024)
 #endif
+
+/* A page, which guards a stack: where its size is the processor's, that; else the largest, and the system is asked. */
+#if defined(__x86_64__)
 #define GOS_GUARD_SIZE 4096
+#else
+#define GOS_GUARD_SIZE 65536
+#endif
 
 /* On a deep region the limit starts this far below the top and is lowered in doubling steps as calls go deeper, so
  * that the depth reached is known when the region comes back. */

@@ -7,9 +7,11 @@
 
 enum { OWN = 16 }; /* of this file, and those that are left out */
 
-/* arch/morestack_x86_64.S, arch/entry_x86_64.S */
+/* arch/morestack_x86_64.S; the doors */
+#if defined(__x86_64__)
 void __morestack_non_split(void);
 void gos__morestack_end(void);
+#endif
 void gos__main_end(void);
 
 typedef struct walk {
@@ -26,8 +28,11 @@ static GOS_NOINLINE void walk_here(void *arg)
 /* Crossings and the first frame of all are no news. */
 static bool is_ours(uintptr_t at)
 {
-    return (at > (uintptr_t)__morestack_non_split && at < (uintptr_t)gos__morestack_end) ||
-           (at >= (uintptr_t)gos__task_start && at < (uintptr_t)gos__main_end);
+#if defined(__x86_64__)
+    if (at > (uintptr_t)__morestack_non_split && at < (uintptr_t)gos__morestack_end)
+        return true;
+#endif
+    return at >= (uintptr_t)gos__task_start && at < (uintptr_t)gos__main_end;
 }
 
 static void keep(gos__backtrace *to, uintptr_t at)
@@ -56,7 +61,7 @@ void gos__backtrace_of(const gos__task *task, gos__backtrace *to)
     walk it;
     gos__unwind_from(context, walk_here, &it);
     int first = 0;
-    while (first < it.n && it.frames[first] != (void *)context->rip)
+    while (first < it.n && it.frames[first] != (void *)context->pc)
         first++;
     keep_from(to, &it, first);
 }
@@ -89,8 +94,8 @@ void gos__backtrace_by_frames(const gos__task *task, gos__backtrace *to)
     to->n = 0;
     if (sp % 8 || !gos__is_on_stack(task, sp, GOS_CTX_SIZE))
         return;
-    keep(to, word(sp + GOS_CTX_RIP));
-    uintptr_t frame = word(sp + GOS_CTX_RBP);
+    keep(to, word(sp + GOS_CTX_PC));
+    uintptr_t frame = word(sp + GOS_CTX_FP);
     while (to->n < GOS_FRAMES && !(frame % 8) && gos__is_on_stack(task, frame, 16) && word(frame + 8)) {
         keep(to, word(frame + 8));
         uintptr_t next = word(frame);

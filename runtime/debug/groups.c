@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "arch/ctx_x86_64.h"
+#include "arch/ctx.h"
 #include "os/os.h"
 #include "sched/claim.h"
 #include "sched/creators.h"
@@ -176,7 +176,7 @@ static uint64_t key_of(const gos__group *it, const gos__task *task)
     uint64_t key = mix((uint64_t)(uintptr_t)it->entry, it->creator);
     key = mix(key, it->why | it->kind << 8 | it->is_deep << 16);
     key = mix(key, end - (uintptr_t)task->sp);
-    return mix(key, ((const gos__ctx *)task->sp)->rip);
+    return mix(key, ((const gos__ctx *)task->sp)->pc);
 }
 
 static bool fits(const shape *shape, const gos__task *task)
@@ -204,7 +204,7 @@ static bool locate(shape *shape, const gos__task *task)
 {
     const gos__backtrace *backtrace = &shape->group->backtrace;
     uintptr_t end = (uintptr_t)(task->region ? (void *)task->region : (void *)task), base = end;
-    uintptr_t at = (uintptr_t)task->sp + GOS_CTX_RIP;
+    uintptr_t at = (uintptr_t)task->sp + GOS_CTX_PC;
     bool is_nursery = !task->region;
     for (uint32_t i = 0; i < backtrace->n; i++) {
         while (at < end && *(const uintptr_t *)at != backtrace->at[i])

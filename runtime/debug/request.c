@@ -35,7 +35,7 @@ typedef struct request {
 
 uint32_t gos__inspect_due;
 
-/* debug/gdb_x86_64.S comes with this file. */
+/* debug/gdb.S comes with this file. */
 extern const int gos__gdb GOS_HIDDEN;
 __attribute__((used)) static const int *const script = &gos__gdb;
 

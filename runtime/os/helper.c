@@ -52,9 +52,9 @@ static int attend(void *arg)
     for (long sig = 1; sig <= 64; sig++)
         syscall(SYS_rt_sigaction, sig, standard, NULL, sizeof standard[0]);
     int null = (int)syscall(SYS_openat, AT_FDCWD, "/dev/null", O_RDWR);
-    syscall(SYS_dup2, null, 0);
-    syscall(SYS_dup2, it->output, 1);
-    syscall(SYS_dup2, null, 2);
+    syscall(SYS_dup3, null, 0, 0); /* fails where it is that already */
+    syscall(SYS_dup3, it->output, 1, 0);
+    syscall(SYS_dup3, null, 2, 0);
     syscall(SYS_dup3, it->control, CONTROL, O_CLOEXEC);
     gos__close_range(CONTROL + 1, ~0u, 0);
     int program = clone(execute, it->stack + STACK / 2, CLONE_VM | CLONE_VFORK | SIGCHLD, it);
@@ -88,7 +88,8 @@ static size_t read_all(int fd, char *to, size_t room, int64_t until, void (*mean
     size_t used = 0;
     while (used < room && gos__clock_ns() < until) {
         struct pollfd ready = { .fd = fd, .events = POLLIN };
-        long n = syscall(SYS_poll, &ready, 1, LOOK_MS);
+        struct timespec left = { .tv_nsec = LOOK_MS * 1000000l };
+        long n = syscall(SYS_ppoll, &ready, 1, &left, NULL, 0);
         if (meanwhile)
             meanwhile();
         if (n <= 0)

@@ -174,7 +174,12 @@ typedef struct gos__poll {
 } gos__poll;
 
 /* The kernel's struct epoll_event. */
-typedef struct __attribute__((packed)) gos__poll_event {
+#if defined(__x86_64__)
+#define GOS_POLL_PACKED __attribute__((packed))
+#else
+#define GOS_POLL_PACKED
+#endif
+typedef struct GOS_POLL_PACKED gos__poll_event {
     uint32_t events;
     uint64_t tag;
 } gos__poll_event;

@@ -74,7 +74,7 @@ bool gos__fd_is_nonblocking(int fd)
 bool gos__fd_is_ready(int fd, uint32_t events)
 {
     struct pollfd poll = { .fd = fd, .events = (short)events };
-    return syscall(SYS_poll, &poll, 1, 0) > 0;
+    return syscall(SYS_ppoll, &poll, 1, &(struct timespec){ .tv_sec = 0 }, NULL, 0) > 0;
 }
 
 bool gos__fd_is_tcp(int fd)
@@ -94,7 +94,7 @@ void gos__poll_ring(const gos__poll *poll)
 static int wait_ms(const gos__poll *poll, gos__poll_event *events, int room, int64_t ns)
 {
     int64_t ms = ns == INT64_MAX ? -1 : ns / 1000000 + (ns % 1000000 != 0);
-    return (int)syscall(SYS_epoll_wait, poll->fd, events, room, ms > 1000000 ? 1000000 : (int)ms);
+    return (int)syscall(SYS_epoll_pwait, poll->fd, events, room, ms > 1000000 ? 1000000 : (int)ms, NULL, 0);
 }
 
 int gos__poll_wait(const gos__poll *poll, gos__poll_event *events, int room, int64_t deadline)

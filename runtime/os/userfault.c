@@ -32,7 +32,7 @@ static int open_either(void)
     int fd = (int)syscall(SYS_userfaultfd, flags);
     if (fd >= 0)
         return fd;
-    int why = errno, device = (int)syscall(SYS_open, "/dev/userfaultfd", O_RDWR | O_CLOEXEC);
+    int why = errno, device = (int)syscall(SYS_openat, AT_FDCWD, "/dev/userfaultfd", O_RDWR | O_CLOEXEC);
     if (device < 0)
         return -why;
     fd = ioctl(device, USERFAULTFD_IOC_NEW, flags);

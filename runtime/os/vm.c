@@ -15,6 +15,8 @@
 #define MADV_GUARD_INSTALL 102
 #endif
 
+#define NO_ADVICE 0x7fffffff
+
 size_t gos__vm_page_size(void)
 {
     return (size_t)sysconf(_SC_PAGESIZE);
@@ -67,6 +69,15 @@ void gos__vm_unmap_file(const void *start, size_t size)
 
 static uint32_t no_guard_install; /* a hint: set once the kernel said EINVAL */
 
+/* An emulator may call advice that it does not know a success (qemu-user does), and then guards nothing. */
+static bool advice_is_believed(void *page, size_t size)
+{
+    static uint32_t believed; /* 0: not yet asked, 1: no, 2: yes */
+    if (!gos__load_relaxed(&believed))
+        gos__store_relaxed(&believed, madvise(page, size, NO_ADVICE) ? 2u : 1u);
+    return gos__load_relaxed(&believed) == 2;
+}
+
 bool gos__vm_guard_is_mapping(void)
 {
     return gos__load_relaxed(&no_guard_install);
@@ -81,9 +92,10 @@ int gos__vm_guard(void *page)
 {
     size_t size = gos__vm_page_size();
     if (!gos__load_relaxed(&no_guard_install)) {
-        if (!madvise(page, size, MADV_GUARD_INSTALL))
+        bool believed = advice_is_believed(page, size);
+        if (believed && !madvise(page, size, MADV_GUARD_INSTALL))
             return 0;
-        if (errno != EINVAL)
+        if (believed && errno != EINVAL)
             return -errno;
         gos__store_relaxed(&no_guard_install, 1u);
     }

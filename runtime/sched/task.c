@@ -49,13 +49,7 @@ static void make_context(gos__task *task, void (*start)(void), void (*fn)(void *
     uintptr_t top = task->kind == GOS_PAGED ? (uintptr_t)task->region - GOS_SAN_BYTES : (uintptr_t)task;
     gos__san_begin(task);
     gos__ctx *ctx = (gos__ctx *)top - 1;
-    ctx->mxcsr = GOS_CTX_MXCSR_DEFAULT;
-    ctx->fpucw = GOS_CTX_FPUCW_DEFAULT;
-    ctx->error = 0;
-    ctx->rbx = (uint64_t)fn;
-    ctx->r12 = (uint64_t)arg;
-    ctx->r15 = 0; /* gos__task_start: no parent waits for it to end */
-    ctx->rip = (uint64_t)start;
+    gos__ctx_begin(ctx, start, fn, arg);
     task->sp = ctx;
     task->entry = fn;
 }
@@ -80,12 +74,9 @@ static gos__task *go_behind(gos__worker *worker, void (*fn)(void *), void *arg, 
         self->result = -ENOMEM;
         return self;
     }
-    /* Floating-point control is inherited, as by a thread. */
     const gos__ctx *parent = self->sp;
-    gos__creator_note(task, parent->rip);
-    gos__ctx *child = task->sp;
-    child->mxcsr = parent->mxcsr;
-    child->fpucw = parent->fpucw;
+    gos__creator_note(task, parent->pc);
+    gos__ctx_inherit(task->sp, parent);
     self->result = 0;
     gos__store_relaxed(&task->state, (uint8_t)GOS_READY);
     gos__push_back(worker, task);
@@ -131,7 +122,7 @@ static GOS_NOINLINE gos__task *go_slowly(gos__worker *worker, void (*fn)(void *)
     if (task) {
         if (worker->back - worker->front == GOS_QUEUE_SIZE)
             gos__queue_overflow(worker);
-        gos__creator_note(task, ((const gos__ctx *)self->sp)->rip);
+        gos__creator_note(task, ((const gos__ctx *)self->sp)->pc);
         return begin(worker, task, fn, self);
     }
     self->result = -ENOMEM;

@@ -4,9 +4,14 @@
 
 #include "base/config.h"
 #include "base/spin.h"
+#include "os/os.h"
 #include "stack/stack.h"
 
+#if defined(__x86_64__)
 #define PAGE GOS_GUARD_SIZE
+#else
+#define PAGE gos__vm_page_size()
+#endif
 
 /* One part of the reservation: slots of one size, carved upwards. */
 typedef struct gos__arena {

@@ -1,5 +1,7 @@
 /* grow.c: the slow half of __morestack, on the system stack: extend, borrow, give back, or call it an overflow. */
+#if defined(__x86_64__)
 #include <cpuid.h>
+#endif
 #include <string.h>
 
 #include "base/atomics.h"
@@ -9,6 +11,7 @@
 
 _Thread_local gos__thread gos__self;
 
+#if defined(__x86_64__)
 /* Width of the vector registers that can carry arguments, for gos__spill_vectors. */
 uint32_t gos__vector_bytes = 16;
 
@@ -24,6 +27,7 @@ __attribute__((constructor)) static void measure_vectors(void)
     if (gos__vector_bytes > 16 && !(__get_cpuid_count(0xd, 1, &eax, &ebx, &ecx, &edx) && (eax & 4)))
         gos__vector_bytes += GOS_VECTORS_ALWAYS;
 }
+#endif
 
 static bool contains(const gos__region *region, uintptr_t sp)
 {

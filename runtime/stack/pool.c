@@ -37,7 +37,11 @@ static size_t round_up(size_t n, size_t to)
 }
 
 /* Shares of a reservation that cannot be as large as would ever be of use, in percent. */
+#if GOS_PAGED_ONLY
+enum { NURSERY_SHARE = 1, LARGER_SHARE = 1, PAGED_SHARE = 90, REGION_SHARE = 1, LARGE_SHARE = 1, SIGNAL_SHARE = 2 };
+#else
 enum { NURSERY_SHARE = 34, LARGER_SHARE = 2, PAGED_SHARE = 20, REGION_SHARE = 20, LARGE_SHARE = 18, SIGNAL_SHARE = 2 };
+#endif
 
 static size_t at_most(size_t useful, size_t budget, int share)
 {
@@ -381,6 +385,9 @@ void gos__stack_explain_fault(void *address)
         on_guard(&pool.regions[1], at, &top)) {
         gos__warn("task stack overrun in unchecked code");
         gos__warn("fault at %p, just below the stack that ends at %#lx", address, (unsigned long)top);
+        if (GOS_PAGED_ONLY)
+            gos__die("fatal error: stack overflow (a task has %zu bytes of stack in this build)",
+                     (size_t)GOS_REGION_SIZE - PAGE);
         gos__die("fatal error: stack overflow (compile this code with -fsplit-stack to let its stack grow)");
     }
 }

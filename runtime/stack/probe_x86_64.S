@@ -1,6 +1,6 @@
 /*
  * gos__link_probe: a checked prologue in front of a call to unchecked code, never run. A linker that knows split
- * stacks (lld) rewrites its compare; stack/prologue.c looks whether it did.
+ * stacks (lld) rewrites its compare; stack/prologue_x86_64.c looks whether it did.
  */
 #include "arch/asm.h"
 #include "arch/state.h"

@@ -1,6 +1,6 @@
 /* alloca and variable-length arrays in checked code, in frames that fit the stack and in frames that do not. */
 // also: paged
-// not-with: address thread (frames of a megabyte want stacks that grow)
+// not-with: paged (frames of a megabyte want stacks that grow)
 #include <gossamer.h>
 
 #include <alloca.h>

@@ -2,8 +2,7 @@
  * and without; the parent's stay as they are, and are packed again. */
 // timeout: 120
 // env: GOS_DEBUG=cold=1
-// not-with: address (no nurseries)
-// not-with: thread (no nurseries)
+// not-with: paged (no nurseries)
 #define _GNU_SOURCE
 #include <gossamer.h>
 

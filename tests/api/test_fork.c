@@ -1,5 +1,6 @@
 /* Child processes: made by whatever call, while other tasks are parked; and the child that goes on as a program. */
 // also: paged
+// not-with: emulator (qemu 7 ends in a child process that starts threads)
 // not-with: address thread (in a child of threads they find their own locks held, and races with threads that it lacks)
 // timeout: 120
 #define _GNU_SOURCE 1

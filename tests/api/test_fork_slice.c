@@ -4,7 +4,7 @@
  */
 // also: paged
 // env: GOS_PROCS=1
-// not-with: address thread (without stack checks nothing is preempted)
+// not-with: paged (without stack checks nothing is preempted)
 // timeout: 60
 #define _GNU_SOURCE 1
 #include <gossamer.h>

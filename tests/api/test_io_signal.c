@@ -1,5 +1,6 @@
 /* A handler that has run ends the wait of the main task, and of no other, with EINTR, as signal(7) lists them. */
 // also: paged
+// not-with: emulator (qemu 7 ends in a child process that starts threads)
 // env: GOS_PROCS=2
 // timeout: 120
 #define _GNU_SOURCE 1

@@ -1,6 +1,6 @@
 /* On one worker, tasks that compute do not keep the others from running, as long as they call functions. */
 // also: paged
-// not-with: address thread (without stack checks nothing is preempted)
+// not-with: paged (without stack checks nothing is preempted)
 // env: GOS_PROCS=1
 #include <gossamer.h>
 #include <time.h>

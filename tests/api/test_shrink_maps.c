@@ -3,7 +3,7 @@
  * come back after a burst, and the regions have guards again when they are used again.
  */
 // env: GOS_DEBUG=trim=10
-// not-with: address thread (stacks that grow)
+// not-with: paged (stacks that grow)
 // timeout: 120
 #include "tests/shrink.h"
 

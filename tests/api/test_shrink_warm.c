@@ -1,6 +1,6 @@
 /* Going down and up again and again costs no system call: memory that came back is kept for the next time. */
 // env: GOS_DEBUG=trim=0
-// not-with: address thread (stacks that grow)
+// not-with: paged (stacks that grow)
 #include "tests/shrink.h"
 
 

@@ -34,8 +34,7 @@ static int call(void *fn, void *a, void *b, uint64_t seed)
 
 static void control_is(unsigned mode)
 {
-    CHECK_EQ(mxcsr_control(), mxcsr_of(mode, mode & 1));
-    CHECK_EQ(fpucw(), fpucw_of(mode, mode & 1));
+    CHECK_EQ(control_now(), control_of(mode, mode & 1));
     volatile double one = 1, three = 3;
     double up = one / three * three; /* rounding shows in results, too */
     CHECK(mode == UP ? up > 1 : up <= 1);
@@ -45,7 +44,7 @@ static void task(void *arg)
 {
     int me = (int)(intptr_t)arg;
     unsigned mode = (unsigned)me % ROUNDINGS;
-    set_control(mxcsr_of(mode, mode & 1), fpucw_of(mode, mode & 1));
+    set_control(control_of(mode, mode & 1));
     for (int round = 0; round < ROUNDS; round++) {
         uint64_t seed = (uint64_t)me * ROUNDS + (uint64_t)round, got = 0;
         call((void *)gos_yield, NULL, NULL, seed);
@@ -71,9 +70,9 @@ static void child(void *arg)
 {
     unsigned mode = (unsigned)(uintptr_t)arg;
     control_is(mode);
-    set_control(0x1f80, 0x037f); /* is ours alone */
+    set_control(CONTROL_DEFAULT); /* is ours alone */
     gos_yield();
-    CHECK_EQ(mxcsr_control(), 0x1f80);
+    CHECK_EQ(control_now(), CONTROL_DEFAULT);
     gos_waitgroup_done(&all);
 }
 
@@ -81,7 +80,7 @@ static void child(void *arg)
 static void inherit(void)
 {
     for (unsigned mode = 0; mode < ROUNDINGS; mode++) {
-        set_control(mxcsr_of(mode, mode & 1), fpucw_of(mode, mode & 1));
+        set_control(control_of(mode, mode & 1));
         gos_waitgroup_add(&all, 1);
         uint64_t seed = 77 + mode;
         CHECK_EQ(call((void *)gos_go, (void *)child, (void *)(uintptr_t)mode, seed), 0);
@@ -89,32 +88,31 @@ static void inherit(void)
         gos_waitgroup_wait(&all);
         control_is(mode);
     }
-    set_control(0x1f80, 0x037f);
+    set_control(CONTROL_DEFAULT);
 }
 
 static int run(void *unused)
 {
     (void)unused;
-    CHECK_EQ(mxcsr_control(), 0x1f80);
+    CHECK_EQ(control_now(), CONTROL_DEFAULT);
     inherit();
     for (int i = 0; i < TASKS / 2; i++)
         CHECK((chan[i] = gos_chan_new(sizeof(uint64_t), (size_t)i % 3)) != NULL);
     gos_waitgroup_add(&all, TASKS);
     for (intptr_t i = 0; i < TASKS; i++)
         CHECK_EQ(gos_go(task, (void *)i), 0);
-    CHECK_EQ(mxcsr_control(), 0x1f80);
+    CHECK_EQ(control_now(), CONTROL_DEFAULT);
     gos_waitgroup_wait(&all);
     for (int i = 0; i < TASKS / 2; i++)
         gos_chan_free(chan[i]);
-    CHECK_EQ(mxcsr_control(), 0x1f80);
-    CHECK_EQ(fpucw(), 0x037f);
-    set_control(mxcsr_of(DOWN, 0), fpucw_of(DOWN, 0)); /* ends with the run */
+    CHECK_EQ(control_now(), CONTROL_DEFAULT);
+    set_control(control_of(DOWN, 0)); /* ends with the run */
     return 42;
 }
 
 int main(void)
 {
-    set_control(mxcsr_of(UP, 0), fpucw_of(UP, 0));
+    set_control(control_of(UP, 0));
     for (int workers = 1; workers <= 2; workers++) {
         gos_procs(workers);
         CHECK_EQ(gos_run(run, NULL), 42);

@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <sys/syscall.h>
 
+#include "arch/syscall.h"
 #include "tests/test.h"
 
 enum { ROUNDS = 200, TASKS = 30 };
@@ -40,10 +41,8 @@ __attribute__((no_split_stack)) static void handler_info(int sig, siginfo_t *inf
 /* The system call alone, so that this function stays on its nursery. */
 __attribute__((noinline)) static void signal_on_nursery(long pid, long tid, int sig)
 {
-    long result;
     here = (uintptr_t)__builtin_frame_address(0);
-    __asm__ volatile("syscall" : "=a"(result) : "a"(SYS_tgkill), "D"(pid), "S"(tid), "d"(sig) : "rcx", "r11", "memory");
-    CHECK_EQ(result, 0);
+    CHECK_EQ(gos__bare_syscall(SYS_tgkill, pid, tid, sig, 0, 0, 0), 0);
 }
 
 static gos_waitgroup all;

@@ -2,7 +2,8 @@
  * A task that crosses again and again without a park has the calls above cross in place of those that they make; after
  * a park all are on the nursery again, where there is room.
  */
-// not-with: address thread undefined (paged stacks alone; frames of other sizes)
+// arch: x86_64 (stack checks)
+// not-with: paged undefined (paged stacks alone; frames of other sizes)
 #include <gossamer.h>
 
 #include "tests/test.h"

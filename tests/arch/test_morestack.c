@@ -2,8 +2,9 @@
  * Crossing from one stack to another in the middle of a call: arguments and results of every kind arrive, at every
  * frame size, from many tasks at once that yield at depth and so go on on other threads.
  */
+// arch: x86_64 (stack checks)
 // also: paged
-// not-with: address thread (frames of 100,000 bytes want stacks that grow)
+// not-with: paged (frames of 100,000 bytes want stacks that grow)
 // timeout: 120
 #include <gossamer.h>
 #include <immintrin.h>

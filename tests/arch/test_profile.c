@@ -3,6 +3,7 @@
  * crossings, thunks, callbacks and switches (the processor's trap flag), then at random moments on several workers.
  * Each ends by itself, and one taken on a task's stack comes to the task's function.
  */
+// arch: x86_64 (single steps by its trap flag)
 // also: paged
 // not-with: address thread (they delay signals, and step slowly)
 // timeout: 300

@@ -3,7 +3,8 @@
  * alone, and below it what may be there: a leaf's whole red zone, a call that parks, gos_once_do, a thunk. A task's
  * canary is looked at when it parks; its list of allocas, the other word there, when it ends.
  */
-// not-with: address thread (paged stacks alone)
+// arch: x86_64 (stack checks)
+// not-with: paged (paged stacks alone)
 #include <gossamer.h>
 
 #include "tests/test.h"

@@ -34,21 +34,18 @@ static void other_main(void *arg)
 {
     struct other *other = arg;
     unsigned mode = (unsigned)other->index + 1;
-    CHECK_EQ(mxcsr_control(), 0x1f80); /* not what the creator or the switcher has */
-    CHECK_EQ(fpucw(), 0x037f);
-    set_control(mxcsr_of(mode, mode & 1), fpucw_of(mode, mode & 1));
+    CHECK_EQ(control_now(), CONTROL_DEFAULT); /* not what the creator or the switcher has */
+    set_control(control_of(mode, mode & 1));
     for (;;) {
         switch_and_compare(&other->ctx, main_ctx, other->index + 1, other->rounds++);
-        CHECK_EQ(mxcsr_control(), mxcsr_of(mode, mode & 1));
-        CHECK_EQ(fpucw(), fpucw_of(mode, mode & 1));
+        CHECK_EQ(control_now(), control_of(mode, mode & 1));
     }
 }
 
 static void keeps_registers_and_control_words(void)
 {
-    uint32_t mxcsr = mxcsr_of(TO_ZERO, 1);
-    uint16_t word = fpucw_of(UP, 1);
-    set_control(mxcsr, word);
+    control mine = control_pair(TO_ZERO, UP, 1);
+    set_control(mine);
     for (int i = 0; i < OTHERS; i++) {
         others[i].index = i;
         others[i].ctx = gos__ctx_init(stacks[i] + STACK, other_main, &others[i]);
@@ -56,26 +53,26 @@ static void keeps_registers_and_control_words(void)
     for (int round = 0; round < ROUNDS; round++) {
         for (int i = 0; i < OTHERS; i++) {
             switch_and_compare(&main_ctx, others[i].ctx, 0, round * OTHERS + i);
-            CHECK_EQ(mxcsr_control(), mxcsr);
-            CHECK_EQ(fpucw(), word);
+            CHECK_EQ(control_now(), mine);
         }
     }
     for (int i = 0; i < OTHERS; i++)
         CHECK_EQ(others[i].rounds, ROUNDS);
-    set_control(0x1f80, 0x037f);
+    set_control(CONTROL_DEFAULT);
 }
 
 static void *entered;
 
 static void entry(void *arg)
 {
-    CHECK_EQ((uintptr_t)__builtin_frame_address(0) % 16, 0); /* rbp pushed below a return address */
+    CHECK_EQ((uintptr_t)__builtin_frame_address(0) % 16, 0); /* an aligned stack pointer below it */
     entered = arg;
     static void *unused; /* no variable of a frame that never ends: address sanitizer would keep its bounds */
     gos__ctx_switch(&unused, main_ctx);
 }
 
-/* Whatever the end of the stack is, and without a byte above it or more than 96 below it touched before fn runs. */
+/* Whatever the end of the stack is, and without a byte above it, or more below it than ctx.h says, touched before fn
+ * runs. */
 static void aligns_the_stack(void)
 {
     for (int off = 0; off < 32; off++) {
@@ -83,7 +80,7 @@ static void aligns_the_stack(void)
         char *top = stack + STACK - 64 + off;
         void *ctx = gos__ctx_init(top, entry, top);
         for (char *p = stack; p < stack + STACK; p++)
-            if (p < top - 96 || p >= top)
+            if (p < top - (GOS_CTX_SIZE + 32) || p >= top)
                 CHECK_EQ(*p, 0x5a);
         gos__ctx_switch(&main_ctx, ctx);
         CHECK(entered == top);

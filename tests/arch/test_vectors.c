@@ -2,6 +2,7 @@
  * A slice that ends in a prologue: what holds arguments there, vectors in full width included, goes through other
  * tasks that use the same registers, and through memory of the task's own.
  */
+// arch: x86_64 (stack checks)
 // also: paged
 #include <gossamer.h>
 #include <immintrin.h>

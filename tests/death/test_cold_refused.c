@@ -1,8 +1,7 @@
 /* GOS_DEBUG=cold where the kernel refuses a part of what it takes: the program is well without it, and says so; or it
  * ends with one line when a packed stack cannot be put back. */
 // timeout: 120
-// not-with: address (no nurseries)
-// not-with: thread (no nurseries)
+// not-with: paged (no nurseries)
 #include <gossamer.h>
 
 #include <errno.h>

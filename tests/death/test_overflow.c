@@ -1,6 +1,7 @@
 /* Too deep: checked code is told its limit, unchecked code meets a guard, a nursery its canary. */
 #include <gossamer.h>
 
+#include "base/config.h"
 #include "tests/death/death.h"
 
 /* The compiler may not make do with fewer bytes than were declared. */
@@ -185,6 +186,11 @@ int main(void)
     const char *san = getenv("SAN");
     if (san && *san)
         SKIP("sanitizers build without stack checks");
+    if (GOS_PAGED_ONLY) {
+        expect_death("recursion, paged", in_a_run, (void *)overflow, 0, 2, guard);
+        expect_death("one frame, paged", in_a_run, (void *)frame_too_large, 0, 2, guard);
+        return 0;
+    }
     expect_death("recursion", in_a_run, (void *)overflow, 0, 2, too_deep);
     expect_death("recursion to 256k", small_limit, (void *)overflow, 0, 2, too_deep_256k);
     expect_death("one frame", in_a_run, (void *)frame_too_large, 0, 2, one_too_large);

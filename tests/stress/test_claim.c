@@ -40,7 +40,7 @@ static void scribble(gos__task *task, uint64_t pattern)
     for (uint64_t *at = low; at < sp; at++)
         __atomic_store_n(at, pattern, __ATOMIC_RELAXED);
     for (int i = 0; i < 200; i++)
-        __asm__ volatile("pause");
+        gos__cpu_relax();
     for (uint64_t *at = low; at < sp; at++)
         CHECK_EQ(__atomic_load_n(at, __ATOMIC_RELAXED), pattern);
 }

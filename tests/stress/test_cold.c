@@ -2,8 +2,7 @@
  * stack as it was. Thousands, since whole runs of pages are packed. */
 // timeout: 180
 // env: GOS_DEBUG=cold=1
-// not-with: address (no nurseries)
-// not-with: thread (no nurseries)
+// not-with: paged (no nurseries)
 #include <gossamer.h>
 
 #include <fcntl.h>

@@ -8,6 +8,7 @@
 #include <sched.h>
 #include <stdbool.h>
 
+#include "base/compiler.h"
 #include "tests/test.h"
 
 typedef struct group {
@@ -21,7 +22,7 @@ static group *next; /* for the first one of it, which is a thread: it runs besid
 static void spin(uint64_t n)
 {
     for (uint64_t i = 0; i < n; i++)
-        __builtin_ia32_pause();
+        gos__cpu_relax();
 }
 
 static void *first(void *rounds)

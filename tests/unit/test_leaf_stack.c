@@ -1,3 +1,4 @@
+// arch: x86_64 (thunks)
 // build: plain
 // not-with: address thread (it would measure what they put in front of the C library's)
 /*

@@ -1,4 +1,6 @@
 /* gos__kind_of: which functions may start on a nursery. */
+// arch: x86_64 (stack checks)
+
 #include "stack/stack.h"
 #include "tests/test.h"
 

@@ -1,4 +1,4 @@
-/* prologue.c: how was a function compiled? Decides on which kind of stack a task may start. */
+/* prologue_x86_64.c: how was a function compiled? Decides on which kind of stack a task may start. */
 #include <string.h>
 
 #include "base/env.h"
@@ -52,7 +52,7 @@ static bool linker_rewrites(void)
 
 enum gos__kind gos__kind_of(void (*entry)(void *))
 {
-    if (GOS_SAN)
+    if (GOS_PAGED_ONLY)
         return GOS_PAGED;
     static uint32_t rewrites; /* 0: not yet asked, 1: no, 2: yes */
     if (!rewrites)
