@@ -1,5 +1,6 @@
 /* When no task can ever run again, one report with every task ends the program; as long as anything may still wake
  * one, none does. */
+// not-with: emulator (it has a thread of its own)
 // also: paged
 // timeout: 120
 #define _GNU_SOURCE 1

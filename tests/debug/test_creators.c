@@ -1,4 +1,5 @@
 /* GOS_DEBUG=creators: a dump says who started each task, whether it ran at once or later, and nobody for a timer's. */
+// not-with: emulator (addr2line is of the machine that builds)
 // env: GOS_DEBUG=creators
 #include <gossamer.h>
 

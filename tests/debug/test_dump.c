@@ -1,4 +1,5 @@
 /* A dump: each task with what it does, what it waits on, what it was started with and where it is; alike ones once. */
+// not-with: emulator (more tasks than there are mappings for guards)
 // also: paged
 // timeout: 120
 #define _GNU_SOURCE 1

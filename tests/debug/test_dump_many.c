@@ -1,4 +1,5 @@
 /* A dump of a million tasks is a few lines, and takes as many looks at the unwinder as there are kinds of them. */
+// not-with: emulator (more tasks than there are mappings for guards)
 // timeout: 120
 #include <gossamer.h>
 
