@@ -19,6 +19,7 @@ typedef struct series {
     unsigned sides;       /* operations are counted on this many units; 0: the operation is the unit itself */
     bool observed;        /* spawning may meet a limit */
     int rep;
+    double line_ns, over_line;    /* of the last repetition: medians of its batches */
 } series;
 
 /* Runs the workload once and compares what the contender and the units say with what was asked for. */
@@ -86,7 +87,7 @@ static void memory_once(gb_state *state, void *arg)
 
 bool case_memory(const options *opt)
 {
-    series q = { sheet_new(opt, ""), opt, memory_main, work_of(opt), 0, false, 0 };
+    series q = { sheet_new(opt, ""), opt, memory_main, work_of(opt), 0, false, 0, NAN, NAN };
     q.sheet.units_asked = opt->n;
     if (!sheet_offers(&q.sheet, opt, opt->who->gate_new != NULL, "rss_bytes")) return true;
     gb_register("memory", memory_once, &q, 1, 1);
@@ -96,12 +97,29 @@ bool case_memory(const options *opt)
 
 /* ---- times ----------------------------------------------------------------------------------------------------- */
 
+static int compare(const void *a, const void *b)
+{
+    const double *x = a, *y = b;
+    return (*x > *y) - (*x < *y);
+}
+
+/* Of an odd number of values, which it puts in order. */
+static double median_of(double *values, size_t n)
+{
+    qsort(values, n, sizeof *values, compare);
+    return values[n / 2];
+}
+
 /* Nanoseconds an operation of one run; NaN when there is no time to give. */
 static double sample(series *q, uint64_t *ops)
 {
     workload w;
     if (!run(q, &w) || w.stopped) return NAN;
     *ops = q->sides == 0 ? w.asked : w.ops;
+    if (w.apart) {
+        q->line_ns = median_of(w.line_ns, LINE_BATCHES);
+        q->over_line = median_of(w.over_line, LINE_BATCHES);
+    }
     q->sheet.ops = *ops;
     if (*ops == 0) {
         sheet_fail(&q->sheet, "the units counted no operation");
@@ -122,7 +140,12 @@ static void timed_rep(gb_state *state, void *arg)
         if (q->observed) observer_start(q->opt->cap_seconds);
         double ns = sample(q, &ops);
         if (q->observed) observer_end();
-        row_write(&q->sheet, q->rep++, "ns_per_op", ns);
+        row_write(&q->sheet, q->rep, "ns_per_op", ns);
+        if (q->work.apart && !isnan(ns)) {
+            row_write(&q->sheet, q->rep, "line_ns", q->line_ns);
+            row_write(&q->sheet, q->rep, "over_line", q->over_line);
+        }
+        q->rep++;
         if (isnan(ns)) gb_skip(state, q->sheet.why);
         else gb_set_seconds(state, ns * (double)q->sheet.n * 1e-9);
         gb_counter(state, "ops", (double)ops);
@@ -140,7 +163,7 @@ static bool succeeded(const series *q) { return strcmp(q->sheet.status, "failed"
 
 bool case_spawn(const options *opt)
 {
-    series cold = { sheet_new(opt, "cold"), opt, spawn_main, work_of(opt), 0, true, 0 };
+    series cold = { sheet_new(opt, "cold"), opt, spawn_main, work_of(opt), 0, true, 0, NAN, NAN };
     cold.sheet.units_asked = opt->n;
     if (!sheet_offers(&cold.sheet, opt, opt->who->latch_new != NULL, "ns_per_op")) return true;
     cold.work.marks = malloc(opt->n);
@@ -171,7 +194,7 @@ static bool calibrate(series *q)
 /* Two units pass control to each other `n` times each. */
 static bool case_pair(const options *opt, const char *variant, void (*main)(void *), bool offered)
 {
-    series q = { sheet_new(opt, variant), opt, main, work_of(opt), 2, false, 0 };
+    series q = { sheet_new(opt, variant), opt, main, work_of(opt), 2, false, 0, NAN, NAN };
     q.work.apart = strcmp(variant, "pinned") == 0;
     q.sheet.units_asked = 2;
     if (!sheet_offers(&q.sheet, opt, offered, "ns_per_op")) return true;

@@ -6,7 +6,8 @@
 
 enum { WARM_UP_WORDS = 64, WARM_UP_YIELDS = 64 };
 
-static const uint64_t GAME_OVER = UINT64_MAX;   /* the last word of a hand-over */
+/* Words of a hand-over that say what comes next: nothing, or the line. */
+static const uint64_t GAME_OVER = UINT64_MAX, LINE_NEXT = UINT64_MAX - 1;
 
 static workload *work;   /* the one workload under way */
 
@@ -193,6 +194,41 @@ static void go_apart(const workload *w, void (*bind)(void))
     bind();
 }
 
+/* Whose turn it is. Sides apart pass this line to each other as well as words. */
+static _Alignas(128) struct { uint32_t side; } line;
+
+static void pass_line(uint32_t side, uint64_t times)
+{
+    for (uint64_t i = 0; i < times; i++) {
+        while (__atomic_load_n(&line.side, __ATOMIC_ACQUIRE) != side) __builtin_ia32_pause();
+        __atomic_store_n(&line.side, !side, __ATOMIC_RELEASE);
+    }
+}
+
+/* Words and passes of the line take turns, so that what disturbs the one disturbs the other. The clock shows the words
+ * alone in the end. */
+static void ping_and_line(workload *w)
+{
+    int64_t begin, words_ns = 0;
+    for (uint64_t i = 0; i < LINE_BATCHES; i++) {
+        w->batch = w->asked * (i + 1) / LINE_BATCHES - w->asked * i / LINE_BATCHES;
+        ping(w, 1);   /* until the other side is back from the line */
+        w->warm_words++;
+        begin = stamp();
+        ping(w, w->batch);
+        int64_t ns = stamp() - begin;
+        w->who->chan_send(w->there, &LINE_NEXT);
+        pass_line(0, 1);   /* until the other side is there */
+        begin = stamp();
+        pass_line(0, w->batch);
+        int64_t line_ns = stamp() - begin;
+        w->line_ns[i] = (double)line_ns / (double)(2 * w->batch);
+        w->over_line[i] = (double)ns / (double)line_ns;
+        words_ns += ns;
+    }
+    w->begin = stamp() - words_ns;
+}
+
 static void ping_unit(void *unused)
 {
     (void)unused;
@@ -204,7 +240,8 @@ static void ping_unit(void *unused)
         w->warm_words += WARM_UP_WORDS;
     }
     w->begin = stamp();
-    ping(w, w->asked);
+    if (w->apart) ping_and_line(w);
+    else ping(w, w->asked);
     stop_clock(w);
     w->who->chan_send(w->there, &GAME_OVER);
     count(&w->ops, w->asked);
@@ -219,6 +256,10 @@ static void pong_unit(void *unused)
     count(&w->ran, 1);
     uint64_t word, words = 0;
     for (w->who->chan_recv(w->there, &word); word != GAME_OVER; w->who->chan_recv(w->there, &word)) {
+        if (word == LINE_NEXT) {
+            pass_line(1, w->batch + 1);
+            continue;
+        }
         word++;
         w->who->chan_send(w->back, &word);
         words++;
@@ -233,6 +274,7 @@ void handover_main(void *arg)
     w->there = w->who->chan_new(0);
     w->back = w->who->chan_new(0);
     w->no_memory = w->there == NULL || w->back == NULL;
+    line.side = 0;
     if (w->no_memory) return;
     two_sides(w, ping_unit, pong_unit);
     w->who->chan_free(w->there);

@@ -14,6 +14,9 @@
  * watching thread that looks often at first takes three quarters of the only CPU for a millisecond). */
 enum { WARM_UP_NS = 5000000 };
 
+/* How often two sides that are apart change between words and the bare line. */
+enum { LINE_BATCHES = 31 };
+
 typedef struct workload {
     const contender *who;
     uint64_t asked;            /* units to spawn, or operations of each side */
@@ -25,6 +28,9 @@ typedef struct workload {
     uint64_t ops;              /* operations counted by the units themselves */
     bool apart;                /* handover: each side pinned, on a CPU of its own */
     uint64_t warm_words;       /* handover: words that are not counted */
+    uint64_t batch;            /* apart: words, then passes of the line, in the batch under way; of each batch: */
+    double line_ns[LINE_BATCHES];      /* a cache line's way between the two CPUs */
+    double over_line[LINE_BATCHES];    /* a word's way over it */
     uint64_t errors;           /* words that came over wrong */
     int error;                 /* errno of the spawn that failed, 0: none did */
     bool stopped;              /* spawning ended early; the_observer.why says why */
@@ -47,7 +53,9 @@ void spawn_main(void *arg);
 /* Two units that yield `asked` times each; counts the times control really passed from one to the other. */
 void yield_main(void *arg);
 
-/* Two units that send a word there and back `asked` times. */
+/* Two units that send a word there and back `asked` times. Apart: in batches, and after each the two pass a cache line
+ * to each other by plain loads and stores: how far their CPUs are from each other may differ from one moment to the
+ * next where the host moves them. */
 void handover_main(void *arg);
 
 /* Four epochs of two arms in one process, in an order such as ABBA: what disturbs one disturbs the other. */

@@ -113,14 +113,14 @@ def go_ratio(run, program):
 
 
 def pinned_ratio(run):
-    line = run.estimate("bound", contender=rows.RAW, variant="line", metric="ns_per_op")
-    apart = median(run, "handover", "ns_per_op", variant="pinned")
-    return apart / line.median if apart and line else None
+    """Estimate: over a cache line's way between the same two CPUs in the same milliseconds, or None."""
+    return run.estimate("handover", contender=rows.US, variant="pinned", metric="over_line")
 
 
 def aims(run):
     most = max(run.sizes("progress"), default=0)
     kept = blocking.speed_kept(run, rows.US, most) if most >= 1000 else None
+    pinned = pinned_ratio(run)
     ns, ms, times = layout.nanoseconds, (lambda value: f"{value:.1f} ms"), (lambda value: f"{value:.1f} times")
     found = [
         (f"speed of the others with {most:,} blocked units, at least", kept and kept.median, 0.95,
@@ -133,7 +133,8 @@ def aims(run):
          median(run, "spawn", "ns_per_op", variant="warm", n=1000000, threads=1), 25, ns, False),
         ("hand-over started on two workers, one way", median(run, "handover", "ns_per_op", variant="across"), 35, ns,
          False),
-        ("hand-over pinned apart, over a cache line's way to the other CPU", pinned_ratio(run), 3, times, False),
+        ("hand-over pinned apart, over a cache line's way to the other CPU", pinned and pinned.median, 3, times,
+         False),
         ("skynet, 1,000,000 leaves, fork and join, all threads", whole_program(run, "skynet"), 20, ms, False),
         ("skynet by channels, all threads", whole_program(run, "skynet-chan"), 30, ms, False),
         ("skynet by channels: Go's time over gossamer's, at least", go_ratio(run, "skynet-chan"), 20, times, True),
