@@ -121,9 +121,11 @@
  * (sync/chan.h). Words pass at once where the buffer serves, or where a task is parked on the other side, which goes to
  * the front of the queue then (gos__ready_in_front). No stack for that, and no other registers than the arguments that
  * are not passed on. What has nobody to meet goes to `parks`, all else to `tries`, both inside the runtime already.
- * Sanitizers shall see all of it in C.
+ * Sanitizers shall see all of it in C. The channel's line is asked for as what will be written: to read it first and
+ * write it then is two ways to another processor that has it.
  */
 .macro OWN_CHANNEL
+    prefetchw (%rdi)
     movq gos__self@gottpoff(%rip), %rax
     cmpq $0, %fs:GOS_THREAD_TASK(%rax)
     je 1f

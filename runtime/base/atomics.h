@@ -69,11 +69,17 @@ static inline bool gos__cas64_seq(int64_t *p, int64_t *from, int64_t to)
     return gos__fully(__atomic_compare_exchange_n(p, from, to, false, __ATOMIC_SEQ_CST, __ATOMIC_ACQUIRE));
 }
 
-/* Two words at once, at a multiple of 16; every x86-64 processor since 2006 has it. Elsewhere, and where a sanitizer
- * would not see it: always false. */
+/* Two words at once, at a multiple of 16; every x86-64 processor since 2006 has it. GOS_CAS128 is 0 elsewhere, and
+ * where a sanitizer would not see it: then it always fails. */
+#if defined(__x86_64__) && !GOS_SAN
+#define GOS_CAS128 1
+#else
+#define GOS_CAS128 0
+#endif
+
 static inline bool gos__cas128_seq(void *p, uint64_t from0, uint64_t from1, uint64_t to0, uint64_t to1)
 {
-#if defined(__x86_64__) && !GOS_SAN
+#if GOS_CAS128
     bool done;
     __asm__ volatile("lock cmpxchg16b %1"
                      : "=@ccz"(done), "+m"(*(struct { uint64_t words[2]; } *)p), "+a"(from0), "+d"(from1)

@@ -221,6 +221,7 @@ gos__task *gos__pinned_turn(void)
     gos__runtime *rt = gos__rt;
     gos__thread *self = &gos__self;
     gos__task *task = self->pinned_task;
+    self->has_spun = 0;
     if (!task || gos__load_relaxed(&rt->stopping))
         return NULL;
     gos__store_relaxed(&self->futex, 0u);

@@ -242,36 +242,12 @@ static inline void enlist(gos_chan *chan, gos__waiter **last, void *elem, enum g
     gos__chan_append(last, &self->waiter);
 }
 
-/* A pinned task that found no partner, holding the lock: it watches, and parks only then. */
-static gos__task *watch(gos_chan *chan, gos__waiter **last, void *elem, enum gos__wait why, gos__task *self)
-{
-    bool sends = why == GOS_WAIT_SEND;
-    size_t size = chan->elem_size;
-    uint64_t word = 0;
-    if (sends)
-        copy(chan, &word, elem);
-    gos__waits_for(self, why, chan);
-    gos__store_release(&self->state, (uint8_t)GOS_PARKED); /* pairs with C3 of sched/claim.h */
-    self->result = gos__chan_watch(chan, sends ? GOS_OFFERED : GOS_WATCHED, &word);
-    if (gos__likely(self->result != -EAGAIN)) {
-        if (!sends && !self->result)
-            copy_bytes(size, elem, &word);
-        return self;
-    }
-    gos__waiter *later = *last; /* they came while it watched */
-    enlist(chan, last, elem, why, self);
-    if (later)
-        *last = later;
-    gos__chan_unlock(chan);
-    return gos__park(self);
-}
-
 static inline gos__task *park_in(gos_chan *chan, gos__waiter **last, void *elem, enum gos__wait why, gos__task *self)
 {
-    if (gos__unlikely(gos__load_relaxed(&self->pinned) & GOS_PIN_DEPTH) && !*last &&
-        gos__chan_may_watch(chan, why == GOS_WAIT_SEND))
-        return watch(chan, last, elem, why, self);
+    gos__waiter *later = *last;
     enlist(chan, last, elem, why, self);
+    if (gos__unlikely(gos__load_relaxed(&self->pinned) & GOS_PIN_DEPTH) && gos__self.has_spun && later)
+        *last = later; /* they came while it watched */
     gos__chan_unlock(chan);
     gos__task *next = gos__park_at_once(self);
     return gos__likely(next != NULL) ? next : gos__park(self);
@@ -349,17 +325,45 @@ static inline int try_recv(gos_chan *chan, void *elem)
     return end(chan, ours, result, met);
 }
 
+static inline bool is_pinned(void)
+{
+    return gos__unlikely(gos__load_relaxed(&gos__self.task->pinned) & GOS_PIN_DEPTH);
+}
+
+/* What gos__chan_watch says. */
+static GOS_NOINLINE int send_pinned(gos_chan *chan, const void *elem)
+{
+    uint64_t word = 0;
+    if (chan->elem_size <= sizeof word)
+        copy(chan, &word, elem);
+    return gos__chan_watch(chan, GOS_OFFERED, &word);
+}
+
+static GOS_NOINLINE int recv_pinned(gos_chan *chan, void *elem)
+{
+    uint64_t word = 0;
+    size_t size = chan->elem_size;
+    int result = gos__chan_watch(chan, GOS_WATCHED, &word);
+    if (!result)
+        copy_bytes(size, elem, &word); /* the channel may be gone */
+    return result;
+}
+
 int gos__chan_send(gos_chan *chan, const void *elem)
 {
     require_chan(chan, "gos_chan_send");
-    int result = try_send(chan, elem);
+    int result = is_pinned() ? send_pinned(chan, elem) : -EBUSY;
+    if (gos__likely(result == -EBUSY))
+        result = try_send(chan, elem);
     return result == -EAGAIN ? GOS_MUST_PARK : result;
 }
 
 int gos__chan_recv(gos_chan *chan, void *elem)
 {
     require_chan(chan, "gos_chan_recv");
-    int result = try_recv(chan, elem);
+    int result = is_pinned() ? recv_pinned(chan, elem) : -EBUSY;
+    if (gos__likely(result == -EBUSY))
+        result = try_recv(chan, elem);
     return result == -EAGAIN ? GOS_MUST_PARK : result;
 }
 

@@ -95,9 +95,9 @@ static inline void gos__chan_unlock(gos_chan *chan)
 
 enum gos__watch { GOS_WATCH_CLAIMED, GOS_WATCHED, GOS_OFFERED, GOS_WATCH_SERVED, GOS_WATCH_SHUT, GOS_WATCH_STATES };
 
-/* For who found no partner, holding the lock. 0 or -EPIPE: it is done, and the channel may be gone; -EAGAIN: it still
- * holds the lock and has the first place in the list. state: GOS_WATCHED, *word becomes the element, or GOS_OFFERED. */
-bool gos__chan_may_watch(const gos_chan *chan, bool sends);
+/* For a pinned task that sends (GOS_OFFERED) or receives (GOS_WATCHED) *word. 0 or -EPIPE: it is done, and the channel
+ * may be gone; -EAGAIN: it has watched in vain, holds the lock, and has the first place in the list; -EBUSY: it is for
+ * who holds the lock to say. */
 int gos__chan_watch(gos_chan *chan, uint32_t state, uint64_t *word);
 
 /* Before its memory is given back. */
@@ -116,7 +116,7 @@ static inline bool gos__chan_serve(gos_chan *chan, uint32_t watch, uint64_t *wor
     if (state == GOS_OFFERED)
         *word = before;
     uint64_t served = watch - state + GOS_WATCH_SERVED;
-    return gos__cas128_seq(&chan->lock, (uint64_t)watch << 32, before, served << 32, *word); /* seq: pairs with M2 */
+    return gos__cas128_seq(&chan->lock, (uint64_t)watch << 32, before, served << 32, *word); /* seq: pairs with M3 */
 }
 
 /* N2, holding the lock. */
@@ -129,7 +129,7 @@ static inline void gos__chan_claim(gos_chan *chan)
 /* N3; state: GOS_WATCH_SERVED or GOS_WATCH_SHUT. */
 static inline void gos__chan_answer(gos_chan *chan, uint32_t state)
 {
-    gos__store_release(&chan->watch, gos__load_relaxed(&chan->watch) - GOS_WATCH_CLAIMED + state); /* pairs with M2 */
+    gos__store_release(&chan->watch, gos__load_relaxed(&chan->watch) - GOS_WATCH_CLAIMED + state); /* pairs with M3 */
 }
 
 /* Moves one element in or out, if that is possible at once: 0, -EPIPE or -EAGAIN. *met is who waited on the other

@@ -3,39 +3,59 @@
  * before it parks; the element, a word at most, is passed in that line. A hand-over between two workers then takes the
  * line to the partner and back, and nothing else.
  *
- *     who waits, holding the channel's lock           the partner
- *     M1  a receiver: word = 0, watch = WATCHED       N1  watch is WATCHED or OFFERED: in one piece
- *         a sender: word = element, OFFERED               (unlocked, WATCHED, 0) -> (unlocked, SERVED, element)
- *         unlock                                          (unlocked, OFFERED, word) -> (unlocked, SERVED, word)
- *     M2  until patience ends: SERVED? then take      N2  that failed: lock; still so: put or take the word,
- *         the word, watch = 0: done                       watch = CLAIMED
- *     M3  lock; still as at M1? then watch = 0,       N3  unlock, then watch = SERVED
- *         into the list, in front, and park
- *     M4  else unlock, and as M2 when it is SERVED
+ *     who waits                                       the partner
+ *     M1  watch is 0, and nobody waits: in one piece  N1  watch is WATCHED or OFFERED: in one piece
+ *         a receiver: (unlocked, WATCHED, 0)              (unlocked, WATCHED, 0) -> (unlocked, SERVED, element)
+ *         a sender: (unlocked, OFFERED, element)          (unlocked, OFFERED, word) -> (unlocked, SERVED, word)
+ *     M2  somebody waits after all? then M4 at once   N2  that failed: lock; still so: put or take the word,
+ *     M3  until patience ends: SERVED? then take          watch = CLAIMED
+ *         the word, watch = 0: done                   N3  unlock, then watch = SERVED
+ *     M4  lock; still as at M1? then watch = 0,
+ *         into the list, in front, and park; or,
+ *         from M2, unlock, and as any task
+ *     M5  else unlock, and as M3 when it is SERVED
  *
  * gos_chan_close does N2 and N3 too, with SHUT for SERVED. The partner does not touch the channel after SERVED, nor who
  * watched after watch = 0, and gos_chan_free waits for that: either may free the channel as soon as its call is done.
  * `watch` carries the tag of the watching worker, whose thread a child process does not have.
  *
- * A task watches only where none like it waits, so it is served before those that come later.
+ * Of two that come to the channel at once both want its line: it must not go back and forth while one of them holds the
+ * lock, so neither takes it.
+ *
+ * A task watches only where nobody waits in a list, so it is served before those that come later.
  */
 #include <errno.h>
 
 #include "base/check.h"
 #include "sync/chan.h"
 
-/* Looks at the line between two looks at all else. */
-enum { LOOKS = 50 };
+/* Looks at the line between two looks at all else, and how often who comes at the same time as others tries again. */
+enum { LOOKS = 50, TRIES = 4 };
 
 static uint32_t watching(const gos__worker *worker, uint32_t state)
 {
     return worker->tag * GOS_WATCH_STATES + state;
 }
 
-bool gos__chan_may_watch(const gos_chan *chan, bool sends)
+static bool is_quiet(const gos_chan *chan)
 {
-    return !gos__load_relaxed(&chan->bias) && !gos__load_relaxed(&chan->watch) && !(sends && chan->capacity) &&
-           chan->elem_size <= sizeof chan->word && gos__pin_spins(gos__self.worker);
+    return !gos__load_relaxed(&chan->senders) && !gos__load_relaxed(&chan->receivers) &&
+           !gos__load_relaxed(&chan->len) && !gos__load_relaxed(&chan->closed);
+}
+
+/* M1 */
+static bool begin(gos_chan *chan, uint32_t mine, uint64_t word)
+{
+    if (GOS_CAS128)
+        return gos__cas128_seq(&chan->lock, 0, gos__load_relaxed(&chan->word), (uint64_t)mine << 32, word);
+    gos__spin_lock(&chan->lock);
+    bool is_free = !gos__load_relaxed(&chan->watch);
+    if (is_free) {
+        gos__store_relaxed(&chan->word, word);
+        gos__store_relaxed(&chan->watch, mine);
+    }
+    gos__spin_unlock(&chan->lock);
+    return is_free;
 }
 
 /* What `watch` is when it is not `mine` any more; `mine`: patience has ended. */
@@ -45,40 +65,74 @@ static uint32_t look(gos_chan *chan, uint32_t mine)
     int64_t since = 0;
     do {
         for (int i = 0; i < LOOKS; i++) {
+            gos__cpu_relax(); /* first: a look takes the line from a partner who is about to answer */
             gos__prefetch_to_write(chan);
             uint32_t watch = gos__load_acquire(&chan->watch); /* pairs with N1, N3 */
             if (watch != mine)
                 return watch;
-            gos__cpu_relax();
         }
     } while (gos__pin_patience(worker, &since));
     return mine;
 }
 
-int gos__chan_watch(gos_chan *chan, uint32_t state, uint64_t *word)
+/* M4: the lock is held, and nobody has answered; false: somebody has, or is about to. */
+static bool give_up(gos_chan *chan, uint32_t mine)
 {
-    uint32_t mine = watching(gos__self.worker, state), watch;
-    gos__store_relaxed(&chan->word, *word);
-    gos__store_relaxed(&chan->watch, mine); /* M1 */
+    gos__spin_lock(&chan->lock);
+    if (gos__load_relaxed(&chan->watch) == mine) {
+        gos__store_relaxed(&chan->watch, 0u);
+        return true;
+    }
     gos__spin_unlock(&chan->lock);
-    watch = look(chan, mine); /* M2 */
+    return false;
+}
+
+/* From M2 on. */
+static int wait_for_partner(gos_chan *chan, uint32_t mine, uint64_t *word)
+{
+    uint32_t watch = mine;
+    bool is_alone = is_quiet(chan); /* M2: whoever went into a list before M1 let go of the lock before it */
+    if (gos__likely(is_alone))
+        watch = look(chan, mine); /* M3 */
     if (gos__unlikely(watch == mine)) {
-        gos__spin_lock(&chan->lock); /* M3 */
-        if (gos__load_relaxed(&chan->watch) == mine) {
-            gos__store_relaxed(&chan->watch, 0u);
-            gos__self.has_spun = 1;
-            return -EAGAIN;
+        if (give_up(chan, mine)) {
+            if (is_alone) {
+                gos__self.has_spun = 1;
+                return -EAGAIN;
+            }
+            gos__spin_unlock(&chan->lock);
+            return -EBUSY;
         }
-        gos__spin_unlock(&chan->lock);
         watch = gos__load_acquire(&chan->watch); /* pairs with N1, N3 */
     }
-    while (watch % GOS_WATCH_STATES == GOS_WATCH_CLAIMED) { /* M4 */
+    while (watch % GOS_WATCH_STATES == GOS_WATCH_CLAIMED) { /* M5 */
         gos__cpu_relax();
         watch = gos__load_acquire(&chan->watch); /* pairs with N3 */
     }
     *word = gos__load_relaxed(&chan->word);
     gos__store_release(&chan->watch, 0u); /* pairs with the acquire in gos__chan_await_unwatched */
     return watch % GOS_WATCH_STATES == GOS_WATCH_SHUT ? -EPIPE : 0;
+}
+
+int gos__chan_watch(gos_chan *chan, uint32_t state, uint64_t *word)
+{
+    gos__prefetch_to_write(chan);
+    bool sends = state == GOS_OFFERED, may_spin = gos__pin_spins(gos__self.worker); /* while the line is on its way */
+    uint32_t partner = sends ? GOS_WATCHED : GOS_OFFERED, mine = watching(gos__self.worker, state);
+    if (chan->elem_size > sizeof chan->word || gos__load_acquire(&chan->bias)) /* pairs with unbias */
+        return -EBUSY;
+    for (int i = 0; i < TRIES; i++) {
+        uint32_t watch = gos__load_relaxed(&chan->watch);
+        if (watch % GOS_WATCH_STATES == partner) {
+            if (gos__chan_serve(chan, watch, word))
+                return 0;
+        } else if (watch || !may_spin || (sends && chan->capacity) || !is_quiet(chan)) {
+            break;
+        } else if (begin(chan, mine, *word)) {
+            return wait_for_partner(chan, mine, word);
+        }
+    }
+    return -EBUSY;
 }
 
 void gos__chan_await_unwatched(gos_chan *chan)

@@ -1,5 +1,5 @@
 /*
- * watch.pml: pinned tasks that watch a channel before they park in it (sync/watch.c, M1-M4, N1-N3), and who closes or
+ * watch.pml: pinned tasks that watch a channel before they park in it (sync/watch.c, M1-M5, N1-N3), and who closes or
  * frees it meanwhile.
  *
  * SENDERS send ROUNDS elements each and RECEIVERS receive as many each, over a channel without a buffer; the first PINNED
@@ -17,13 +17,16 @@
  * mutant: 2 -DSENDERS=2 -DRECEIVERS=2 -DPINNED=1 -DROUNDS=1 -DCLOSES=0 -DFREES=0  N1 is a load and a store
  * mutant: 3 -DSENDERS=1 -DRECEIVERS=1 -DPINNED=1 -DROUNDS=1 -DCLOSES=0 -DFREES=0  N1 does not look at the lock
  * mutant: 4 -DSENDERS=2 -DRECEIVERS=2 -DPINNED=1 -DROUNDS=2 -DCLOSES=0 -DFREES=0  N1 compares the state, not the word
- * mutant: 5 -DSENDERS=1 -DRECEIVERS=1 -DPINNED=1 -DROUNDS=1 -DCLOSES=0 -DFREES=0  M3 does not look again
+ * mutant: 5 -DSENDERS=1 -DRECEIVERS=1 -DPINNED=1 -DROUNDS=1 -DCLOSES=0 -DFREES=0  M4 does not look again
  * mutant: 6 -DSENDERS=2 -DRECEIVERS=1 -DPINNED=1 -DROUNDS=1 -DCLOSES=1 -DFREES=0  N2 does not claim
  * mutant: 7 -DSENDERS=1 -DRECEIVERS=1 -DPINNED=1 -DROUNDS=1 -DCLOSES=0 -DFREES=1  N3: SERVED before the unlock
  * mutant: 8 -DSENDERS=1 -DRECEIVERS=1 -DPINNED=1 -DROUNDS=1 -DCLOSES=0 -DFREES=1  gos_chan_free does not wait
- * mutant: 9 -DSENDERS=1 -DRECEIVERS=1 -DPINNED=1 -DROUNDS=1 -DCLOSES=0 -DFREES=1  M2: watch = 0, then the word
+ * mutant: 9 -DSENDERS=1 -DRECEIVERS=1 -DPINNED=1 -DROUNDS=1 -DCLOSES=0 -DFREES=1  M3: watch = 0, then the word
  * mutant: 10 -DSENDERS=1 -DRECEIVERS=1 -DPINNED=1 -DROUNDS=1 -DCLOSES=1 -DFREES=0  close forgets who watches
- * mutant: 11 -DSENDERS=1 -DRECEIVERS=1 -DPINNED=1 -DROUNDS=1 -DCLOSES=0 -DFREES=1  M4 takes a claim for an answer
+ * mutant: 11 -DSENDERS=1 -DRECEIVERS=1 -DPINNED=1 -DROUNDS=1 -DCLOSES=0 -DFREES=1  M5 takes a claim for an answer
+ * mutant: 12 -DSENDERS=1 -DRECEIVERS=2 -DPINNED=1 -DROUNDS=2 -DCLOSES=0 -DFREES=0  there is no M2
+ * mutant: 13 -DSENDERS=1 -DRECEIVERS=2 -DPINNED=1 -DROUNDS=2 -DCLOSES=0 -DFREES=0  M1 does not look at the lock
+ * mutant: 14 -DSENDERS=2 -DRECEIVERS=1 -DPINNED=2 -DROUNDS=1 -DCLOSES=0 -DFREES=0  M1 does not look at the state
  */
 #define TASKS (SENDERS + RECEIVERS)
 #define EPIPE 99
@@ -105,18 +108,42 @@ inline serve_locked(with, value)
 #endif
 }
 
-/* No partner; locked. Ends with ok: answered, or parked and woken. */
-inline wait_here(list, as, value)
+/* Goes on at `told` when it was answered, with ok when it is to park, holding the lock, and else without: it is for who
+ * holds the lock to say. */
+inline watch(list, as, value)
 {
+    ok = false;
+    may = false;
+    atomic { TOUCH; may = me_pinned && state == nobody && empty(senders) && empty(receivers) && !closed };
     if
-    :: me_pinned && state == nobody && empty(list) ->
-        word = value;
-        atomic { state = as; whose = me }; /* M1 */
-        unlock();
+    :: may ->
+        atomic { /* M1 */
+            TOUCH;
+#if MUTANT == 13
+            may = state == nobody;
+#elif MUTANT == 14
+            may = !lock;
+#else
+            may = !lock && state == nobody;
+#endif
+            if
+            :: may -> state = as; whose = me; word = value
+            :: else
+            fi
+        }
+    :: else
+    fi;
+    if
+    :: may ->
+#if MUTANT == 12
+        is_alone = true;
+#else
+        atomic { TOUCH; is_alone = empty(senders) && empty(receivers) && !closed }; /* M2 */
+#endif
         if
-        :: atomic { state != as || whose != me -> skip } /* M2 */
+        :: atomic { is_alone && (state != as || whose != me) -> skip } /* M3 */
         :: true -> /* the end of patience */
-            take_lock(); /* M3 */
+            take_lock(); /* M4 */
             if
 #if MUTANT == 5
             :: true ->
@@ -124,15 +151,23 @@ inline wait_here(list, as, value)
             :: state == as && whose == me ->
 #endif
                 state = nobody;
-                park(list, value);
-                goto woken
+                may = false;
+                ok = is_alone;
+                if
+                :: !ok -> unlock()
+                :: else
+                fi
             :: else -> unlock()
             fi
-        fi;
+        fi
+    :: else
+    fi;
+    if
+    :: may ->
 #if MUTANT == 11
         TOUCH;
 #else
-        atomic { state == served || state == shut -> TOUCH }; /* M4 */
+        atomic { state == served || state == shut -> TOUCH }; /* M5 */
 #endif
         if
         :: state == shut -> result = EPIPE
@@ -140,15 +175,15 @@ inline wait_here(list, as, value)
         fi;
 #if MUTANT == 9
         state = nobody;
-        atomic { TOUCH; value = word }
+        atomic { TOUCH; value = word };
 #else
         value = word;
-        state = nobody
+        state = nobody;
 #endif
-    :: !(me_pinned && state == nobody) || nempty(list) ->
-        park(list, value);
-        goto woken
-    fi
+        goto told
+    :: else
+    fi;
+    is_alone = false
 }
 
 inline park(list, value)
@@ -189,13 +224,18 @@ proctype sender(byte me; bool me_pinned)
 {
     byte round, value, before, whom, result, partner;
     mtype saw = nobody;
-    bool ok;
+    bool ok, may, is_alone;
     for (round : 1 .. ROUNDS) {
         value = me * ROUNDS + round;
         serve(watched, value);
         if
         :: ok -> result = 1
         :: else ->
+            watch(senders, offered, value);
+            if
+            :: ok -> goto parks
+            :: else
+            fi;
             take_lock();
             if
             :: closed -> unlock(); result = EPIPE
@@ -207,9 +247,8 @@ proctype sender(byte me; bool me_pinned)
                 answer[partner] = 1;
                 result = 1
             :: !closed && state != watched && empty(receivers) ->
-                wait_here(senders, offered, value);
-                goto told;
-woken:          answer[me] != 0;
+parks:          park(senders, value);
+                answer[me] != 0;
                 result = answer[me]
             fi
         fi;
@@ -229,13 +268,18 @@ proctype receiver(byte me; bool me_pinned)
 {
     byte round, value, before, whom, result, partner;
     mtype saw = nobody;
-    bool ok;
+    bool ok, may, is_alone;
     for (round : 1 .. ELEMENTS / RECEIVERS) {
         value = 0;
         serve(offered, value);
         if
         :: ok -> result = 1
         :: else ->
+            watch(receivers, watched, value);
+            if
+            :: ok -> goto parks
+            :: else
+            fi;
             take_lock();
             if
             :: state == offered -> serve_locked(offered, value); result = 1
@@ -247,9 +291,8 @@ proctype receiver(byte me; bool me_pinned)
                 result = 1
             :: state != offered && empty(senders) && closed -> unlock(); result = EPIPE
             :: state != offered && empty(senders) && !closed ->
-                wait_here(receivers, watched, value);
-                goto told;
-woken:          answer[me] != 0;
+parks:          park(receivers, value);
+                answer[me] != 0;
                 result = answer[me];
                 value = elem[me]
             fi
