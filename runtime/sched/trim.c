@@ -3,7 +3,8 @@
  *
  * In rounds, which begin a period apart: it looks at all regions and paged stacks once; a task that is deep and has
  * been parked since the last round is claimed (claim.h), and the pages below its stack pointer go, once for each park.
- * Then regions that nobody needed during the last period go cold (stack/region.c). The stocks of workers that have been
+ * Then regions that nobody needed during the last period go cold (stack/region.c), and free stacks that nobody needed
+ * give back their pages where whole ones are free (stack/vacant.c). The stocks of workers that have been
  * asleep since the last round go where that is seen to; others give what they did not need when they next fall
  * asleep. Tasks that run notice nothing of it: each step is short, and holds no lock and no worker for longer than it
  * takes to unlink something.
@@ -30,6 +31,7 @@ static struct {
     int64_t next_round, next_step;
     bool is_walking;            /* over regions and stacks */
     bool is_trimming;           /* regions */
+    bool is_clearing;           /* free stacks */
     bool is_pending;            /* this round met what the next one may have to do with */
     bool is_quiet;              /* all workers slept and a whole round met nothing */
     gos__deep_walk walk;
@@ -40,7 +42,7 @@ static struct {
 void gos__trim_begin(void)
 {
     trim.next_round = trim.next_step = 0;
-    trim.is_walking = trim.is_trimming = trim.is_quiet = false;
+    trim.is_walking = trim.is_trimming = trim.is_clearing = trim.is_quiet = false;
     trim.due_n = 0;
     gos__regions_forget_work();
 }
@@ -73,6 +75,7 @@ static void begin_round(gos__runtime *rt, int64_t now)
     for (uint32_t i = 0; i < rt->made; i++)
         settle_stock(rt->workers[i]);
     gos__regions_period();
+    gos__vacant_period();
 }
 
 /* Fills `due`; false: the walk is over. */
@@ -118,9 +121,11 @@ static bool step(int64_t until)
             trim_due();
         } else if (trim.is_walking) {
             trim.is_walking = walk_on(until);
-            trim.is_trimming = true;
+            trim.is_trimming = trim.is_clearing = true;
         } else if (trim.is_trimming) {
             trim.is_trimming = gos__regions_trim(until);
+        } else if (trim.is_clearing) {
+            trim.is_clearing = gos__vacant_clear(until);
         } else {
             return false;
         }
@@ -137,7 +142,7 @@ int64_t gos__trim(gos__runtime *rt, int64_t now, bool idle)
         return INT64_MAX;
     if (!idle && now < trim.next_step)
         return trim.next_step;
-    bool in_round = trim.is_walking || trim.is_trimming || trim.due_n;
+    bool in_round = trim.is_walking || trim.is_trimming || trim.is_clearing || trim.due_n;
     if (!in_round && now < trim.next_round)
         return trim.next_round;
     if (!in_round)
@@ -146,6 +151,6 @@ int64_t gos__trim(gos__runtime *rt, int64_t now, bool idle)
         trim.next_step = gos__clock_ns() + BUSY_PAUSE_NS;
         return idle ? now : trim.next_step;
     }
-    trim.is_quiet = idle && !trim.is_pending && !gos__regions_any_warm();
+    trim.is_quiet = idle && !trim.is_pending && !gos__regions_any_warm() && !gos__vacant_any_left();
     return trim.is_quiet ? INT64_MAX : trim.next_round;
 }

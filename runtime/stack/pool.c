@@ -92,6 +92,8 @@ int gos__stacks_open(void)
             lay_out(pool.base, budget);
             gos__sizing_reset();
             int failed = gos__regions_open(pool.stacks, pool.regions, pool.memory_limit);
+            if (!failed && (failed = gos__vacant_open(pool.stacks)))
+                gos__regions_close();
             if (failed)
                 gos__vm_release(base, size);
             return failed;
@@ -121,6 +123,7 @@ void gos__stacks_close(bool abandoned)
             gos__stacks_walk(end_left, NULL);
         for (int i = 0; i < GOS_KINDS; i++)
             gos__san_forget(pool.stacks[i].base, pool.stacks[i].carved);
+        gos__vacant_close();
         gos__regions_close();
         gos__vm_release((void *)pool.base, pool.size);
     } else {
@@ -150,6 +153,11 @@ void gos__stacks_unlock(void)
         gos__spin_unlock(&arenas[i]->lock);
 }
 
+bool gos__memory_has_room(int64_t limit)
+{
+    return gos__memory_peak() + COMMIT_STEP <= limit || gos__memory_resident() + COMMIT_STEP <= limit;
+}
+
 uintptr_t gos__arena_carve(arena *part, size_t bytes, int64_t limit)
 {
     uintptr_t start = part->carved;
@@ -159,8 +167,7 @@ uintptr_t gos__arena_carve(arena *part, size_t bytes, int64_t limit)
         size_t step = round_up(start + bytes - part->committed, COMMIT_STEP);
         if (step > part->end - part->committed)
             step = part->end - part->committed;
-        /* Asked, not met: the kernel would let us map on and kill the process later. */
-        if (gos__memory_peak() + COMMIT_STEP > limit && gos__memory_resident() + COMMIT_STEP > limit)
+        if (!gos__memory_has_room(limit))
             return 0;
         if (gos__vm_commit((void *)part->committed, step))
             return 0;
@@ -208,21 +215,37 @@ static gos__task *paged_init(uintptr_t slot)
     return task;
 }
 
-/* A magazine of new stacks, linked; fewer near a limit; NULL at it. */
-static gos__task *carve_stacks(arena *part, enum gos__kind kind, int32_t *count)
+gos__task *gos__stacks_make(enum gos__kind kind, uintptr_t start, uint32_t n, int32_t *count)
 {
-    int32_t want = kind == GOS_NURSERY ? GOS_MAGAZINE : GOS_MAGAZINE / 8;
-    uintptr_t start = gos__arena_carve(part, want * part->stride, pool.memory_limit);
     gos__task *list = NULL;
     *count = 0;
-    for (int32_t i = want - 1; start && i >= 0; i--) {
-        uintptr_t slot = start + (uintptr_t)i * part->stride;
+    for (uint32_t i = n; i-- > 0;) {
+        uintptr_t slot = start + i * pool.stacks[kind].stride;
         gos__task *task = kind < GOS_PAGED ? nursery_init(slot, kind) : paged_init(slot);
         if (!task)
             continue;
         task->next = list;
         list = task;
         ++*count;
+    }
+    return list;
+}
+
+/* A magazine of new stacks, linked; fewer near a limit; NULL at it. */
+static gos__task *carve_stacks(arena *part, enum gos__kind kind, int32_t *count)
+{
+    uint32_t want = kind == GOS_NURSERY ? GOS_MAGAZINE : GOS_MAGAZINE / 8;
+    uintptr_t start = gos__arena_carve(part, want * part->stride, pool.memory_limit);
+    return start ? gos__stacks_make(kind, start, want, count) : NULL;
+}
+
+gos__task *gos__magazine_pop(arena *part)
+{
+    gos__task *list = part->free;
+    if (list) {
+        part->free = list->waiter.elem;
+        if (--part->free_n < part->free_least)
+            part->free_least = part->free_n;
     }
     return list;
 }
@@ -235,10 +258,10 @@ GOS_NOINLINE gos__task *gos__stack_refill(gos__stack_cache *cache, enum gos__kin
     cache->full[kind] = NULL;
     if (!list) {
         gos__spin_lock(&part->lock);
-        list = part->free;
-        if (list)
-            part->free = list->waiter.elem;
-        else
+        list = gos__magazine_pop(part);
+        if (!list)
+            list = gos__vacant_take(kind, &count, pool.memory_limit);
+        if (!list)
             list = carve_stacks(part, kind, &count);
         gos__spin_unlock(&part->lock);
     }
@@ -254,6 +277,7 @@ static void push_magazine(arena *part, gos__task *list)
     gos__spin_lock(&part->lock);
     list->waiter.elem = part->free;
     part->free = list;
+    part->free_n++;
     gos__spin_unlock(&part->lock);
 }
 
@@ -310,7 +334,8 @@ void gos__stacks_walk_some(uint64_t first, uint64_t step, void (*see)(const gos_
         uint64_t at = first, n; /* which may grow */
         for (; at < (n = slots_in(part)); at += step) {
             const gos__task *task = task_in(part->base + at * part->stride, kind);
-            see(kind == GOS_NURSERY ? gos__cold_look(task, &copy, &unpacked, page) : task, arg);
+            if (!gos__vacant_has(kind, task))
+                see(kind == GOS_NURSERY ? gos__cold_look(task, &copy, &unpacked, page) : task, arg);
         }
         first = at - n;
     }

@@ -375,8 +375,10 @@ static gos__task *owner_of(const gos__region *region)
 
 static gos__task *deep_task_in(uint32_t part, uintptr_t slot)
 {
-    if (part == 0)
-        return gos__paged_task_in(slot);
+    if (part == 0) {
+        gos__task *task = gos__paged_task_in(slot);
+        return gos__vacant_has(GOS_PAGED, task) ? NULL : task;
+    }
     shelf *it = &shelves[part - 1];
     if (gos__load_relaxed(&it->cold[(slot - it->part->base) / it->part->stride]))
         return NULL;

@@ -130,6 +130,11 @@ bool gos__regions_any_warm(void);
 /* In a child process: of the parent's monitor. */
 void gos__regions_forget_work(void);
 
+/* The same for free stacks (vacant.c). */
+void gos__vacant_period(void);
+bool gos__vacant_clear(int64_t until);
+bool gos__vacant_any_left(void);
+
 /* Gives back what lies below the stack pointer of a claimed task; false: not yet all of it: time was over, or somebody
  * wants the task. */
 bool gos__stack_trim(gos__task *task, int64_t until);
@@ -214,7 +219,8 @@ uint64_t gos__stacks_count(void);
 void gos__stacks_walk_some(uint64_t first, uint64_t step, void (*see)(const gos__task *task, void *arg), void *arg);
 
 /* Where nurseries lie, and the end of the address space for them; how far there are any. Every page below that was
- * written to, and none is given back to the kernel but by cold.c, whose thread could else wait for itself. */
+ * written to, and where tasks are packed none is given back to the kernel but by cold.c, whose thread could else wait
+ * for itself. */
 uintptr_t gos__nurseries(gos__slots *slots);
 uintptr_t gos__nurseries_carved(void);
 

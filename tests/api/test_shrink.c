@@ -65,6 +65,7 @@ static long left_below(const place *p)
 
 static void park_and_shrink(bool is_refused)
 {
+    long before = __atomic_load_n(&refused, __ATOMIC_RELAXED); /* the monitor may be done before all are parked */
     gos_waitgroup_add(&ended, TASKS);
     for (int i = 0; i < TASKS; i++) {
         places[i].deep = deepest(i);
@@ -78,7 +79,6 @@ static void park_and_shrink(bool is_refused)
         CHECK_EQ(left_below(&places[i]), 0);
         CHECK(resident_pages(places[i].at, places[i].at + KEPT) > 0);
     }
-    long before = __atomic_load_n(&refused, __ATOMIC_RELAXED);
     while (is_refused && __atomic_load_n(&refused, __ATOMIC_RELAXED) < before + 10)
         gos_sleep(1000000);
     gos_sem_release(&go_on, TASKS);
