@@ -127,10 +127,10 @@ static void time_out(gos__worker *worker, gos__alarm *alarm)
     timed *it = (timed *)alarm;
     gos__place place = it->place;
     gos__list served = { NULL, NULL };
-    if (!gos__cas_acquire(&it->won, 0, 1)) /* L1 */
+    if (!gos__cas_acquire(&it->won, 0, 1)) /* A1 */
         return;
     gos__spin_lock(place.lock);
-    bool has_left = leave(&place, it->queued ? &it->waiter : NULL, &served); /* L2 */
+    bool has_left = leave(&place, it->queued ? &it->waiter : NULL, &served); /* A2 */
     if (!has_left)
         gos__store_relaxed(&it->won, 0u); /* S2 is under the lock too */
     gos__spin_unlock(place.lock);
@@ -138,9 +138,9 @@ static void time_out(gos__worker *worker, gos__alarm *alarm)
         return;
     gos__list_end_all(served.gos__first);
     if (place.mutex)
-        gos__mutex_lock_for(gos__list_retain(&it->waiter), -ETIMEDOUT); /* L3 */
+        gos__mutex_lock_for(gos__list_retain(&it->waiter), -ETIMEDOUT); /* A3 */
     else
-        gos__list_end(&it->waiter, -ETIMEDOUT); /* L3 */
+        gos__list_end(&it->waiter, -ETIMEDOUT); /* A3 */
 }
 
 /* A block whose alarm is set, in no list yet; NULL: the task's result says why. It cannot fire before we park. */

@@ -5,12 +5,12 @@
  * that has an alarm; an outsider, which is a thread without a task, by an entry in its frame, which names no task.
  *
  *     who serves, under the object's lock           the alarm, when it fires
- *     S1  takes an entry out of the list            L1  `won` from 0 to 1, or it is served: leave it alone
- *     S2  `won` from 0 to 1, or it is too late:     L2  under the object's lock: out of the list, if it still is there;
- *         the next one                                  others may be served in its place; or `won` back to 0, no L3
- *     S3  with the lock released, ends the wait     L3  ends the wait
+ *     S1  takes an entry out of the list            A1  `won` from 0 to 1, or it is served: leave it alone
+ *     S2  `won` from 0 to 1, or it is too late:     A2  under the object's lock: out of the list, if it still is there;
+ *         the next one                                  others may be served in its place; or `won` back to 0, no A3
+ *     S3  with the lock released, ends the wait     A3  ends the wait
  *
- * Until L3 the call has not returned, so that the object is still there at L2.
+ * Until A3 the call has not returned, so that the object is still there at A2.
  */
 #ifndef GOS_SYNC_LIST_H
 #define GOS_SYNC_LIST_H

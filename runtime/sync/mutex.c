@@ -12,6 +12,15 @@
  *     STARVING  only with LOCKED and WAITED, but for a moment of who unlocks
  *
  * An unlock that has set it free does not touch it any more, since it may be gone: so it looks into the list before.
+ *
+ *     who locks (tests/model/mutex.pml)                 who unlocks
+ *     L1  LOCKED from 0 to 1, whatever else is set      U1  waited for, and nobody woken or one starves: the first
+ *     L2  once woken: LOCKED from 0 to 1, or not, and       waiter, out of the list; WAITED off if it was the last,
+ *         WOKEN off, in one step                            STARVING unless the next one starves
+ *     L3  under gos__spin: L1, or WAITED on in a step   U2  one starves, be it since U1: the heir of U1 gets it locked
+ *         that finds LOCKED, and STARVING if it does;   U3  else LOCKED off, and WOKEN on if there is an heir, in a
+ *         into the list, in front if it was woken           step that finds no change since U1 and U2
+ *                                                       U4  the heir's wait ends
  */
 #include <errno.h>
 
@@ -39,7 +48,7 @@ static bool try_take(gos_mutex *mutex)
         uint32_t word = gos__load_relaxed(&mutex->gos__word);
         if (word & LOCKED)
             return false;
-        if (gos__cas_acquire(&mutex->gos__word, word, word | LOCKED))
+        if (gos__cas_acquire(&mutex->gos__word, word, word | LOCKED)) /* L1 */
             return true;
     }
 }
@@ -49,7 +58,7 @@ static bool try_take_woken(gos_mutex *mutex)
 {
     for (;;) {
         uint32_t word = gos__load_relaxed(&mutex->gos__word);
-        if (gos__cas_acquire(&mutex->gos__word, word, (word | LOCKED) & ~(uint32_t)WOKEN))
+        if (gos__cas_acquire(&mutex->gos__word, word, (word | LOCKED) & ~(uint32_t)WOKEN)) /* L2 */
             return !(word & LOCKED);
     }
 }
@@ -64,7 +73,7 @@ static bool starves(const void *elem)
     return gos__own_clock() - since >= GOS_STARVED_NS;
 }
 
-/* Or makes sure that who unlocks it looks into the list. */
+/* L3: or makes sure that who unlocks it looks into the list. */
 static bool take_or_announce(void *object, void *elem)
 {
     gos_mutex *mutex = object;
@@ -180,14 +189,14 @@ void gos__mutex_unlock(gos_mutex *mutex)
         uint32_t word = gos__load_relaxed(&mutex->gos__word);
         gos__require(word & LOCKED, "gos_mutex_unlock: the mutex is not locked");
         if (heir && word & STARVING)
-            hand = true; /* another has begun to starve meanwhile; this one has waited longer */
+            hand = true; /* U2: another has begun to starve meanwhile; this one has waited longer */
         else if (!heir && word & WAITED && (word & (WOKEN | STARVING)) != WOKEN)
-            heir = take_heir(mutex, &hand);
+            heir = take_heir(mutex, &hand); /* U1 */
         else if (gos__cas_seq(&mutex->gos__word, word, (word & ~(uint32_t)LOCKED) | (heir ? WOKEN : 0)))
-            break; /* seq: the one order named that releases */
+            break; /* U3; seq: the one order named that releases */
     }
     if (!heir)
         return;
     int32_t late = (uintptr_t)heir->elem == HANDED_LATE ? -ETIMEDOUT : 0;
-    gos__list_end(heir, hand ? late : GOS_AGAIN);
+    gos__list_end(heir, hand ? late : GOS_AGAIN); /* U4 */
 }
