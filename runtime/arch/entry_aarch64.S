@@ -162,7 +162,7 @@ END(gos__main_start)
 PARK gos__main_end, gos__main_returned, gos__foreign_gos_exit
 PARK gos_yield, gos__yield, gos__foreign_gos_yield
 OUTSIDE gos_yield
-PARK gos_exit, gos__exit, gos__foreign_gos_exit
+PARK gos_exit, gos__exit_asked, gos__foreign_gos_exit
 OUTSIDE gos_exit
 PARK gos_sleep, gos__sleep, gos__foreign_gos_sleep
 OUTSIDE gos_sleep

@@ -272,7 +272,7 @@ PARK gos_yield, gos__yield, gos__foreign_gos_yield
 PARK gos__yield_preempted, gos__preempted, gos__foreign_gos_yield
 CALL gos__preempt_over, gos__caught_restore
 OUTSIDE gos_yield
-PARK gos_exit, gos__exit, gos__foreign_gos_exit
+PARK gos_exit, gos__exit_asked, gos__foreign_gos_exit
 OUTSIDE gos_exit
 PARK gos_sleep, gos__sleep, gos__foreign_gos_sleep
 OUTSIDE gos_sleep

@@ -215,9 +215,9 @@ struct gos__task {
     uint8_t kind;          /* enum gos__kind */
     uint8_t pinned;        /* depth of gos_pin, and claims of the monitor: GOS_PIN_DEPTH, sched/claim.h */
     union {
-        void (*entry)(void *); /* the function it was started with, and in the upper two bytes: gos__entry_of */
+        void (*entry)(void *); /* the function it was started with, and more: gos__entry_of */
         struct {
-            uint16_t address[3];
+            uint16_t address[3];   /* with GOS_OWES */
             uint16_t since;    /* gos__half_seconds when it last came in by a door that may park */
         };
     };
@@ -364,10 +364,29 @@ static inline void gos__waits_for(gos__task *self, enum gos__wait why, const voi
 
 typedef void gos__entry(void *);
 
-/* Addresses of a program's code have 47 bits, or 48. */
+/* In gos__task.address, a bit that is 0 in addresses of code: others wait for the function that the task is in, so that
+ * it may not end by gos_exit. */
+#if defined(__x86_64__)
+enum { GOS_OWES = 0x8000, GOS_OWES_AT = 2 };
+#else /* of which there are 48, and instructions have 4 bytes */
+enum { GOS_OWES = 1, GOS_OWES_AT = 0 };
+#endif
+
 static inline gos__entry *gos__entry_of(const gos__task *task)
 {
-    return (gos__entry *)((uintptr_t)gos__load_relaxed(&task->entry) & (((uintptr_t)1 << 48) - 1));
+    const uintptr_t owes = (uintptr_t)GOS_OWES << (16 * GOS_OWES_AT);
+    return (gos__entry *)((uintptr_t)gos__load_relaxed(&task->entry) & (((uintptr_t)1 << 48) - 1) & ~owes);
+}
+
+static inline bool gos__owes(const gos__task *self)
+{
+    return self->address[GOS_OWES_AT] & GOS_OWES;
+}
+
+static inline void gos__set_owes(gos__task *self, bool owes)
+{
+    uint16_t *word = &self->address[GOS_OWES_AT];
+    gos__store_relaxed(word, (uint16_t)((*word & ~GOS_OWES) | (owes ? GOS_OWES : 0)));
 }
 
 static inline void gos__set_limit_word(uintptr_t limit)

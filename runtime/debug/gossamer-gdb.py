@@ -22,7 +22,7 @@ class Task:
     def __init__(self, words, kind):
         self.sp, _, self.address, _, state, self.why, _, pinned, entry = words
         self.state, self.kind, self.pinned = state, kind, pinned & 63
-        self.entry = entry & (1 << 48) - 1
+        self.entry = entry & (1 << 47) - 1
 
     def rip(self):
         return CONTEXT.unpack(read(self.sp, CONTEXT.size))[-1]

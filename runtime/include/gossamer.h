@@ -35,7 +35,8 @@ int gos_go(void (*fn)(void *), void *arg);
 /* Lets the other runnable tasks of this worker go first. */
 void gos_yield(void);
 
-/* Ends the calling task; in the main task, ends it while the others go on. */
+/* Ends the calling task; in the main task, ends it while the others go on. Fatal in a function of gos_once_do or
+ * gossamer/group.h, which others wait for. */
 #ifdef __cplusplus
 [[noreturn]]
 #else

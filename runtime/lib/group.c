@@ -30,6 +30,7 @@ static void fail(gos_group *group, int error)
 
 static void run_member(void *arg)
 {
+    gos__set_owes(gos__self.task, true);
     member it = *(member *)arg;
     free(arg);
     int error = (int)gos__call((intptr_t)it.arg, 0, 0, (void *)(uintptr_t)it.fn);
@@ -80,6 +81,7 @@ static void run_all(const part *all);
 static void run_part(void *arg)
 {
     part *it = arg;
+    gos__set_owes(gos__self.task, true);
     run_all(it);
     gos_waitgroup_done(&it->done); /* it is on its parent's stack, and gone from here on */
 }
@@ -94,18 +96,26 @@ static void run_all(const part *all)
     left.end = right.begin = all->begin + (all->end - all->begin) / 2;
     left.done = (gos_waitgroup)GOS_WAITGROUP_INIT;
     gos_waitgroup_add(&left.done, 1);
-    if (gos_go(run_part, &left))
-        run_part(&left);
+    bool alone = gos_go(run_part, &left);
+    if (alone)
+        run_all(&left);
     run_all(&right);
-    gos_waitgroup_wait(&left.done);
+    if (!alone)
+        gos_waitgroup_wait(&left.done);
 }
 
 void gos_parallel_for(long begin, long end, long grain, void (*fn)(long, long, void *), void *arg)
 {
     gos__require(fn != NULL && grain > 0, "gos_parallel_for: %s", fn ? "the grain is below 1" : "fn is NULL");
     const part all = { .begin = begin, .end = end, .grain = grain, .fn = fn, .arg = arg };
+    gos__task *self = gos__self.task; /* NULL: a thread */
+    bool owed = self && gos__owes(self);
+    if (self)
+        gos__set_owes(self, true);
     if (begin < end)
         run_all(&all);
+    if (self)
+        gos__set_owes(self, owed);
 }
 
 /* ---- barriers ---- */

@@ -251,6 +251,13 @@ gos__task *gos__exit(void *a, void *b, void *c, gos__task *self)
     return gos__likely(next != NULL) ? next : gos__next(worker);
 }
 
+gos__task *gos__exit_asked(void *a, void *b, void *c, gos__task *self)
+{
+    gos__require(!gos__owes(self), "gos_exit: in a function that others wait for (of a group, gos_parallel_for or "
+                                   "gos_once_do): return from it");
+    return gos__exit(a, b, c, self);
+}
+
 gos__task *gos__main_returned(intptr_t result, void *b, void *c, gos__task *self)
 {
     gos__runtime *rt = gos__rt;

@@ -11,6 +11,7 @@ gos__task *gos__go(void (*fn)(void *), void *arg, void *unused, gos__task *self)
 gos__task *gos__yield(void *a, void *b, void *c, gos__task *self);
 gos__task *gos__preempted(void *a, void *b, void *c, gos__task *self);
 gos__task *gos__exit(void *a, void *b, void *c, gos__task *self);
+gos__task *gos__exit_asked(void *a, void *b, void *c, gos__task *self); /* by gos_exit */
 gos__task *gos__main_returned(intptr_t result, void *b, void *c, gos__task *self);
 gos__task *gos__sleep(int64_t ns, void *b, void *c, gos__task *self);
 gos__task *gos__procs(intptr_t n, void *b, void *c, gos__task *self);

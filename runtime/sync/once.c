@@ -6,18 +6,23 @@
 #include "sync/list.h"
 #include "sync/sync.h"
 
-enum { FRESH, RUNNING, DONE = GOS_ONCE_DONE };
+/* RUNNING_WITHIN: by a task that owed already (arch/state.h: GOS_OWES). */
+enum { FRESH, RUNNING, DONE = GOS_ONCE_DONE, RUNNING_WITHIN };
 
-/* FRESH: it is the caller, `self`, who runs fn. */
-static uint32_t begin(gos_once *once, void (*fn)(void *), void *self)
+static bool is_running(uint32_t state)
+{
+    return state == RUNNING || state == RUNNING_WITHIN;
+}
+
+/* FRESH: it is the caller who runs fn; `self` is what is its own, and `running` the state from now on. */
+static uint32_t begin(gos_once *once, void (*fn)(void *), void *self, uint32_t running)
 {
     gos__require(once != NULL && fn != NULL, "gos_once_do: %s is NULL", once ? "fn" : "once");
     gos__spin_lock(&once->gos__spin);
     uint32_t found = once->gos__state;
-    gos__require(found != RUNNING || once->gos__runner != self,
-                 "gos_once_do: its function waits for itself");
+    gos__require(!is_running(found) || once->gos__runner != self, "gos_once_do: its function waits for itself");
     if (found == FRESH) {
-        once->gos__state = RUNNING;
+        once->gos__state = running;
         once->gos__runner = self;
     }
     gos__spin_unlock(&once->gos__spin);
@@ -38,9 +43,11 @@ static gos__place place_in(gos_once *once)
 
 gos__task *gos__once_enter(gos_once *once, void (*fn)(void *), int64_t deadline, gos__task *self)
 {
-    uint32_t found = begin(once, fn, self);
+    uint32_t found = begin(once, fn, self, gos__owes(self) ? RUNNING_WITHIN : RUNNING);
     self->result = found == FRESH;
-    if (found != RUNNING) /* what is done needs no alarm */
+    if (found == FRESH)
+        gos__set_owes(self, true);
+    if (!is_running(found)) /* what is done needs no alarm */
         return self;
     gos__place place = place_in(once);
     return gos__list_await(&place, NULL, deadline, self);
@@ -48,7 +55,7 @@ gos__task *gos__once_enter(gos_once *once, void (*fn)(void *), int64_t deadline,
 
 int gos__once_enter_outside(gos_once *once, void (*fn)(void *), int64_t deadline)
 {
-    if (begin(once, fn, &gos__self) == FRESH) /* what is this thread's own */
+    if (begin(once, fn, &gos__self, RUNNING) == FRESH) /* what is this thread's own */
         return 1;
     gos__place place = place_in(once);
     return gos__list_await_outside(&place, NULL, deadline);
@@ -57,6 +64,8 @@ int gos__once_enter_outside(gos_once *once, void (*fn)(void *), int64_t deadline
 void gos__once_leave(gos_once *once)
 {
     gos__spin_lock(&once->gos__spin);
+    if (gos__self.task && once->gos__state == RUNNING)
+        gos__set_owes(gos__self.task, false);
     gos__store_release(&once->gos__state, (uint32_t)DONE); /* pairs with the plain load in gos_once_do: x86 orders it */
     once->gos__runner = NULL;
     gos__waiter *first = gos__list_take_all(&once->gos__waiters);

@@ -21,7 +21,8 @@ typedef struct gos_group {
 } gos_group;
 #define GOS_GROUP_INIT { NULL, GOS_WAITGROUP_INIT, 0 }
 
-/* Starts a task of the group that runs fn(arg), which returns 0, or a -errno when it has failed. -ENOMEM, -EPERM: as
+/* Starts a task of the group that runs fn(arg), which returns 0, or a -errno when it has failed; it may not end by
+ * gos_exit, nor may a function of gos_parallel_for or gos_once_do: that is fatal. -ENOMEM, -EPERM: as
  * gos_go; that counts as a failure of the group too. */
 int gos_group_go(gos_group *group, int (*fn)(void *), void *arg);
 
