@@ -18,7 +18,7 @@
 #   perf-budget   writes the exact budget of this compiler from this tree
 #   perf-check-aa compares a build with itself RUNS times and counts false alarms: half an hour
 #   man           manual pages, from the headers, in the build folder
-#   install       headers, library, gossamer.pc and manual pages under PREFIX (and DESTDIR)
+#   install       headers, libraries, gossamer.pc and manual pages under PREFIX (and DESTDIR)
 #   uninstall     remove these again
 #   clean         remove build/
 #   help          this page
@@ -39,6 +39,7 @@
 #   CC            gcc (default), clang or a path; CXX follows it
 #   CFLAGS        -O2 -g by default; come last, so they win
 #   PREFIX        /usr/local by default; DESTDIR is put before it
+#   LIBDIR        install: where below PREFIX libraries go; lib by default
 #   B             build folder; by default one for each CC, SAN and CHECKS below build/
 #   V             1: show full commands
 
@@ -47,7 +48,8 @@
 .SUFFIXES:
 MAKEFLAGS += --no-builtin-rules --no-print-directory
 
-VERSION := 0.1.0
+# The one place where the version stands is the header.
+VERSION := $(subst $() ,.,$(shell sed -n 's/^.define GOS_VERSION_[MP][A-Z]* //p' runtime/include/gossamer.h 2>/dev/null))
 PROFILE ?= default
 RESULTS ?= $(if $(wildcard results/latest),results/latest,results/reference)
 ONLY    ?=
@@ -57,6 +59,7 @@ SAN     ?=
 CHECKS  ?= 0
 PREFIX  ?= /usr/local
 DESTDIR ?=
+LIBDIR  ?= lib
 PYTHON  ?= python3
 V       ?=
 CFLAGS  ?= -O2 -g
@@ -477,38 +480,7 @@ plots:
 report: | $(filter plots,$(GOALS))
 	@$(PYTHON) scripts/report.py --results $(RESULTS)
 
-DEST := $(DESTDIR)$(PREFIX)
-HEADERS   := $(patsubst runtime/%,%,$(wildcard runtime/include/*.h runtime/include/*/*.h runtime/include/*/*/*.h))
-INSTALLED := $(HEADERS) lib/libgossamer.a lib/gossamer.wrap lib/gossamer.static \
-             lib/pkgconfig/gossamer.pc lib/gossamer/link/thunk.s lib/gossamer/link/choose.awk \
-             lib/gossamer/gcc.specs
-COMMANDS  := lib/gossamer/link/ld.lld lib/gossamer/as/as bin/gossamer-cc bin/gossamer-c++ \
-             bin/gossamer-seeds
-PAGES     := $(HEADERS:%=runtime/%)
-$(B)/man/man3/gossamer.3: scripts/man.py $(PAGES) Makefile
-	$(call say,MAN,$(@D))
-	$(Q)rm -rf $(@D) && $(PYTHON) scripts/man.py --version $(VERSION) --out $(@D) $(filter-out %/errno.h,$(PAGES))
-man: $(B)/man/man3/gossamer.3
-install: $(LIB) $(WRAP) $(B)/gossamer.static $(B)/thunk.s man
-	$(Q)mkdir -p $(addprefix $(DEST)/,include/gossamer/libc share/man/man3 lib/pkgconfig lib/gossamer/link lib/gossamer/as bin)
-	$(Q)for header in $(HEADERS); do cp runtime/$$header $(DEST)/$$header || exit 1; done
-	$(Q)cp $(LIB) $(DEST)/lib/libgossamer.a
-	$(Q)cp $(WRAP) $(B)/gossamer.static $(DEST)/lib/
-	$(Q)cp $(B)/thunk.s runtime/cc/choose.awk $(DEST)/lib/gossamer/link/
-	$(Q)cp runtime/cc/gcc.specs $(DEST)/lib/gossamer/
-	$(Q)cp runtime/cc/link.sh $(DEST)/lib/gossamer/link/ld.lld
-	$(Q)cp runtime/cc/assemble.sh $(DEST)/lib/gossamer/as/as
-	$(Q)cp runtime/cc/gossamer-cc.sh $(DEST)/bin/gossamer-cc
-	$(Q)ln -sf gossamer-cc $(DEST)/bin/gossamer-c++
-	$(Q)cp runtime/cc/gossamer-seeds.sh $(DEST)/bin/gossamer-seeds
-	$(Q)sed 's/@VERSION@/$(VERSION)/' runtime/gossamer.pc.in >$(DEST)/lib/pkgconfig/gossamer.pc
-	$(Q)cp $(B)/man/man3/*.3 $(DEST)/share/man/man3/
-	$(Q)chmod 644 $(addprefix $(DEST)/,$(INSTALLED)) $(DEST)/share/man/man3/gos*.3
-	$(Q)chmod 755 $(addprefix $(DEST)/,$(COMMANDS))
-uninstall:
-	$(Q)rm -f $(addprefix $(DEST)/,$(INSTALLED) $(COMMANDS)) $(DEST)/share/man/man3/gossamer.3 $(DEST)/share/man/man3/gos_*.3
-	$(Q)for folder in include/gossamer/libc include/gossamer lib/gossamer/link lib/gossamer/as lib/gossamer; do \
-	    [ ! -d $(DEST)/$$folder ] || rmdir $(DEST)/$$folder; done
+include scripts/install.mk
 
 clean:
 	$(Q)rm -rf build

@@ -19,6 +19,25 @@
 #define CODE_LARGE_R11 0x249c8d4c
 #define CODE_LARGE_COMPARE 0x3b4c64
 
+.macro UNCHECKED_BY_R11 arguments
+    movq %r11, -8(%rsp)
+    UNCHECKED_ROOM 6f, 7f
+6:  IN_ROOM
+    jmpq *-8(%rsp)
+7:  movq -8(%rsp), %r11
+    movq %r11, -48(%rsp)
+    xorl %r10d, %r10d
+    movl $\arguments, %r11d
+    callq __morestack_non_split
+    retq
+8:  IN_ROOM
+    leaq 8b(%rip), %r11
+    cmpq %r10, %r11
+    jne 9f
+    jmpq *-32(%rbp)
+9:  jmpq *-48(%rsp)
+.endm
+
 EXPORT(__x86_indirect_thunk_r11)
     cmpl $CODE_CHECKED, (%r11)
     jne 2f
@@ -39,23 +58,14 @@ EXPORT(__x86_indirect_thunk_r11)
     andl $0xffffff, %r10d
     cmpl $CODE_LARGE_COMPARE, %r10d
     je 1b
-5:  movq %r11, -8(%rsp)
-    UNCHECKED_ROOM 6f, 7f
-6:  IN_ROOM
-    jmpq *-8(%rsp)
-7:  movq -8(%rsp), %r11
-    movq %r11, -48(%rsp)
-    xorl %r10d, %r10d
-    movl $GOS_THUNK_ARGUMENTS, %r11d
-    callq __morestack_non_split
-    retq
-8:  IN_ROOM
-    leaq 8b(%rip), %r11
-    cmpq %r10, %r11
-    jne 9f
-    jmpq *-32(%rbp)
-9:  jmpq *-48(%rsp)
+5:  UNCHECKED_BY_R11 GOS_THUNK_ARGUMENTS
 END(__x86_indirect_thunk_r11)
+
+/* The same for code that is known to be unchecked and to take no arguments on the stack: of a program that uses the
+ * shared library, and so cannot see for itself whether there is room (runtime/thunks). */
+EXPORT(gos__unchecked_r11)
+    UNCHECKED_BY_R11 0
+END(gos__unchecked_r11)
 
 NO_EXECUTABLE_STACK
 .section .note.GNU-split-stack, "", @progbits

@@ -5,6 +5,8 @@
 #   checked OBJECT         is compiled with checks       U, w SYMBOL OBJECT      and for undefined ones
 #   shared SYMBOL          a library has this function   taken SYMBOL            has a thunk already
 #   called SYMBOL OBJECT   of a plug-in: by a relocation that only calls have
+#   ours SYMBOL            the shared libgossamer has it, for checked code to call
+# Of a program that uses the shared libgossamer the same, by other thunks. Each line names a macro of thunk.s too.
 # Not those that look at their caller or come back twice: lld moves their callers, which such functions are right with.
 BEGIN {
     split("dlsym dlvsym dlmopen getcontext setcontext swapcontext makecontext vfork clone __clone _setjmp setjmp " \
@@ -17,6 +19,7 @@ $1 == "linked" { linked[substr($0, 8)] = 1; next }
 $1 == "checked" { checked[substr($0, 9)] = 1; next }
 $1 == "shared" { shared[$2] = 1; next }
 $1 == "taken" { taken[$2] = 1; next }
+$1 == "ours" { ours[$2] = 1; next }
 {
     n++
     letter[n] = $1
@@ -36,7 +39,7 @@ END {
                     taken[symbol[i]] = 1 # it may be nowhere, and who calls it looks whether it is
                 continue
             }
-            wanted[symbol[i]] = wanted[symbol[i]] || object[i] in checked && object[i] !~ /libgossamer\.a\(/
+            wanted[symbol[i]] = wanted[symbol[i]] || object[i] in checked && object[i] !~ /libgossamer(_nonshared)?\.a\(/
         } else if (object[i] in checked)
             taken[symbol[i]] = 1
         else
@@ -45,5 +48,5 @@ END {
     for (name in wanted)
         if (wanted[name] && (name in shared || name in unchecked) && !(name in taken) &&
             name !~ /^\.|@|personality|^_Unwind_|^__wrap_|^__real_/)
-            print name
+            print "THUNK_" (name in ours ? "leaf" : kind == "program" ? "variadic" : "away_variadic"), name
 }

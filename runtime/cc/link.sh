@@ -19,7 +19,14 @@ done
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 ld.lld "$@" --trace >"$tmp/said"
-[ $kind = plug ] || grep -q 'libgossamer\.a(' "$tmp/said" || exit 0
+# The shared library knows where tasks are, the program does not: its thunks, as a plug-in's, lead there. The library's
+# own functions, which the linker cannot see to have checks, get a jump.
+shared=$(grep '/libgossamer\.so\.[0-9.]*$' "$tmp/said" | head -n 1)
+if [ $kind = program ] && [ -n "$shared" ]; then
+    kind=shared
+    grep -q 'libgossamer_nonshared\.a(' "$tmp/said" || exit 0
+fi
+[ $kind != program ] || grep -q 'libgossamer\.a(' "$tmp/said" || exit 0
 give_up() {
     echo "gossamer: $1: functions of other libraries get no thunks, their callers move instead" >&2
     exit 0
@@ -51,13 +58,15 @@ each() {
         each nm -D -P --defined-only <"$tmp/libraries" |
             sed -n 's/^\([^ @]*\)\(@@[^ ]*\)\{0,1\} [TWi] .*/shared \1/p'
         sed 's/^--wrap=/taken /' "$here/../../gossamer.wrap"
+        [ $kind != shared ] || nm -D -P --defined-only "$shared" |
+            sed -n 's/^\([^ @]*\)\(@@[^ ]*\)\{0,1\} [TW] .*/ours \1/p'
     fi
-} | awk -v kind=$kind -f "$here/choose.awk" | sort -u >"$tmp/names"
-[ -s "$tmp/names" ] || exit 0
+} | awk -v kind=$kind -f "$here/choose.awk" | sort -u >"$tmp/thunks"
+[ -s "$tmp/thunks" ] || exit 0
 {
     cat "$here/thunk.s"
-    if [ $kind = plug ]; then sed 's/^/THUNK_plug /' "$tmp/names"; else sed 's/^/THUNK_variadic /' "$tmp/names"; fi
+    cat "$tmp/thunks"
 } >"$tmp/thunks.s"
 as "$tmp/thunks.s" -o "$tmp/thunks.o" || give_up "as cannot make the thunks"
-sed 's/^/--wrap=/' "$tmp/names" >"$tmp/wrap"
+sed 's/.* /--wrap=/' "$tmp/thunks" >"$tmp/wrap"
 ld.lld "$@" "$tmp/thunks.o" "@$tmp/wrap"

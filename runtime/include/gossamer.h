@@ -17,6 +17,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Of this header. Programs keep working with libraries of the same first number. */
+#define GOS_VERSION_MAJOR 0
+#define GOS_VERSION_MINOR 1
+#define GOS_VERSION_PATCH 0
+
 #ifdef __cplusplus
 extern "C" {
 #endif

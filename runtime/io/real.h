@@ -51,7 +51,7 @@
     CALL(int, pthread_tryjoin_np, (pthread_t, void **), __pthread_tryjoin_np, "")                                      \
     CALL(int, pthread_barrier_wait, (pthread_barrier_t *), ___pthread_barrier_wait, "")                                \
     CALL(int, fclose, (FILE *), __new_fclose, "")                                                                      \
-    CALL(pid_t, fork, (void), __libc_fork, "")                                                                         \
+    CALL(pid_t, fork, (void), __fork, "")                                                                              \
     CALL(int, pthread_sigmask, (int, const sigset_t *, sigset_t *), __pthread_sigmask, "")                             \
     CALL(int, sigaction, (int, const struct sigaction *, struct sigaction *), __sigaction, "")
 

@@ -40,14 +40,14 @@ static const uint8_t *resolve(const uint8_t *code)
     return code;
 }
 
-/* A function of this library that a right link rewrites: where it was not, calls into unchecked code would overrun a
- * nursery in silence, and no task gets one. */
-void gos__link_probe(void);
+/* A function of the program that a right link rewrites: where it was not, calls into unchecked code would overrun a
+ * nursery in silence, and no task gets one. Nor in a program that has none, whose code was not linked for it. */
+extern const uint8_t *const gos__probe;
 void gos__unchecked(void);
 
 static bool linker_rewrites(void)
 {
-    return !memcmp(resolve((const uint8_t *)(uintptr_t)gos__link_probe), rewritten, sizeof rewritten);
+    return gos__probe && !memcmp(resolve(gos__probe), rewritten, sizeof rewritten);
 }
 
 enum gos__kind gos__kind_of(void (*entry)(void *))

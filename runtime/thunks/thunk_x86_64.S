@@ -1,8 +1,8 @@
 /*
  * thunk_x86_64.S: one unchecked function behind a checked door. Assembled once for each line of functions.list, with
- * THUNK its name and THUNK_KIND its kind; and, without these, preprocessed into thunk.s, with which link.sh makes
- * thunks for whatever else a program calls. Programs are linked with --wrap=NAME for each, so that their references to
- * NAME, calls and addresses alike, come here.
+ * THUNK its name and THUNK_KIND its kind; and, without these, preprocessed into thunk.s, of which come the thunks for
+ * programs that use the shared library, and with which link.sh makes thunks for whatever else a program calls. Programs
+ * are linked with --wrap=NAME for each, so that their references to NAME, calls and addresses alike, come here.
  *
  * Without this the linker, which takes a function without checks to need a large stack, moves every *caller* of it onto
  * a deep region at each call of that caller. Here only the callee goes there, and only from a nursery: the caller, and
@@ -24,6 +24,24 @@ EXPORT(__wrap_\name)
 END(__wrap_\name)
 .endm
 
+/* Of a plug-in, and of a program that uses the shared library: these have no part in the runtime, which alone knows
+ * where tasks are. As a call through a pointer (pointer_x86_64.S). */
+.macro THUNK_away name, door
+EXPORT(__wrap_\name)
+    .hidden __wrap_\name
+    movq __real_\name@GOTPCREL(%rip), %r11
+    jmpq *\door@GOTPCREL(%rip)
+END(__wrap_\name)
+.endm
+
+.macro THUNK_away_plain name
+    THUNK_away \name, gos__unchecked_r11
+.endm
+
+.macro THUNK_away_variadic name
+    THUNK_away \name, __x86_indirect_thunk_r11
+.endm
+
 .macro THUNK_plain name, arguments=0
 EXPORT(__wrap_\name)
     UNCHECKED_ROOM 1f, 2f
@@ -35,15 +53,6 @@ EXPORT(__wrap_\name)
     retq
     IN_ROOM
     jmp __real_\name@PLT
-END(__wrap_\name)
-.endm
-
-/* Of a plug-in, which has no part in the runtime: as a call through a pointer (pointer_x86_64.S). */
-.macro THUNK_plug name
-EXPORT(__wrap_\name)
-    .hidden __wrap_\name
-    movq __real_\name@GOTPCREL(%rip), %r11
-    jmpq *__x86_indirect_thunk_r11@GOTPCREL(%rip)
 END(__wrap_\name)
 .endm
 

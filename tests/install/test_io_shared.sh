@@ -11,7 +11,6 @@ $make B="$BUILD" install PREFIX="$tmp/gos"
 PKG_CONFIG_PATH="$tmp/gos/lib/pkgconfig"
 export PKG_CONFIG_PATH GOS_PROCS=1 GOS_DEBUG=stats
 CFLAGS=$(pkg-config --cflags gossamer)
-LIBS=$(pkg-config --libs gossamer)
 
 cat >"$tmp/lib.c" <<'C'
 #include <poll.h>
@@ -122,21 +121,23 @@ parks() { # what program: runs it; a thread that blocked would have handed its w
     grep -q 'hand-offs 0, threads at most 1,' "$tmp/out" || { echo "$1: blocked its thread"; cat "$tmp/out"; exit 1; }
 }
 
-for fortify in 0 2; do
-    run "library, fortify $fortify" "$CC" -O2 -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=$fortify -fPIC -shared "$tmp/lib.c" \
-        -o "$tmp/libuser.so"
+for library in gossamer gossamer-static; do
+    LIBS=$(pkg-config --libs $library)
+    for fortify in 0 2; do
+        run "library, fortify $fortify" "$CC" -O2 -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=$fortify -fPIC -shared \
+            "$tmp/lib.c" -o "$tmp/libuser.so"
+        # shellcheck disable=SC2086
+        run "program" "$CC" -O2 $CFLAGS "$tmp/main.c" -L"$tmp" -luser -Wl,-rpath,"$tmp" $LIBS -o "$tmp/shared"
+        parks "$library: calls from a shared library, fortify $fortify" "$tmp/shared"
+    done
     # shellcheck disable=SC2086
-    run "program" "$CC" -O2 $CFLAGS "$tmp/main.c" -L"$tmp" -luser -Wl,-rpath,"$tmp" $LIBS -o "$tmp/shared"
-    parks "calls from a shared library, fortify $fortify" "$tmp/shared"
+    run "static objects" "$CC" -O2 $CFLAGS "$tmp/main.c" "$tmp/lib.c" $LIBS -o "$tmp/own"
+    parks "$library: the program's own calls" "$tmp/own"
 done
 # Of the compilers only gcc fortifies recv: with clang the calls above were plain both times.
 if ! nm -D "$tmp/libuser.so" | grep -q __recv_chk; then
     "$CC" --version | grep -q clang || { echo "the compiler made no fortified call: nothing tested"; exit 1; }
 fi
-
-# shellcheck disable=SC2086
-run "static objects" "$CC" -O2 $CFLAGS "$tmp/main.c" "$tmp/lib.c" $LIBS -o "$tmp/own"
-parks "the program's own calls" "$tmp/own"
 
 # hwloc's archive wants libudev, of which Debian has none: stand-ins that find no device.
 cat >"$tmp/udev.c" <<'C'

@@ -14,7 +14,10 @@ all='./bin/gossamer-c++ ./bin/gossamer-cc ./bin/gossamer-seeds ./include/gossame
 all="$all"'./include/gossamer/context.h ./include/gossamer/group.h '
 all="$all"'./include/gossamer/libc/errno.h ./lib/gossamer.static ./lib/gossamer.wrap ./lib/gossamer/as/as '
 all="$all"'./lib/gossamer/gcc.specs ./lib/gossamer/link/choose.awk ./lib/gossamer/link/ld.lld '
-all="$all"'./lib/gossamer/link/thunk.s ./lib/libgossamer.a ./lib/pkgconfig/gossamer.pc '
+all="$all"'./lib/gossamer/link/thunk.s ./lib/libgossamer.a ./lib/libgossamer.so ./lib/libgossamer.so.0 '
+version=$(sed -n 's/^#define GOS_VERSION_[MP][A-Z]* //p' runtime/include/gossamer.h | paste -sd .)
+all="$all./lib/libgossamer.so.$version "'./lib/libgossamer_nonshared.a ./lib/pkgconfig/gossamer-static.pc '
+all="$all"'./lib/pkgconfig/gossamer.pc '
 $make B="$BUILD" install PREFIX="$work/first"
 pages=$(find "$work/first/share/man/man3" -name 'gos*.3' | wc -l)
 [ "$pages" -gt 60 ] || fail "$pages manual pages"
@@ -28,7 +31,6 @@ mv "$work/first" "$work/moved"
 PKG_CONFIG_PATH=$work/moved/lib/pkgconfig
 export PKG_CONFIG_PATH
 cflags=$(pkg-config --cflags gossamer)
-libs=$(pkg-config --libs gossamer)
 
 # build_and_run COMPILER SOURCE OPTIONS...
 # shellcheck disable=SC2086  # flags are lists of words
@@ -47,7 +49,9 @@ build_and_run() {
     done
     echo "$compiler $* $source: ok"
 }
-for level in -O0 -O2; do
+for way in '-O0 gossamer-static' '-O2 gossamer'; do
+    level=${way% *}
+    libs=$(pkg-config --libs "${way#* }")
     build_and_run gcc hello.c $level
     build_and_run clang hello.c $level
     build_and_run g++ hello.cc $level

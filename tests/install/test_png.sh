@@ -121,17 +121,19 @@ try() {
     name=$1
     shift
     # shellcheck disable=SC2046,SC2086  # lists of words
-    "$@" $(pkg-config --cflags gossamer libpng) "$tmp/png.c" $png $(pkg-config --libs gossamer) -lm -o "$tmp/png" || {
+    "$@" $(pkg-config --cflags gossamer libpng) "$tmp/png.c" $png $(pkg-config --libs "$library") -lm -o "$tmp/png" || {
         echo "$name: does not build"; exit 1; }
     timeout 60 "$tmp/png" || { echo "$name: exit $?"; exit 1; }
     echo "$name: ok"
 }
-for stack in '' paged; do
+for way in shared static paged; do
+    library=gossamer stack=
+    case $way in static) library=gossamer-static ;; paged) stack=paged ;; esac
     GOS_DEBUG=$stack
     export GOS_DEBUG
     png=$(pkg-config --libs libpng)
-    try "plain $stack" "$CC" -O2
-    try "fortified $stack" "$CC" -O2 -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
+    try "plain, $way" "$CC" -O2
+    try "fortified, $way" "$CC" -O2 -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
     png='-Wl,-Bstatic -lpng16 -lz -Wl,-Bdynamic'
-    try "fortified, static libpng $stack" "$CC" -O2 -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
+    try "fortified, static libpng, $way" "$CC" -O2 -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
 done

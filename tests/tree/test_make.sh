@@ -59,6 +59,7 @@ grep -q 'missing: gcc g++ .*make setup' "$work/out" || fail "make without tools 
 tree=$work/tree
 mkdir -p "$tree/scripts" "$tree/plots"
 cp Makefile "$tree"
+cp scripts/install.mk "$tree/scripts"
 printf '#!/bin/sh\nsleep 0.3\ntouch installed\n' >"$tree/scripts/setup"
 chmod +x "$tree/scripts/setup"
 printf 'import os\nassert os.path.exists("installed")\n' | tee "$tree/plots/plots.py" >"$tree/scripts/report.py"
