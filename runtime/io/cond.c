@@ -98,7 +98,8 @@ static GOS_NOINLINE int wait_for_sem(sem_t *sem, clockid_t clock, const struct t
     int64_t deadline = until ? gos__io_deadline_on(clock, until) : INT64_MAX;
     if (deadline < 0)
         return EINVAL;
-    int result = gos__sem_is_foreign(sem) ? -1 : gos__io_lot_wait(sem, GOS_WAIT_SEM, deadline, try_sem, sem);
+    gos__io_signals signals = gos__io_signals_now(GOS_BY_UNRESTARTED);
+    int result = gos__sem_is_foreign(sem) ? -1 : gos__io_lot_wait(sem, GOS_WAIT_SEM, deadline, try_sem, sem, &signals);
     return result == -1 ? block_on_sem(sem, clock, until) : result;
 }
 

@@ -25,7 +25,8 @@ int64_t gos__io_deadline_on(clockid_t clock, const struct timespec *until)
     return deadline > 0 ? deadline : 1;
 }
 
-GOS_NOINLINE int gos__io_lot_wait(const void *key, int why, int64_t deadline, int (*try)(void *), void *object)
+GOS_NOINLINE int gos__io_lot_wait(const void *key, int why, int64_t deadline, int (*try)(void *), void *object,
+                                  const gos__io_signals *signals)
 {
     gos__lot_wait wait;
     for (int again = 0;; again = 1) {
@@ -37,10 +38,16 @@ GOS_NOINLINE int gos__io_lot_wait(const void *key, int why, int64_t deadline, in
             return result;
         }
         wait.wait.deadline = deadline;
+        if (signals && signals->interrupts) {
+            wait.wait.interrupts = signals->interrupts;
+            wait.wait.seen = signals->unrestarted;
+        }
         int parked = gos__fd_park(&wait.wait);
+        if (wait.wait.interrupts)
+            gos__fd_done(&wait.wait);
         gos__lot_leave(&wait);
-        if (parked == -ETIMEDOUT)
-            return ETIMEDOUT;
+        if (parked == -ETIMEDOUT || parked == -EINTR)
+            return -parked;
         if (parked)
             return -1;
         result = try(object);
@@ -114,7 +121,7 @@ static GOS_NOINLINE int wait_for_mutex(pthread_mutex_t *mutex, clockid_t clock, 
         if (!gos__load_relaxed(&mutex->__data.__lock) && !gos__real_pthread_mutex_trylock(mutex))
             return 0;
     }
-    int result = gos__io_lot_wait(mutex, GOS_WAIT_MUTEX, deadline, knows_owner ? try_owned : try_mutex, mutex);
+    int result = gos__io_lot_wait(mutex, GOS_WAIT_MUTEX, deadline, knows_owner ? try_owned : try_mutex, mutex, NULL);
     return result == -1 ? block_on_mutex(mutex, clock, until) : result;
 }
 
@@ -206,7 +213,7 @@ static GOS_NOINLINE int wait_to_read(pthread_rwlock_t *lock, clockid_t clock, co
         return EINVAL;
     if (lock->__data.__shared)
         return block_to_read(lock, clock, until);
-    int result = gos__io_lot_wait(lock, GOS_WAIT_RWMUTEX, deadline, try_read, lock);
+    int result = gos__io_lot_wait(lock, GOS_WAIT_RWMUTEX, deadline, try_read, lock, NULL);
     if (result == -1)
         return block_to_read(lock, clock, until);
     if (gos__lot_any())
@@ -227,7 +234,7 @@ static GOS_NOINLINE int wait_to_write(pthread_rwlock_t *lock, clockid_t clock, c
         return EINVAL;
     if (lock->__data.__shared || lock->__data.__cur_writer == gos__self.tid)
         return block_to_write(lock, clock, until);
-    int result = gos__io_lot_wait(lock, GOS_WAIT_RWMUTEX, deadline, try_write, lock);
+    int result = gos__io_lot_wait(lock, GOS_WAIT_RWMUTEX, deadline, try_write, lock, NULL);
     return result == -1 ? block_to_write(lock, clock, until) : result;
 }
 

@@ -10,6 +10,7 @@
 int64_t gos__io_deadline_on(clockid_t clock, const struct timespec *until);
 
 /* Parks until try(object) gives other than EBUSY, which is the result; ETIMEDOUT; -1: it cannot park here. */
-int gos__io_lot_wait(const void *key, int why, int64_t deadline, int (*try)(void *), void *object);
+int gos__io_lot_wait(const void *key, int why, int64_t deadline, int (*try)(void *), void *object,
+                     const gos__io_signals *signals);
 
 #endif

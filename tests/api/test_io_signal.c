@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <sys/epoll.h>
@@ -27,6 +28,7 @@ static volatile sig_atomic_t handled, handled_info;
 static gos_waitgroup all, others;
 static int fds[2], pair[2], listener, epoll, other[2];
 static pid_t child;
+static sem_t sem;
 
 static int run(void *arg);
 
@@ -134,6 +136,19 @@ static int suspend(void)
     return sigsuspend(&none);
 }
 
+static int take_sem(void)
+{
+    return sem_wait(&sem) ? -1 : 1;
+}
+
+static int take_sem_timed(void)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += LONG;
+    return sem_timedwait(&sem, &until) ? -1 : 1;
+}
+
 typedef struct call {
     const char *name;
     int (*make)(void);
@@ -146,6 +161,7 @@ static const call calls[] = {
     { "epoll_wait", wait_epoll, false }, { "nanosleep", sleep_long, false },   { "usleep", sleep_micro, false },
     { "pause", pause, false },           { "sigsuspend", suspend, false },     { "sleep", sleep_seconds, false },
     { "clock_nanosleep", sleep_by_clock, false },
+    { "sem_wait", take_sem, true },      { "sem_timedwait", take_sem_timed, true },
 };
 
 /* ---- */
@@ -155,11 +171,16 @@ static void (*main_entry(void))(void *)
     return (void (*)(void *))(uintptr_t)run;
 }
 
+static bool main_is_parked(void)
+{
+    return parked_tasks(main_entry(), GOS_WAIT_FD) || parked_tasks(main_entry(), GOS_WAIT_SEM);
+}
+
 /* The main task is in its call: its state says so even before the wait is complete, and the signal counts from then. */
 static void interrupt_main(void *unused)
 {
     (void)unused;
-    while (!parked_tasks(main_entry(), GOS_WAIT_FD))
+    while (!main_is_parked())
         gos_yield();
     CHECK_EQ(kill(getpid(), SIGUSR1), 0);
     gos_waitgroup_done(&all);
@@ -191,13 +212,15 @@ static void interrupt_and_end(void *arg)
     while (handled == before)
         gos_yield();
     gos_sleep(5000000); /* in which nothing ends it */
-    CHECK(parked_tasks(main_entry(), GOS_WAIT_FD));
+    CHECK(main_is_parked());
     if (it->make == read_pipe)
         CHECK_EQ(write(fds[1], "x", 1), 1);
     if (it->make == read_socket)
         CHECK_EQ(write(pair[1], "x", 1), 1);
     if (it->make == wait_child)
         kill(child, SIGKILL);
+    if (it->make == take_sem || it->make == take_sem_timed)
+        CHECK_EQ(sem_post(&sem), 0);
     if (it->make == take_connection) {
         struct sockaddr_in address;
         socklen_t size = sizeof address;
@@ -352,6 +375,7 @@ int main(void)
     CHECK(!pipe(fds) && !pipe(other) && !socketpair(AF_UNIX, SOCK_STREAM, 0, pair));
     epoll = epoll_create1(0);
     listener = socket(AF_INET, SOCK_STREAM, 0);
+    CHECK_EQ(sem_init(&sem, 0, 0), 0);
     CHECK(epoll >= 0 && !bind(listener, (struct sockaddr *)&address, sizeof address) && !listen(listener, 5));
     return gos_run(run, NULL);
 }
