@@ -153,10 +153,44 @@ static void inside_getaddrinfo(void)
     close(server);
 }
 
+/* ---- fsync of a real file: how long is the disk's affair, so what counts is that all of it is done ---- */
+
+enum { RECORDS = 40 };
+
+static char path[] = "/var/tmp/gos-fsync-XXXXXX";
+
+static void write_through(void *unused)
+{
+    (void)unused;
+    int fd = mkstemp(path), error = 0;
+    CHECK(fd >= 0);
+    set_stage(1);
+    for (int i = 0; i < RECORDS; i++) {
+        CHECK_EQ(write(fd, &i, sizeof i), sizeof i);
+        error |= i % 2 ? fsync(fd) : fdatasync(fd);
+    }
+    CHECK_EQ(error, 0);
+    for (int i = 0, found; i < RECORDS; i++)
+        CHECK(pread(fd, &found, sizeof found, i * (off_t)sizeof found) == sizeof found && found == i);
+    close(fd);
+    unlink(path);
+    set_stage(2);
+}
+
+static void inside_fsync(void)
+{
+    gos_stats before, after;
+    CHECK_EQ(gos_stats_read(&before), 0);
+    CHECK_EQ(gos_go(write_through, NULL), 0);
+    await_stage(2);
+    CHECK_EQ(gos_stats_read(&after), 0);
+    printf("%d times fsync, %lld hand-offs\n", RECORDS, (long long)(after.handoffs - before.handoffs));
+}
+
 static int run(void *unused)
 {
     (void)unused;
-    static void (*const waits[])(void) = { inside_a_lock, inside_a_fault, inside_getaddrinfo };
+    static void (*const waits[])(void) = { inside_a_lock, inside_a_fault, inside_getaddrinfo, inside_fsync };
     for (size_t i = 0; i < sizeof waits / sizeof *waits; i++) {
         stage = 0;
         waits[i]();

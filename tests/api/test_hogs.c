@@ -1,0 +1,70 @@
+/*
+ * A thousand tasks that only compute, on two workers, and a sleeper: it runs when it is due, after the slice that is
+ * under way on one of them or both, and not after everybody's. Counted in slices that tasks began meanwhile, whoever
+ * has the machine's processors.
+ */
+// also: paged
+// env: GOS_PROCS=2
+// timeout: 120
+// not-with: address thread (without stack checks nothing is preempted)
+#include <gossamer.h>
+
+#include "tests/test.h"
+
+enum { HOGS = 1000, SLEEPS = 20, MOST_SLICES = 10 /* a sleep, on average: one or two on each worker are usual */ };
+
+static int stop, started;
+static int64_t slices;
+static void *now_on[64]; /* by thread: the hog that ran there last */
+static gos_waitgroup all;
+static __thread int thread_number;
+static int threads;
+
+/* Where it runs may change at each call. */
+__attribute__((noinline)) static void **place(void)
+{
+    if (!thread_number)
+        thread_number = 1 + __atomic_fetch_add(&threads, 1, __ATOMIC_RELAXED) % 64;
+    return &now_on[thread_number - 1];
+}
+
+__attribute__((noinline)) static void compute(void *self)
+{
+    void **last = place();
+    if (__atomic_load_n(last, __ATOMIC_RELAXED) == self)
+        return;
+    __atomic_store_n(last, self, __ATOMIC_RELAXED);
+    __atomic_fetch_add(&slices, 1, __ATOMIC_RELAXED);
+}
+
+static void hog(void *self)
+{
+    __atomic_fetch_add(&started, 1, __ATOMIC_RELAXED);
+    while (!__atomic_load_n(&stop, __ATOMIC_RELAXED))
+        compute(self);
+    gos_waitgroup_done(&all);
+}
+
+static int run(void *unused)
+{
+    static char names[HOGS];
+    (void)unused;
+    gos_waitgroup_add(&all, HOGS);
+    for (int i = 0; i < HOGS; i++)
+        CHECK_EQ(gos_go(hog, &names[i]), 0);
+    int64_t began = __atomic_load_n(&slices, __ATOMIC_RELAXED);
+    for (int i = 0; i < SLEEPS; i++)
+        gos_sleep(1000000);
+    int64_t passed = __atomic_load_n(&slices, __ATOMIC_RELAXED) - began;
+    __atomic_store_n(&stop, 1, __ATOMIC_RELAXED);
+    gos_waitgroup_wait(&all);
+    printf("%lld slices in %d sleeps\n", (long long)passed, SLEEPS);
+    CHECK(passed <= SLEEPS * MOST_SLICES);
+    CHECK_EQ(started, HOGS);
+    return 0;
+}
+
+int main(void)
+{
+    return gos_run(run, NULL);
+}
