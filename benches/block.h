@@ -33,7 +33,8 @@ typedef struct blocking {
     enum block_kind { BLOCK_RAW, BLOCK_HINT, BLOCK_POSIX, BLOCK_OWN } kind;
     int64_t *samples;
     uint64_t n;
-    int64_t sleep_ns;          /* lateness */
+    int64_t sleep_ns;          /* lateness, and: */
+    unsigned hogs;             /* units that compute all the while and do not yield */
     int64_t called;            /* handoff: when the call was entered */
     int armed;
     uint64_t random;

@@ -86,14 +86,18 @@ static const struct { int64_t ns; uint64_t times; } sleeps[] = {
     { 50000, 201 }, { 100000, 201 }, { 1000000, 101 }, { 10000000, 21 },
 };
 
-/* How long a sleep takes; -busy: while a unit for each thread computes and yields. */
+enum { HOGS = 1000, HOGS_SLEEP_NS = 1000000 };
+
+/* How long a sleep takes; -busy: while a unit for each thread computes and yields; -hogs: while a thousand compute and
+ * do not. */
 bool case_lateness(const options *opt)
 {
     static int64_t samples[201];
     const char *variant = opt->variant != NULL ? opt->variant : "posix";
-    bool own = strncmp(variant, "own", 3) == 0, busy = strstr(variant, "-busy") != NULL;
+    bool own = strncmp(variant, "own", 3) == 0;
+    bool busy = strstr(variant, "-busy") != NULL, hogs = strstr(variant, "-hogs") != NULL;
     if (!own && strncmp(variant, "posix", 5) != 0)
-        usage_error("--case=lateness --variant: use own, posix, own-busy or posix-busy");
+        usage_error("--case=lateness --variant: use own or posix, each also with -busy or -hogs");
     sheet s = sheet_new(opt, variant);
     if (!sheet_offers(&s, opt, opt->who->yield != NULL && opt->who->max_threads != 1, "sleep_ns")) return true;
     if (own && opt->who->sleep == NULL) {
@@ -105,7 +109,8 @@ bool case_lateness(const options *opt)
     bool ok = true;
     for (int rep = 0; rep < opt->reps; rep++) {
         for (size_t i = 0; i < sizeof sleeps / sizeof sleeps[0] && ok; i++) {
-            blocking b = { .samples = samples, .n = sleeps[i].times, .sleep_ns = sleeps[i].ns,
+            if (hogs && sleeps[i].ns != HOGS_SLEEP_NS) continue;
+            blocking b = { .samples = samples, .n = sleeps[i].times, .sleep_ns = sleeps[i].ns, .hogs = hogs ? HOGS : 0,
                            .kind = own ? BLOCK_OWN : BLOCK_POSIX, .working = busy ? (unsigned)opt->threads : 0 };
             s.n = (uint64_t)sleeps[i].ns;
             ok = run(&s, opt, &b, lateness_main);

@@ -34,7 +34,7 @@ static const bench_case cases[] = {
     { "progress", "what others get done while n units block in raw calls; --n", case_progress, true, false },
     { "handoff", "from a blocking call until another unit runs; --variant=raw, hint or posix", case_handoff, true,
       false },
-    { "lateness", "how long sleeps take; --variant=own, posix, own-busy or posix-busy", case_lateness, true, false },
+    { "lateness", "how long sleeps take; --variant=own or posix, also -busy or -hogs", case_lateness, true, false },
     { "wakeup", "from when an event is due until a unit runs, n a second; --variant=pipe, chan, pipe-busy or chan-busy",
       case_wakeup, true, false },
     { "scale", "programs of many units; --variant=skynet, skynet-chan, ring, fan or tree; --threads", case_scale, true,

@@ -17,6 +17,13 @@ static void count(uint64_t *counter) { __atomic_fetch_add(counter, 1, __ATOMIC_R
 
 static int phase(void) { return __atomic_load_n(&now->phase, __ATOMIC_ACQUIRE); }
 
+static __attribute__((noinline)) uint64_t piece(uint64_t x)
+{
+    for (int i = 0; i < STEPS; i++) x = x * UINT64_C(6364136223846793005) + 1;
+    __asm__ volatile("" : "+r"(x));
+    return x;
+}
+
 /* A piece of work, then the others' turn, until the conductor ends it. */
 static void working_unit(void *counter)
 {
@@ -25,11 +32,20 @@ static void working_unit(void *counter)
     uint64_t x = (uintptr_t)counter;
     count(&now->ran);
     while (phase() != PHASE_END) {
-        for (int i = 0; i < STEPS; i++) x = x * UINT64_C(6364136223846793005) + 1;
-        __asm__ volatile("" : "+r"(x));
+        x = piece(x);
         __atomic_store_n(&mine->n, mine->n + 1, __ATOMIC_RELAXED);
         yield();
     }
+    now->who->latch_done(now->finished);
+}
+
+/* The same, but it never lets others have a turn. */
+static void hogging_unit(void *unused)
+{
+    (void)unused;
+    uint64_t x = 1;
+    count(&now->ran);
+    while (phase() != PHASE_END) x = piece(x);
     now->who->latch_done(now->finished);
 }
 
@@ -163,7 +179,8 @@ static void sleeping_unit(void *unused)
 void lateness_main(void *arg)
 {
     blocking *b = arg;
-    begin(b, b->working + 1);
+    begin(b, b->working + b->hogs + 1);
+    for (unsigned i = 0; i < b->hogs; i++) spawn(hogging_unit, NULL);
     spawn(sleeping_unit, NULL);
     end(b);
 }

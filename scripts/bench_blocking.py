@@ -6,8 +6,8 @@ METRICS = {'progress': 'work_blocked', 'handoff': 'latency_ns', 'lateness': 'sle
 PROGRAMS = ('skynet', 'skynet-chan', 'ring', 'fan', 'tree')
 # A million goroutines take Go seconds: measured on all threads only.
 MANY = ('skynet', 'skynet-chan')
-SLEEPS = {'gossamer': ('own', 'posix', 'own-busy', 'posix-busy'), 'pthread': ('posix', 'posix-busy'),
-          'go': ('own', 'own-busy')}
+SLEEPS = {'gossamer': ('own', 'posix', 'own-busy', 'posix-busy', 'own-hogs'),
+          'pthread': ('posix', 'posix-busy', 'posix-hogs'), 'go': ('own', 'own-busy', 'own-hogs')}
 WAKEUPS = {'gossamer': ('pipe', 'chan', 'pipe-busy', 'chan-busy'), 'pthread': ('pipe', 'chan', 'pipe-busy'),
            'go': ('pipe', 'pipe-busy')}
 HANDOFFS = {'gossamer': ('raw', 'hint', 'posix'), 'pthread': ('raw',), 'fixed-bare': ('raw',), 'go': ('raw', 'posix')}

@@ -19,7 +19,8 @@ runtime has to notice. A *hint* says it (gos_block_begin). A *read of a pipe* is
 unit. With a thread for each unit it is the kernel's switch."""
 
 LATENESS = """A unit sleeps again and again; the time is that of the whole sleep. Threads of the kernel have its
-default timer slack of 50 microseconds. *Busy*: beside one unit for each thread that computes and yields."""
+default timer slack of 50 microseconds. *Busy*: beside one unit for each thread that computes and yields; and a
+sleep of 1 ms beside a thousand that compute and do not yield."""
 
 WAKEUP = """Events are due at random times (Poisson, 2,000 a second), whether or not the last one was taken; the
 time runs from when an event was *due*. Their source has the other CPU for itself. *Pipe*: another process
@@ -79,7 +80,7 @@ def distribution_table(run, case, metric, lines, panels):
 
 def lateness_table(run):
     panels = [(suffix, f"{layout.tick_ns(n)}{words}", {"n": n}) for n in run.sizes("lateness")
-              for suffix, words in (("", ""), ("-busy", ", busy")) if n]
+              for suffix, words in (("", ""), ("-busy", ", busy"), ("-hogs", ", 1,000 that do not yield")) if n]
     return distribution_table(run, "lateness", "sleep_ns", blocking.SLEEP_LINES, panels)
 
 

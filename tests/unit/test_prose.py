@@ -24,6 +24,7 @@ SETTINGS = {
     "1 MiB": ("scripts/bench_stacks.py", r"BURST_DEPTH = 1 << 20"),
     "50 µs": ("benches/case_latency.c", r"\b50000\b"),
     "50 microseconds": ("scripts/report_blocking.py", r"default timer slack of 50 microseconds"),    # the kernel's
+    "1 ms": ("benches/case_latency.c", r"HOGS_SLEEP_NS = 1000000\b"),
     "100 microseconds": ("benches/case_latency.c", r"100000"),
     "2,000 a second": ("benches/case_latency.c", r"\b2000\b"),
     "60 KiB": ("runtime/base/config.h", r"\b(60|64) (<< 10|\* 1024)|61440|65536|DEEP"),

@@ -25,13 +25,18 @@ type workCount struct {
 	rest [56]byte // a line of its own
 }
 
+func piece(x uint64) uint64 {
+	for i := 0; i < steps; i++ {
+		x = x*6364136223846793005 + 1
+	}
+	return x
+}
+
 // A piece of work, then the others' turn, until it is to end.
 func working(mine *workCount, end *int32, finished *sync.WaitGroup) {
 	x := uint64(uintptr(unsafe.Pointer(mine)))
 	for atomic.LoadInt32(end) == 0 {
-		for i := 0; i < steps; i++ {
-			x = x*6364136223846793005 + 1
-		}
+		x = piece(x)
 		atomic.StoreUint64(&mine.n, mine.n+1)
 		runtime.Gosched()
 	}
@@ -229,14 +234,36 @@ func handoffOnce(o *options) []int64 {
 
 // ---- lateness ----------------------------------------------------------------------------------------------------
 
+const hogs, hogsSleep = 1000, 1000000
+
+func hogging(end *int32, finished *sync.WaitGroup) {
+	x := uint64(1)
+	for atomic.LoadInt32(end) == 0 {
+		x = piece(x)
+	}
+	atomic.AddUint64(&sink, x)
+	finished.Done()
+}
+
 func caseLateness(o *options) bool {
 	posix, busy := strings.HasPrefix(o.variant, "posix"), strings.HasSuffix(o.variant, "-busy")
+	beside := 0
+	if strings.HasSuffix(o.variant, "-hogs") {
+		beside = hogs
+	}
 	for rep := 0; rep < o.reps; rep++ {
 		for _, sleep := range []struct{ ns, times int }{{50000, 201}, {100000, 201}, {1000000, 101}, {10000000, 21}} {
+			if beside > 0 && sleep.ns != hogsSleep {
+				continue
+			}
 			samples := make([]int64, sleep.times)
 			var work [64]workCount
 			var end int32
 			var finished sync.WaitGroup
+			finished.Add(beside)
+			for i := 0; i < beside; i++ {
+				go hogging(&end, &finished)
+			}
 			for i := 0; busy && i < o.threads; i++ {
 				finished.Add(1)
 				go working(&work[i], &end, &finished)
