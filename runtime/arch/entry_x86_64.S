@@ -113,6 +113,7 @@ FUNC(gos__resume)
 10: movq $GOS_POISON, %fs:GOS_LIMIT_WORD
     jmp 1b
 9:  movq %fs:GOS_THREAD_SYSTEM_SP(%rbx), %rsp
+    SAN_CALL gos__san_enter
     movq %rax, %rdi
     callq gos__seed_turn        /* may decide for another task; this thread may lose its worker by that */
     movq gos__self@gottpoff(%rip), %rbx

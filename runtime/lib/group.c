@@ -92,9 +92,9 @@ static void run_all(const part *all)
         gos__call(all->begin, all->end, (intptr_t)all->arg, (void *)(uintptr_t)all->fn);
         return;
     }
-    part left = *all, right = *all;
-    left.end = right.begin = all->begin + (all->end - all->begin) / 2;
-    left.done = (gos_waitgroup)GOS_WAITGROUP_INIT;
+    long middle = all->begin + (all->end - all->begin) / 2;
+    part left = { .begin = all->begin, .end = middle, .grain = all->grain, .fn = all->fn, .arg = all->arg };
+    part right = { .begin = middle, .end = all->end, .grain = all->grain, .fn = all->fn, .arg = all->arg };
     gos_waitgroup_add(&left.done, 1);
     bool alone = gos_go(run_part, &left);
     if (alone)

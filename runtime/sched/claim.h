@@ -31,7 +31,7 @@ enum { GOS_CLAIMS = 32 };
  * answer: the look is noted in the state, which whoever makes the task ready writes over. On the monitor. */
 static inline bool gos__parked_since_last_look(gos__task *task)
 {
-    uint8_t state = gos__load_relaxed(&task->state);
+    uint8_t state = gos__load_acquire(&task->state); /* pairs with the release of GOS_PARKED: `pinned` is set up */
     if (state == GOS_PARKED)
         __atomic_compare_exchange_n(&task->state, &state, GOS_PARKED_SEEN, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
     return state == GOS_PARKED_SEEN;

@@ -2,6 +2,7 @@
 // also: paged
 // not-with: emulator (qemu 7 ends in a child process that starts threads)
 // env: GOS_PROCS=2
+// not-with: thread (it starts no threads in a child of threads, and takes a handler's writes for races)
 // timeout: 120
 #define _GNU_SOURCE 1
 #include <gossamer.h>
