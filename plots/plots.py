@@ -89,7 +89,8 @@ def main():
     parser.add_argument("--results", metavar="DIR", required=True, help="results folder, e.g. results/reference")
     args = parser.parse_args()
     try:
-        plot(args.results)
+        with rows.guard(args.results):
+            plot(args.results)
     except (rows.ResultsError, OSError) as error:
         print(f"plots.py: {error}", file=sys.stderr)
         return 1

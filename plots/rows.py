@@ -6,11 +6,13 @@ that were taken again because the machine was disturbed, disturbed turns of a la
 before a steady state.
 """
 import argparse
+import contextlib
 import json
 import math
 import os
 import re
 import sys
+import traceback
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "scripts"))
 import stats  # noqa: E402
@@ -74,6 +76,18 @@ STATUSES = ("ok", "stopped", "not-run", "failed")
 
 class ResultsError(Exception):
     """The folder cannot be used; the message is one line that says what, why and what to do."""
+
+
+@contextlib.contextmanager
+def guard(folder):
+    """Data that the schema lets pass and nothing can be made of ends in one line too, which says where."""
+    try:
+        yield
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        said = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+        raise ResultsError(f"{folder}: holds what no use can be made of ({said}; {os.path.basename(place.filename)}:"
+                           f"{place.lineno}): damaged, or of another version; run `make bench` again") from error
 
 
 class Arguments(argparse.ArgumentParser):

@@ -332,15 +332,10 @@ def not_installed_row(job, launch):
 
 def read_rows(path):
     """The rows of a launch; a line that a crash cut short is left out."""
-    rows = []
     if not os.path.exists(path):
-        return rows
-    with open(path, encoding='utf-8') as file:
-        for line in file:
-            try:
-                rows.append(json.loads(line))
-            except ValueError:
-                pass
+        return []
+    with open(path, 'rb') as file:
+        rows, _ = bench_steps.rows_of(file.read())
     os.remove(path)
     return rows
 

@@ -8,7 +8,11 @@ import json
 import os
 import select
 import subprocess
+import sys
 import time
+
+sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'plots'))
+import rows as results  # noqa: E402
 
 CASES = ('yield', 'handover', 'spawn')
 AGAIN = 'aa'    # gossamer once more, under another name: what it differs from gossamer is error
@@ -82,12 +86,26 @@ class Watch:
         return fields, '; '.join(why)
 
 
+def rows_of(data):
+    """(rows, how many lines were none) of what a program wrote."""
+    found, refused = [], 0
+    for line in data.splitlines():
+        try:
+            row = json.loads(line)
+            results.check_row(row, 'a line')
+            found.append(row)
+        except (ValueError, results.ResultsError):
+            refused += 1
+    return found, refused
+
+
 class Arm:
     """One contender's process."""
 
     def __init__(self, contender, series, command, env, rows, spare):
         self.contender, self.series, self.path, self.read = contender, series, rows, 0
         self.spare = spare    # turns that may be taken again
+        self.refused = 0    # lines that were no rows
         self.child = subprocess.Popen(command, env=env, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                       stderr=subprocess.PIPE)
 
@@ -112,7 +130,8 @@ class Arm:
             text = file.read()
         whole = text[:text.rfind(b'\n') + 1]
         self.read += len(whole)
-        found = [json.loads(line) for line in whole.splitlines()]
+        found, refused = rows_of(whole)
+        self.refused += refused
         for row in found:
             row['contender'] = self.series or row['contender']
         return found
@@ -207,7 +226,10 @@ class Group:
         arm.child.stdin.close()
         arm.child.stdin = None
         code, err = arm.end(self.tools.limit)
+        one = self.job.arm(arm.contender, arm.series)
         if code != 0:
-            one = self.job.arm(arm.contender, arm.series)
             why = self.tools.why_ended(code, self.tools.limit, err)
+            self.found.append(self.tools.failed_row(one, self.launch, why))
+        elif arm.refused:
+            why = f'wrote {arm.refused} lines that are no rows: see docs/ADDING-A-CONTENDER.md'
             self.found.append(self.tools.failed_row(one, self.launch, why))

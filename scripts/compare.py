@@ -15,7 +15,10 @@ import os
 import sys
 from math import log
 
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, HERE)
+sys.path.append(os.path.join(HERE, '..', 'plots'))
+import rows as results  # noqa: E402
 import stats  # noqa: E402  (beside this file)
 
 LEAST_FLOOR = 0.02
@@ -39,6 +42,13 @@ def load(folder):
         fail(f"'{folder}' is no folder of results: {error.strerror}: {error.filename}")
     except ValueError as error:
         fail(f"'{folder}' is damaged: {error}")
+    try:
+        for number, row in enumerate(rows, 1):
+            results.check_row(row, f'{folder}/rows.jsonl:{number}')
+        with results.guard(folder):
+            heading('', env)
+    except results.ResultsError as error:
+        fail(error)
     return env, rows
 
 
@@ -53,6 +63,11 @@ def traits(env):
 def fingerprint(env):
     """Twelve digits that are the same for runs of machines that do not differ in what decides."""
     return hashlib.sha256(json.dumps(traits(env), sort_keys=True).encode()).hexdigest()[:12]
+
+
+def heading(name, env):
+    commit = (env.get('git') or {}).get('commit') or 'unknown'
+    return f"{name}: commit {commit[:12]}, {env.get('start')}, machine {fingerprint(env)}, {env.get('host')}"
 
 
 def launches(rows):
@@ -139,8 +154,7 @@ def main():
         fail(f"the runs are of different machines ({'; '.join(differ)[:300]}): ratios would be theirs; "
              'ACROSS=1 compares all the same')
     for name, env in (('A', env_a), ('B', env_b)):
-        commit = (env.get('git') or {}).get('commit') or 'unknown'
-        print(f"{name}: commit {commit[:12]}, {env.get('start')}, machine {fingerprint(env)}, {env.get('host')}")
+        print(heading(name, env))
     if differ:
         print('DIFFERENT MACHINES: ' + '; '.join(differ)[:600])
     a, b = launches(rows_a), launches(rows_b)

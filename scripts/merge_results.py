@@ -33,7 +33,7 @@ def merge(run, into, node):
         json.dump(compare.traits(env), file, indent=1)
         file.write('\n')
     os.replace(part, os.path.join(kind, 'machine.json'))
-    start = re.sub(r'[^0-9TZ]', '', env.get('start') or 'unknown')
+    start = re.sub(r'[^0-9TZ]', '', str(env.get('start') or 'unknown'))
     place = os.path.join(kind, f'{node}-{start}')
     if os.path.exists(place):
         fail(f'{place} is there already')

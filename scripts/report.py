@@ -291,10 +291,11 @@ def main():
     args = parser.parse_args()
     readme = os.path.join(args.into, "README.md")
     try:
-        report = Report(args.results, os.path.realpath(args.into))
-        texts = {os.path.join(args.into, "REPORT.md"): report.report(),
-                 os.path.join(args.results, "report.html"): report_page.page(report.run),
-                 readme: with_part(rows.read_text(readme), report.readme_part(), readme)}
+        with rows.guard(args.results):
+            report = Report(args.results, os.path.realpath(args.into))
+            texts = {os.path.join(args.into, "REPORT.md"): report.report(),
+                     os.path.join(args.results, "report.html"): report_page.page(report.run),
+                     readme: with_part(rows.read_text(readme), report.readme_part(), readme)}
         write_all(texts)
     except (rows.ResultsError, OSError) as error:
         print(f"report.py: {error}", file=sys.stderr)

@@ -21,7 +21,8 @@ ENV = {"cpu": {"model": "m", "usable": [0, 1], "governor": None, "mitigations": 
 
 def rows(values, metric="ns_per_op", variant=""):
     return [{"case": "yield", "contender": "x", "variant": variant, "n": 0, "threads": 1, "launch": launch, "rep": 0,
-             "metric": metric, "value": value, "status": "ok"} for launch, value in enumerate(values)]
+             "metric": metric, "value": value, "units_asked": 1, "units_made": 1, "status": "ok", "why": ""}
+            for launch, value in enumerate(values)]
 
 
 def word(a, b, metric="ns_per_op", floor=0.02):
