@@ -8,6 +8,7 @@
 #   check         build, then run all tests, examples, layer and style checks
 #   check-layers  only who includes whom, and style
 #   nightly       every test under each sanitizer, and with CHECKS=3, with gcc and with clang
+#   fuzz          random programs, environments and result files, for TIME seconds (tests/fuzz)
 #   check-model   spin goes through models of the concurrency protocols, and their mutants (tests/model)
 #   bench         build, measure, plot and write REPORT.md; see PROFILE
 #   plots         figures of RESULTS, from its raw data alone
@@ -32,7 +33,8 @@
 #   MOST          bench: gossamer parks so many tasks as well; 20000000 need 16 GiB of free memory (full does it)
 #   BASE          perf-check: a commit; by default where this branch left main, else the last tag or the commit before
 #   RUNS          perf-check-aa: 30 by default
-#   ONLY          check: only tests whose name contains this
+#   ONLY          check, fuzz: only tests whose name contains this
+#   TIME          fuzz: seconds; 60 by default
 #   SEED          check, bench: repeats the draws of a run that printed this seed
 #   SAN           address, undefined or thread: build with that sanitizer
 #   CHECKS        0 to 3: level of the runtime's own assertions; 0 by default
@@ -53,6 +55,7 @@ VERSION := $(subst $() ,.,$(shell sed -n 's/^.define GOS_VERSION_[MP][A-Z]* //p'
 PROFILE ?= default
 RESULTS ?= $(if $(wildcard results/latest),results/latest,results/reference)
 ONLY    ?=
+TIME    ?= 60
 MORE    ?= baselines/more
 SEED    ?=
 SAN     ?=
@@ -72,7 +75,7 @@ endif
 
 # ---- bad input ends here, before anything is touched
 
-TARGETS := all bench check check-layers check-model clean compare doctor help install man perf-budget \
+TARGETS := all bench check check-layers check-model clean compare doctor fuzz help install man perf-budget \
            perf-check perf-check-aa plots programs report setup setup-cross setup-peers setup-programs nightly \
            uninstall
 BUILDS  := all bench check install programs perf-budget perf-check perf-check-aa
@@ -256,7 +259,7 @@ say   = $(if $(Q),@printf '  %-5s %s\n' $1 $2)
 keep  = @mkdir -p $(@D); text='$(subst ','\'',$1)'; \
 	[ "$$text" = "$$(cat $@ 2>/dev/null)" ] || printf '%s\n' "$$text" >$@
 
-.PHONY: all bench check check-layers check-model clean compare doctor help install man nightly perf-budget perf-check \
+.PHONY: all bench check check-layers check-model clean compare doctor fuzz help install man nightly perf-budget perf-check \
         perf-check-aa plots report setup setup-cross setup-peers \
         uninstall FORCE
 FORCE:
@@ -456,6 +459,8 @@ check-layers:
 	@$(PYTHON) .ci/tidy.py
 nightly:
 	@.ci/run nightly
+fuzz:
+	@$(PYTHON) scripts/fuzz.py --time '$(TIME)' --only '$(ONLY)'
 check-model:
 	@$(PYTHON) tests/model/check.py
 bench: all programs
