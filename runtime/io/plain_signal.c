@@ -7,6 +7,8 @@
  */
 #include <errno.h>
 #include <signal.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "io/lock.h"
 #include "io/real.h"
@@ -106,6 +108,17 @@ int gos__plain_sigaction(int number, const struct sigaction *action, struct siga
     gos__handler_done(&change, number, result, &found, old);
     return result;
 }
+
+#if !GOS_SAN
+GOS_EXPORT int sigaltstack(const stack_t *stack, stack_t *old);
+
+/* A worker's thread keeps the signal stack that it has, whatever a task asks for: the next task may be interrupted on
+ * its nursery, and the memory be given back by then. */
+int sigaltstack(const stack_t *stack, stack_t *old)
+{
+    return (int)syscall(SYS_sigaltstack, gos__self.task ? NULL : stack, old);
+}
+#endif
 
 gos__handler *gos__plain_signal(int number, gos__handler *handler)
 {

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/atomics.h"
+#include "base/check.h"
 #include "os/os.h"
 
 _Static_assert(sizeof(gos__poll_event) == sizeof(struct epoll_event), "event: size");
@@ -46,6 +47,18 @@ void gos__poll_close(gos__poll *poll)
     *poll = (gos__poll){ .fd = -1, .bell = -1 };
 }
 
+/* A call for the runtime's own descriptor `fd` failed: with what it does when the program has closed or replaced it? */
+static void require_own(int fd)
+{
+    static uint32_t said;
+    if (errno != EBADF && errno != EINVAL)
+        return;
+    while (gos__exchange_acquire(&said, 1u)) /* one line is enough: its thread ends them all */
+        gos__give_way();
+    gos__fatal("the program has closed descriptor %d, which is the runtime's: close what is yours, or all by "
+               "close_range or closefrom, which know it", fd);
+}
+
 int gos__poll_arm(const gos__poll *poll, int fd, uint32_t events, uint64_t tag, bool *was_known)
 {
     struct epoll_event event = { .events = events, .data.u64 = tag };
@@ -56,6 +69,8 @@ int gos__poll_arm(const gos__poll *poll, int fd, uint32_t events, uint64_t tag, 
         failed = epoll_ctl(poll->fd, known ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, &event);
     }
     *was_known = known;
+    if (failed && (errno == EINVAL || (errno == EBADF && syscall(SYS_fcntl, fd, F_GETFD) >= 0)))
+        require_own(poll->fd);
     return failed ? -errno : 0;
 }
 
@@ -87,7 +102,8 @@ bool gos__fd_is_tcp(int fd)
 void gos__poll_ring(const gos__poll *poll)
 {
     static const uint64_t one = 1;
-    syscall(SYS_write, poll->bell, &one, sizeof one);
+    if (syscall(SYS_write, poll->bell, &one, sizeof one) < 0)
+        require_own(poll->bell);
 }
 
 /* Rounded up to milliseconds, where the kernel has no epoll_pwait2 (before 5.11). */
@@ -116,6 +132,8 @@ int gos__poll_wait(const gos__poll *poll, gos__poll_event *events, int room, int
             n = wait_ms(poll, events, room, ns);
         }
     }
+    if (n < 0 && poll->fd >= 0)
+        require_own(poll->fd);
     for (int i = 0; ns && i < n; i++) {
         uint64_t count;
         if (events[i].tag == GOS_POLL_BELL && syscall(SYS_read, poll->bell, &count, sizeof count) < 0)

@@ -349,6 +349,7 @@ static void *thread_main(void *arg)
     if (!worker)
         begin_as_spare(self);
 
+    gos__thread_guard(true);
     for (;;) {
         gos__wait_unlocked();
         if (gos__load_acquire(&self->locked) == GOS_UNLOCKED) {
@@ -372,6 +373,7 @@ static void *thread_main(void *arg)
         gos__signal_stack_free(signals);
     }
     gos__spares_flush(NULL);
+    gos__thread_guard(false);
     gos__store_release(&record->left, 1u);
     gos__futex_wake(&record->left, 1);
     return NULL;

@@ -182,6 +182,11 @@ extern uint32_t gos__procs_asked;
 /* How many runs have ended, and their parked tasks with them, which may stand in lists yet. */
 extern uint32_t gos__runs_ended;
 
+/* ---- guard.c ---- */
+
+/* On: the calling thread is not to end. */
+void gos__thread_guard(bool on);
+
 /* ---- queue.c ---- */
 void gos__queue_overflow(gos__worker *worker);
 void gos__shared_push(gos__task *first, gos__task *last, uint32_t count);

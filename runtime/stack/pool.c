@@ -403,6 +403,11 @@ static bool on_guard(const arena *part, uintptr_t at, uintptr_t *top)
     return true;
 }
 
+bool gos__stack_is_of_tasks(uintptr_t at)
+{
+    return at >= pool.base && at < pool.signals.base; /* which are the last of all */
+}
+
 void gos__stack_explain_fault(void *address)
 {
     uintptr_t at = (uintptr_t)address, top;

@@ -243,6 +243,9 @@ gos__region *gos__region_alloc(gos__stack_cache *cache, bool large);
 void gos__region_free(gos__stack_cache *cache, gos__region *region);
 uintptr_t gos__region_first_limit(const gos__region *region);
 
+/* Whether an address lies where stacks of tasks and their regions are. */
+bool gos__stack_is_of_tasks(uintptr_t at);
+
 /* Says on standard error what a faulting address means, if it is one of our guards (signal context). */
 void gos__stack_explain_fault(void *address);
 

@@ -8,6 +8,7 @@
 
 #include <gossamer/context.h>
 
+#include "base/config.h"
 #include "tests/fuzz/world.h"
 
 enum { DEEPEST = 3, UNITS = 3, GIVEN = 1000, NS = 1000 };

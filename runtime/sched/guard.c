@@ -1,0 +1,34 @@
+/*
+ * guard.c: threads that a task ends: pthread_exit, pthread_cancel, thrd_exit. The thread's worker and the tasks in its
+ * queue would be lost with it, and the program hang; so it ends with a line. A destructor of thread-specific data comes
+ * whichever way a thread ends.
+ */
+#include <limits.h>
+#include <pthread.h>
+
+#include "base/check.h"
+#include "sched/worker.h"
+
+static pthread_key_t guard;
+
+static void ended_by_a_task(void *unused)
+{
+    (void)unused;
+    gos__self.task = NULL; /* what is left runs on the thread's own stack */
+    gos__store_relaxed(&gos__self.in_runtime, 1u);
+    gos__store_relaxed(gos__self.limit_word, (uintptr_t)0);
+    gos__fatal("a task has ended the thread that it ran on, by pthread_exit or pthread_cancel: gos_exit ends a task");
+}
+
+static void make_guard(void)
+{
+    if (pthread_key_create(&guard, ended_by_a_task))
+        guard = PTHREAD_KEYS_MAX; /* which pthread_setspecific refuses: threads go unguarded */
+}
+
+void gos__thread_guard(bool on)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, make_guard);
+    pthread_setspecific(guard, on ? &guard : NULL);
+}
