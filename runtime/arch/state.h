@@ -287,7 +287,27 @@ extern const int64_t gos__task_to_limit[GOS_KINDS] __attribute__((visibility("hi
 /* Half seconds since the run began, modulo 2^16, as the monitor last saw the clock: for the ages of waits. */
 extern uint16_t gos__half_seconds __attribute__((visibility("hidden")));
 
+#if defined(__x86_64__)
+#define GOS_SELF gos__self
 extern _Thread_local gos__thread gos__self __attribute__((visibility("hidden"), tls_model("initial-exec")));
+#else
+/* Found anew each time: a compiler keeps the thread's pointer in a register, also when the task has gone to another. */
+#define GOS_SELF gos__self_variable
+extern _Thread_local gos__thread gos__self_variable __asm__("gos__self")
+    __attribute__((visibility("hidden"), tls_model("initial-exec")));
+static inline gos__thread *gos__self_now(void)
+{
+    gos__thread *self;
+    uintptr_t offset;
+    __asm__ volatile("mrs %0, tpidr_el0\n\t"
+                     "adrp %1, :gottprel:gos__self\n\t"
+                     "ldr %1, [%1, #:gottprel_lo12:gos__self]\n\t"
+                     "add %0, %0, %1"
+                     : "=&r"(self), "=&r"(offset));
+    return self;
+}
+#define gos__self (*gos__self_now())
+#endif
 
 _Static_assert(offsetof(gos__task, sp) == GOS_TASK_SP, "task: sp");
 _Static_assert(offsetof(gos__task, region) == GOS_TASK_REGION, "task: region");

@@ -8,6 +8,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "arch/syscall.h"
 #include "os/os.h"
 
 void gos__text_open(gos__text *text, size_t room)
@@ -60,7 +61,7 @@ void gos__text_write(gos__text *text, int fd)
 {
     struct pollfd ready = { .fd = fd, .events = POLLOUT };
     while (text->start && text->written < text->used) {
-        syscall(SYS_poll, &ready, 1, -1); /* of one that does not block */
+        gos__bare_syscall(SYS_poll, (long)&ready, 1, -1, 0, 0, 0); /* of one that does not block */
         write_at_most(text, fd, SIZE_MAX);
     }
 }
@@ -69,7 +70,7 @@ bool gos__text_write_some(gos__text *text, int fd, int ms)
 {
     struct pollfd ready = { .fd = fd, .events = POLLOUT };
     while (text->start && text->written < text->used) {
-        if (syscall(SYS_poll, &ready, 1, ms) < 1)
+        if (gos__bare_syscall(SYS_poll, (long)&ready, 1, ms, 0, 0, 0) < 1)
             return false;
         write_at_most(text, fd, PIPE_BUF); /* for which there is room, or somebody else has just filled it */
     }

@@ -156,7 +156,7 @@ static int start_keeper(gos__cold *cold)
 
 void gos__cold_start(void)
 {
-    if (!gos__env_get()->cold_ms || GOS_SAN)
+    if (!gos__env_get()->cold_ms || GOS_PAGED_ONLY)
         return;
     int why;
     gos__cold *cold = gos__cold_new(&why);

@@ -9,7 +9,7 @@
 #include "base/env.h"
 #include "stack/stack.h"
 
-_Thread_local gos__thread gos__self;
+_Thread_local gos__thread GOS_SELF;
 
 #if defined(__x86_64__)
 /* Width of the vector registers that can carry arguments, for gos__spill_vectors. */

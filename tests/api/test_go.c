@@ -1,4 +1,5 @@
 /* gos_go, gos_exit, gos_ntasks. */
+// not-with: emulator (more tasks than there are mappings for guards)
 // also: paged
 #include <errno.h>
 #include <gossamer.h>

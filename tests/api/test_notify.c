@@ -1,5 +1,6 @@
 /* gos_signal_notify: signals come by channel, from the process and from others, while tasks run and while all sleep;
  * what the signal did before comes back; waiting for one is no deadlock; one that comes between runs is kept. */
+// not-with: emulator (qemu 7 ends in a child process that starts threads)
 // also: paged
 // not-with: thread (it puts handlers off until the thread calls its library, and one asleep on a futex does not)
 #include <gossamer.h>

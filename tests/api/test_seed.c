@@ -1,4 +1,5 @@
 /* GOS_SEED: the same seed gives the same run, other seeds other runs; time is the scheduler's own. */
+// not-with: emulator (it cannot execute itself)
 // timeout: 120
 #include <gossamer.h>
 #include <errno.h>

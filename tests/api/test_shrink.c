@@ -3,6 +3,7 @@
  * needs any more all of it, and nothing is lost by it, nor where the kernel refuses. Pages are counted, for as long as
  * it takes.
  */
+// not-with: emulator (qemu 7's mincore looks for a zero byte in what it is to fill)
 // env: GOS_DEBUG=trim=10
 // also: paged
 // not-with: thread (it keeps what it knows of memory)
@@ -147,7 +148,7 @@ static int run(void *unused)
 int main(void)
 {
     const char *debug = getenv("GOS_DEBUG");
-    is_paged = GOS_SAN || (debug && strstr(debug, "paged"));
+    is_paged = GOS_PAGED_ONLY || (debug && strstr(debug, "paged"));
     CHECK_EQ(gos_run(run, NULL), 0);
     return 0;
 }

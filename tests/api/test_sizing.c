@@ -1,5 +1,6 @@
 /* Tasks of a function that parks deeper than the smallest nursery start on one that is large enough; what one burst
  * needed is forgotten; what no nursery can hold is not tried again and again. */
+// not-with: paged (no nurseries)
 // build: checked
 #include <gossamer.h>
 #include <fcntl.h>
@@ -212,8 +213,6 @@ static int run(void *one_worker)
 
 int main(void)
 {
-    if (getenv("SAN") && *getenv("SAN"))
-        SKIP("with sanitizers all stacks are paged");
     gos_procs(1);
     CHECK_EQ(gos_run(run, &parked), 0);
     gos_procs(2);

@@ -1,5 +1,6 @@
 /* Deadlines of all that synchronises, from tasks and from threads: what comes in time is taken, what does not is left,
  * those behind get their turn, and nothing is lost when both happen at once. */
+// not-with: emulator (it is too slow for limits of a millisecond)
 // timeout: 120
 // also: paged
 #include <gossamer.h>

@@ -2,6 +2,7 @@
 #include <gossamer.h>
 #include <pthread.h>
 
+#include "base/config.h"
 #include "tests/death/death.h"
 
 /* The compiler may not make do with fewer bytes than were declared. */
@@ -52,7 +53,7 @@ __attribute__((noinline)) static int deep(int depth)
 static int in_the_deep(void *unused)
 {
     (void)unused;
-    return deep(50);
+    return deep(GOS_PAGED_ONLY ? 20 : 50);
 }
 
 static void *thread(void *unused)

@@ -1,5 +1,6 @@
 /* What a dump starts to find files and lines is no child that the program's waits see, and its end is no SIGCHLD; nor
  * does it keep the program's descriptors. */
+// not-with: emulator (to qemu 7 a clone with the parent's memory is a fork)
 #define _GNU_SOURCE 1
 #include <gossamer.h>
 

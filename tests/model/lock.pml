@@ -8,6 +8,8 @@
  *
  * config: -DTHIEVES=2 -DROUNDS=2 -DABANDONS=0
  * config: -DTHIEVES=1 -DROUNDS=2 -DABANDONS=1
+ * config: -DTHIEVES=1 -DROUNDS=2 -DABANDONS=0 -DWEAK=1
+ * config: -DTHIEVES=1 -DROUNDS=1 -DABANDONS=1 -DWEAK=1
  * mutant: 1 -DTHIEVES=1 -DROUNDS=1 -DABANDONS=0  no membarrier at T3
  * mutant: 2 -DTHIEVES=1 -DROUNDS=1 -DABANDONS=0  no compiler fence at O2: the load moves before the store
  * mutant: 3 -DTHIEVES=1 -DROUNDS=1 -DABANDONS=0  T4 does not wait
@@ -19,6 +21,7 @@
  * mutant: 9 -DTHIEVES=1 -DROUNDS=1 -DABANDONS=1  abandon without a membarrier
  * mutant: 10 -DTHIEVES=1 -DROUNDS=1 -DABANDONS=1  abandon takes the word from a thief (who then cannot give it back)
  * mutant: 11 -DTHIEVES=1 -DROUNDS=1 -DABANDONS=0  T3 before T2
+ * mutant: 12 -DTHIEVES=1 -DROUNDS=1 -DABANDONS=0 -DWEAK=1  O5 is a plain store, where the processor does not keep the order
  */
 #define CPUS (THIEVES + 2)
 #define OWNER 0
@@ -77,7 +80,7 @@ again:
         if
         :: seen ->
 #if MUTANT != 4
-            store(IN_RUNTIME, 0);
+            store_release(IN_RUNTIME, 0);
 #endif
             if
             :: LOAD(LOCKED) == IS_ABANDONED -> goto abandoned_for_good
@@ -98,7 +101,11 @@ again:
         atomic { store(FIELD, uses + 1); uses++ }
 #else
         use(); /* O4 */
-        store(IN_RUNTIME, 0) /* O5 */
+#if MUTANT == 12
+        store(IN_RUNTIME, 0)
+#else
+        store_release(IN_RUNTIME, 0) /* O5 */
+#endif
 #endif
     }
 abandoned_for_good:

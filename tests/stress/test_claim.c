@@ -1,3 +1,4 @@
+// not-with: paged (no nurseries)
 // timeout: 120
 /*
  * Claims (sched/claim.h) against tasks that are made ready meanwhile: a thread claims tasks at random, scribbles over

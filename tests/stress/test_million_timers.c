@@ -1,4 +1,5 @@
 /* A million timers at once on two workers, a quarter of them stopped: each fires once or is stopped, and none early. */
+// not-with: emulator (address space, which is limited for it)
 // timeout: 120
 // env: GOS_PROCS=2
 #include <errno.h>

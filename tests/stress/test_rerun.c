@@ -1,4 +1,5 @@
 /* Two hundred runs in one program: threads, descriptors, mappings and memory do not pile up. */
+// not-with: emulator (each run reserves anew, which takes it a second)
 // also: paged
 #include <dirent.h>
 #include <gossamer.h>
