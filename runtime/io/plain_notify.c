@@ -3,7 +3,9 @@
  * a handler could be to wait for what it has interrupted.
  */
 #include <errno.h>
+#include <pthread.h>
 #include <signal.h>
+#include <stdbool.h>
 
 #include "base/check.h"
 #include "io/lock.h"
@@ -33,6 +35,23 @@ static void send(uint64_t arrived)
             gos__chan_try_send(chan, &number);
         gos__store_release(&sending, 0); /* pairs with the acquire in gos__signal_notify */
     }
+}
+
+/* A child process has another monitor, which sends nothing yet. */
+static void before_fork(void)
+{
+    gos__spin_lock(&lock);
+}
+
+static void after_fork(void)
+{
+    gos__spin_unlock(&lock);
+}
+
+static void in_child(void)
+{
+    sending = 0;
+    after_fork();
 }
 
 static void handle(int number)
@@ -73,7 +92,10 @@ int gos__signal_notify(gos_chan *chan, int number)
     if (!is_possible(number))
         return -EINVAL;
     gos__require(!chan || chan->elem_size == sizeof number, "gos_signal_notify: the channel is not one of int");
+    static bool watches_forks;
     gos__spin_lock(&lock);
+    bool first = !watches_forks;
+    watches_forks = true;
     gos__store_relaxed(&gos__signals_send, send);
     int result = change(chan, number);
     uint64_t bit = 1ull << (number - 1);
@@ -82,6 +104,8 @@ int gos__signal_notify(gos_chan *chan, int number)
     else
         gos__and_seq(&gos__signals_wanted, ~bit);
     gos__spin_unlock(&lock);
+    if (first)
+        pthread_atfork(before_fork, after_fork, in_child);
     while (gos__load_acquire(&sending) == number) { /* to the former channel, and waits for our worker, perhaps */
         if (gos__self.worker)
             gos__let_others_in();

@@ -82,7 +82,8 @@ gos__task *gos__seed_find(gos__worker *worker)
 gos__task *gos__seed_turn(gos__task *task)
 {
     gos__worker *worker = gos__self.worker;
-    if (gos__load_relaxed(&task->pinned) ||
+    /* Claims of the monitor, which go by the machine's clock, change no draw. */
+    if (gos__load_relaxed(&task->pinned) & GOS_PIN_DEPTH ||
         (!gos__load_relaxed(&worker->attention) &&
          (worker->front == worker->back || gos__rng_next(&draws) >> (64 - rarity))))
         return task;

@@ -6,6 +6,7 @@
  * down to one that has no children, cuts it off, lets go of the lock and closes its channel. Several may do so at once.
  */
 #include <errno.h>
+#include <pthread.h>
 #include <stdlib.h>
 
 #include "base/check.h"
@@ -33,6 +34,26 @@ struct gos_context {
 static struct {
     GOS_ALIGNED(GOS_FALSE_SHARING) gos__spin lock;
 } locks[LOCKS];
+
+/* A child process finds whole trees, and nobody at work on them. */
+static void before_fork(void)
+{
+    for (int i = 0; i < LOCKS; i++)
+        gos__spin_lock(&locks[i].lock);
+}
+
+static void after_fork(void)
+{
+    for (int i = 0; i < LOCKS; i++)
+        gos__spin_unlock(&locks[i].lock);
+}
+
+static void fork_prepare(void)
+{
+    static uint32_t is_done;
+    if (gos__unlikely(!gos__load_relaxed(&is_done)) && !gos__exchange_seq(&is_done, 1u))
+        pthread_atfork(before_fork, after_fork, after_fork);
+}
 
 static void require_context(const gos_context *context, const char *what)
 {
@@ -173,6 +194,7 @@ static gos_context *allocate(void)
 gos_context *gos__context_new(gos_context *parent, int64_t deadline)
 {
     static uint32_t next;
+    fork_prepare();
     gos_context *context = allocate();
     if (!context)
         return NULL;
