@@ -39,9 +39,11 @@ POSIX closefrom, closefrom
 POSIX recv, recv
 POSIX recvfrom, recvfrom
 POSIX recvmsg, recvmsg
+POSIX recvmmsg, recvmmsg
 POSIX send, send
 POSIX sendto, sendto
 POSIX sendmsg, sendmsg
+POSIX sendmmsg, sendmmsg
 POSIX accept, accept
 POSIX accept4, accept4
 POSIX connect, connect

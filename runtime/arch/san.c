@@ -181,7 +181,8 @@ static bool gives(long number)
 static bool takes(long number)
 {
     switch (number) {
-    case SYS_read: case SYS_readv: case SYS_recvfrom: case SYS_recvmsg: case SYS_accept: case SYS_accept4:
+    case SYS_read: case SYS_readv: case SYS_recvfrom: case SYS_recvmsg: case SYS_recvmmsg:
+    case SYS_accept: case SYS_accept4:
     case SYS_poll: case SYS_ppoll: case SYS_select: case SYS_pselect6: case SYS_epoll_wait: case SYS_epoll_pwait:
     case SYS_epoll_pwait2: case SYS_flock: case SYS_fcntl: case SYS_msgrcv: case SYS_semop: case SYS_semtimedop:
         return true;

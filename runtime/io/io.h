@@ -34,6 +34,7 @@
 #include "sched/slot.h"
 
 struct epoll_event;
+struct mmsghdr;
 struct rusage;
 struct sembuf;
 
@@ -53,9 +54,11 @@ struct sembuf;
     CALL(ssize_t, recv, (int fd, void *buffer, size_t n, int flags))                                                   \
     CALL(ssize_t, recvfrom, (int fd, void *buffer, size_t n, int flags, struct sockaddr *from, socklen_t *length))     \
     CALL(ssize_t, recvmsg, (int fd, struct msghdr *message, int flags))                                                \
+    CALL(int, recvmmsg, (int fd, struct mmsghdr *messages, unsigned n, int flags, struct timespec *limit))             \
     CALL(ssize_t, send, (int fd, const void *buffer, size_t n, int flags))                                             \
     CALL(ssize_t, sendto, (int fd, const void *buffer, size_t n, int flags, const struct sockaddr *to, socklen_t size))\
     CALL(ssize_t, sendmsg, (int fd, const struct msghdr *message, int flags))                                          \
+    CALL(int, sendmmsg, (int fd, struct mmsghdr *messages, unsigned n, int flags))                                     \
     CALL(int, accept, (int fd, struct sockaddr *from, socklen_t *length))                                              \
     CALL(int, accept4, (int fd, struct sockaddr *from, socklen_t *length, int flags))                                  \
     CALL(int, connect, (int fd, const struct sockaddr *to, socklen_t length))                                          \

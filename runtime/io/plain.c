@@ -138,6 +138,11 @@ ssize_t gos__plain_recvmsg(int fd, struct msghdr *message, int flags)
     return PLAIN(recvmsg, fd, message, flags);
 }
 
+int gos__plain_recvmmsg(int fd, struct mmsghdr *messages, unsigned n, int flags, struct timespec *limit)
+{
+    return (int)PLAIN(recvmmsg, fd, messages, n, flags, limit);
+}
+
 ssize_t gos__plain_send(int fd, const void *buffer, size_t n, int flags)
 {
     return PLAIN(sendto, fd, buffer, n, flags);
@@ -151,6 +156,11 @@ ssize_t gos__plain_sendto(int fd, const void *buffer, size_t n, int flags, const
 ssize_t gos__plain_sendmsg(int fd, const struct msghdr *message, int flags)
 {
     return PLAIN(sendmsg, fd, message, flags);
+}
+
+int gos__plain_sendmmsg(int fd, struct mmsghdr *messages, unsigned n, int flags)
+{
+    return (int)PLAIN(sendmmsg, fd, messages, n, flags);
 }
 
 int gos__plain_accept(int fd, struct sockaddr *from, socklen_t *length)

@@ -1,4 +1,5 @@
 /* socket.c: what is called on sockets only. */
+#define _GNU_SOURCE 1 /* struct mmsghdr */
 #include <errno.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -84,6 +85,27 @@ ssize_t gos__io_recvmsg(int fd, struct msghdr *message, int flags)
     return gos__io_result(got);
 }
 
+/* With a time limit, which the kernel looks at between two messages alone, the thread waits. */
+int gos__io_recvmmsg(int fd, struct mmsghdr *messages, unsigned n, int flags, struct timespec *limit)
+{
+    gos__request whole = { .number = SYS_recvmmsg, .arg = { fd, (long)messages, n, flags, (long)limit } };
+    if (flags & (MSG_OOB | MSG_ERRQUEUE | MSG_WAITALL | MSG_DONTWAIT))
+        return (int)gos__io_result(gos__io_make(&whole));
+    if (limit)
+        return (int)gos__io_result(gos__io_blocking(&whole));
+    long got;
+    unsigned done = 0;
+    do {
+        gos__request request = { SYS_recvmmsg, { fd, (long)(messages + done), n - done,
+                                                 flags | MSG_DONTWAIT | MSG_WAITFORONE }, 3 };
+        got = gos__io_make(&request);
+        if (got == -EAGAIN)
+            got = gos__io_again(&request, GOS_POLL_IN, SO_RCVTIMEO, NULL);
+        done += got > 0 ? (unsigned)got : 0;
+    } while (got > 0 && done < n && !(flags & MSG_WAITFORONE));
+    return (int)gos__io_result(done ? done : got);
+}
+
 GOS_NOINLINE long gos__io_send_rest(int fd, const char *buffer, size_t done, size_t n, int flags)
 {
     while (done < n && is_stream(fd)) {
@@ -144,6 +166,26 @@ ssize_t gos__io_sendmsg(int fd, const struct msghdr *message, int flags)
     if (put >= 0)
         put = gos__io_send_parts(fd, message->msg_iov, message->msg_iovlen, (size_t)put, flags);
     return gos__io_result(put);
+}
+
+/* A stream may have room for a part of the last one that was sent. */
+int gos__io_sendmmsg(int fd, struct mmsghdr *messages, unsigned n, int flags)
+{
+    long put;
+    unsigned done = 0;
+    do {
+        gos__request request = { SYS_sendmmsg, { fd, (long)(messages + done), n - done, flags | MSG_DONTWAIT }, 3 };
+        put = gos__io_make(&request);
+        if (put == -EAGAIN && !(flags & MSG_DONTWAIT))
+            put = gos__io_again(&request, GOS_POLL_OUT, SO_SNDTIMEO, NULL);
+        done += put > 0 ? (unsigned)put : 0;
+        if (put <= 0 || flags & MSG_DONTWAIT)
+            break;
+        struct mmsghdr *last = &messages[done - 1];
+        last->msg_len = (unsigned)gos__io_send_parts(fd, last->msg_hdr.msg_iov, last->msg_hdr.msg_iovlen, last->msg_len,
+                                                     flags);
+    } while (done < n);
+    return (int)gos__io_result(done ? done : put);
 }
 
 int gos__io_accept4(int fd, struct sockaddr *from, socklen_t *length, int flags)

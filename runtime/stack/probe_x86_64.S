@@ -1,7 +1,7 @@
 /*
  * gos__link_probe: a checked prologue in front of a call to unchecked code, never run. A linker that knows split
- * stacks (lld) rewrites its compare; stack/prologue_x86_64.c looks whether it did. A program that uses the shared library has
- * one of its own (GOS_NONSHARED), and tells where: thunks/nonshared_x86_64.S.
+ * stacks (lld) rewrites its compare; stack/prologue_x86_64.c looks whether it did. A program that uses the shared
+ * library has one of its own (GOS_NONSHARED), and tells where: thunks/nonshared_x86_64.S.
  */
 #include "arch/asm.h"
 #include "arch/state.h"
