@@ -208,7 +208,8 @@ static bool doze(gos__worker *worker)
     gos__membarrier(); /* I2 */
     if (!work_anywhere(worker)) { /* I3 */
         int64_t deadline = worker->timers.first; /* before others may add to them, who then wake us */
-        worker->dozing = 1;
+        gos__store_relaxed(&worker->dozing, 1u);
+        gos__store_relaxed(&worker->dozes, worker->dozes + 1);
         gos__self.task = NULL; /* a thread that carries no task does not ask for a worker */
         gos__store_release(&gos__self.in_runtime, 0u);
         sleep_until(&batch, polls, deadline);
@@ -217,7 +218,7 @@ static bool doze(gos__worker *worker)
         is_lost = locked == GOS_LOST || locked == GOS_AWAITS || gos__self.worker != worker;
     }
     if (!is_lost) {
-        worker->dozing = 0;
+        gos__store_relaxed(&worker->dozing, 0u);
         clear_idle(worker);
         gos__monitor_wake(rt);
     }

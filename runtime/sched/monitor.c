@@ -22,18 +22,24 @@
 /* Descriptors are looked at this often even if all workers are busy with single tasks. */
 #define POLL_NS 5000000
 
-/* Pauses between looks are short while some thread with others waiting stays inside the runtime, and while others wait
- * in a program of which a task was found blocked lately; else ever longer, up to the long one. On a processor that it
- * shares with a worker each look costs two switches of threads. */
+/* Pauses between looks are short while some thread with others waiting stays inside the runtime, while others wait in a
+ * program of which a task was found blocked lately, and when a thread with others waiting was away from the processors
+ * without having been out of work; else ever longer, up to the long one. On a processor that it shares with a worker
+ * each look costs two switches of threads. */
 #define SHORT_LOOK_NS 20000
 #define LONG_LOOK_NS 1000000
 #define LATELY_NS 10000000
+
+/* A thread that was away for so long between two looks blocks now and then, or waits for a processor. Where the short
+ * pauses that follow find nothing, so it was the latter, twice that is let pass, and so on. */
+#define AWAY_NS 50000
+#define MOST_DOUBT 5
 
 /* It keeps looking for so long after all workers have gone idle, in case that they are busy again soon: each would
  * have to wake it. */
 #define IDLE_NS 50000000
 
-/* How long it remembers that searches for work were in vain. */
+/* How long it remembers that searches for work were in vain, and each suspicion. */
 #define FORGET_NS 10000000
 
 uint16_t gos__half_seconds;
@@ -56,6 +62,15 @@ static bool others_wait(const gos__runtime *rt, const gos__worker *worker, int64
            gos__load_relaxed(&worker->timers.first) <= now || gos__load_relaxed(&worker->quit) ||
            gos__load_relaxed(&rt->retired);
 }
+
+/* What a look found. */
+typedef struct findings {
+    bool waiting; /* tasks wait behind a running one, which may block */
+    bool stuck;   /* and it is the one that ran at the last look, and may be blocked */
+    bool suspect; /* and it, or one before it, blocked for a while, or waited for a processor */
+    bool blocked; /* a worker was taken from a blocked thread */
+    int64_t due;  /* the first timer of a worker that stays on one task */
+} findings;
 
 /* STARVED: ready to run, and the kernel lets others run. */
 enum conduct { UNKNOWN, RUNS, STARVED, BLOCKED, HEEDLESS };
@@ -89,24 +104,48 @@ static bool is_blocked(gos__worker *worker, gos__thread *thread, int64_t cpu)
     return worker->was_blocked;
 }
 
+/* For how long, since the last look, its thread had work and no processor. */
+static int64_t time_away(const gos__worker *worker, int64_t cpu, int64_t now)
+{
+    if (!worker->seen_at || cpu <= 0 || gos__load_relaxed(&worker->dozes) != worker->seen_dozes)
+        return 0;
+    return now - worker->seen_at - (cpu - worker->seen_cpu);
+}
+
+/* Whether its thread seems not to run. While it stays on one task the processor time tells; else it may have blocked
+ * and run on and blocked again, and was away for most of the time. */
+static bool seems_away(const gos__worker *worker, bool stays, int64_t cpu, int64_t away, int64_t now)
+{
+    if (stays)
+        return cpu == worker->seen_cpu;
+    return away >= SHORT_LOOK_NS && away >= (now - worker->seen_at) / 2 && !gos__is_seeded();
+}
+
 /*
- * What the worker's thread does. Whether it is blocked in the kernel takes two changes of threads, so it is asked for
- * only when the thread has used no processor time since the last look.
+ * What the worker's thread does. `stays`: on the task of the last look. Whether it is blocked in the kernel takes two
+ * changes of threads, so it is asked for only when the thread seems not to run.
  */
-static enum conduct conduct_of(gos__worker *worker)
+static enum conduct conduct_of(gos__worker *worker, bool stays, int64_t now, findings *found)
 {
     enum conduct conduct = UNKNOWN;
     gos__spin_lock(&worker->lock); /* so that the thread does not end meanwhile */
     gos__thread *thread = worker->thread;
-    if (thread && !gos__load_relaxed(&thread->in_runtime)) {
-        int64_t cpu = gos__thread_cpu_ns(thread->tid);
-        if (gos__load_relaxed(&thread->blocking) || (cpu == worker->seen_cpu && is_blocked(worker, thread, cpu)))
+    if (thread && !gos__load_relaxed(&thread->in_runtime) && !gos__load_relaxed(&worker->dozing)) {
+        int64_t cpu = gos__thread_cpu_ns(thread->tid), away = time_away(worker, cpu, now);
+        bool seems = seems_away(worker, stays, cpu, away, now);
+        if ((stays && gos__load_relaxed(&thread->blocking)) || (seems && is_blocked(worker, thread, cpu)))
             conduct = BLOCKED;
         else if (worker->poison_cpu >= 0 && cpu - worker->poison_cpu >= HEEDLESS_NS)
             conduct = HEEDLESS;
         else
             conduct = cpu == worker->seen_cpu ? STARVED : RUNS;
+        if (!seems && away >= AWAY_NS << worker->doubt) {
+            found->suspect = true;
+            worker->doubt += worker->doubt < MOST_DOUBT;
+        }
         worker->seen_cpu = cpu;
+        worker->seen_at = now;
+        worker->seen_dozes = gos__load_relaxed(&worker->dozes);
         if (worker->slice_cpu < 0)
             worker->slice_cpu = cpu;
     }
@@ -136,12 +175,13 @@ static void end_slice(gos__worker *worker)
     gos__spin_unlock(&worker->lock);
 }
 
-/* What a look found. */
-typedef struct findings {
-    bool waiting; /* tasks wait behind a running one, which may block */
-    bool stuck;   /* and it is the one that ran at the last look, and may be blocked */
-    int64_t due;  /* the first timer of a worker that stays on one task */
-} findings;
+static void take_from_blocked(gos__worker *worker, findings *found)
+{
+    if (!gos__hand_off(worker))
+        return;
+    found->blocked = true;
+    worker->doubt = 0;
+}
 
 static void look_at(gos__runtime *rt, gos__worker *worker, int64_t now, findings *found)
 {
@@ -155,7 +195,8 @@ static void look_at(gos__runtime *rt, gos__worker *worker, int64_t now, findings
         worker->slice_cpu = worker->poison_cpu = -1;
         if (others_wait(rt, worker, now)) {
             found->waiting = true;
-            conduct_of(worker); /* for its processor time */
+            if (conduct_of(worker, false, now, found) == BLOCKED)
+                take_from_blocked(worker, found);
         }
         return;
     }
@@ -169,7 +210,7 @@ static void look_at(gos__runtime *rt, gos__worker *worker, int64_t now, findings
     /* Somebody idle may take them, and overdue timers, whatever wake-ups were rationed. */
     if (gos__load_relaxed(&rt->idle_n))
         gos__wake_one(NULL);
-    enum conduct conduct = conduct_of(worker);
+    enum conduct conduct = conduct_of(worker, true, now, found);
     /* A thread that is to have the worker of a blocked one says so when it is there. */
     found->waiting |= conduct == RUNS || conduct == UNKNOWN;
     found->stuck |= conduct == UNKNOWN;
@@ -178,10 +219,20 @@ static void look_at(gos__runtime *rt, gos__worker *worker, int64_t now, findings
             return;
         gos__seed_lost();
     }
-    if (conduct == BLOCKED || conduct == HEEDLESS)
+    if (conduct == BLOCKED)
+        take_from_blocked(worker, found);
+    else if (conduct == HEEDLESS)
         gos__hand_off(worker);
     else if (slice_over(worker, now))
         end_slice(worker);
+}
+
+/* Searches in vain, and suspicions. */
+static void forget(gos__runtime *rt)
+{
+    gos__store_relaxed(&rt->fruitless, 0u);
+    for (uint32_t i = 0; i < rt->made; i++)
+        rt->workers[i]->doubt -= rt->workers[i]->doubt > 0;
 }
 
 static findings look_at_all(gos__runtime *rt, int64_t now)
@@ -318,7 +369,7 @@ static void sleep_with_workers(gos__runtime *rt, gos__stillness *still, int64_t 
 
 void gos__monitor(gos__runtime *rt)
 {
-    int64_t interval = SHORT_LOOK_NS, forget_at = 0, handed_off = 0, handoffs = 0, busy = gos__clock_ns();
+    int64_t interval = SHORT_LOOK_NS, forget_at = 0, handed_off = 0, busy = gos__clock_ns();
     gos__stillness still = { .looks = 0 };
     gos__trim_begin();
     while (!gos__load_acquire(&rt->done)) {
@@ -348,20 +399,19 @@ void gos__monitor(gos__runtime *rt)
         }
         busy = now;
         if (now >= forget_at) {
-            gos__store_relaxed(&rt->fruitless, 0u);
+            forget(rt);
             forget_at = now + FORGET_NS;
         }
         if (gos__netpoll_alone())
             look_at_descriptors(rt, now);
         findings found = look_at_all(rt, now);
-        if (rt->handoffs != handoffs) {
+        if (found.blocked) {
             handed_off = now;
             lately = true;
         }
-        handoffs = rt->handoffs;
-        interval = found.stuck || (found.waiting && lately) ? SHORT_LOOK_NS
-                 : interval * 2 < LONG_LOOK_NS              ? interval * 2
-                                                            : LONG_LOOK_NS;
+        interval = found.stuck || found.suspect || (found.waiting && lately) ? SHORT_LOOK_NS
+                 : interval * 2 < LONG_LOOK_NS                               ? interval * 2
+                                                                             : LONG_LOOK_NS;
         /* From the end of the look: a worker on the same processor shall get to run in between. */
         int64_t next = gos__clock_ns() + interval;
         gos__futex_wait(&rt->done, 0, found.due < next ? found.due : next);

@@ -55,6 +55,7 @@ void gos__thread_tie(gos__worker *worker, gos__thread *thread)
         gos__store_relaxed(&thread->preempt, (uint32_t)GOS_PREEMPT_SEEDED);
     gos__store_relaxed(&worker->seen_since, (int64_t)0);
     worker->asked_cpu = -1;
+    worker->seen_at = 0;
     if (gos__load_relaxed(&thread->pinned_task))
         gos__call_attention(worker);
 }
@@ -249,7 +250,7 @@ static bool claim_idle(gos__thread *self)
         return false;
     }
     gos__thread_tie(worker, self);
-    worker->dozing = 0;
+    gos__store_relaxed(&worker->dozing, 0u);
     if (sleeper) {
         sleeper->worker = NULL;
         gos__store_release(&sleeper->locked, (uint32_t)GOS_AWAITS); /* R3 */

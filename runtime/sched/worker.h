@@ -89,12 +89,16 @@ typedef struct gos__worker {
     uint32_t index;
     uint32_t orphan;     /* 1: given away while no other thread was to be had: the monitor makes one */
     uint32_t dozing;     /* 1: its thread sleeps, or is about to, for want of work */
+    uint32_t dozes;      /* how often it did */
     uint32_t quit;       /* 1: its thread shall end at the next switch */
     uint32_t left;       /* futex: 1 when no thread runs it any more */
     struct gos__worker *next_retired;
     uint32_t seen_tick;  /* the monitor's last look */
     int64_t seen_since;  /* 0: start anew */
-    int64_t seen_cpu;    /* processor time of its thread then */
+    int64_t seen_cpu;    /* processor time of its thread at the last look for which others waited */
+    int64_t seen_at;     /* when that was; 0: not yet */
+    uint32_t seen_dozes; /* and `dozes` then */
+    uint32_t doubt;      /* suspicions lately that came to nothing: monitor.c */
     int64_t asked_cpu;   /* the same when the kernel was last asked whether that is blocked; -1: not yet */
     bool was_blocked;    /* what it said */
     int64_t slice_cpu;   /* the same when the task that runs was first seen; -1: not yet */
