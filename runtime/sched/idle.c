@@ -11,9 +11,13 @@
 
 /* Timers that are so late are taken from a busy worker. */
 #define OVERDUE_NS 20000
+#define OVERSLEPT_NS 500000
 
 /* Fruitless looking around before a worker sleeps, since a wake-up through the kernel costs both sides. Not tuned. */
 #define SEARCH_NS 20000
+
+/* None but the first look where the last so many found nothing but the worker's own timers, and nobody woke it. */
+#define VAIN 4
 
 bool gos__worker_lock(gos__worker *victim)
 {
@@ -86,10 +90,11 @@ static bool worth_stealing(gos__worker *victim, gos__sighting *seen, int64_t now
 }
 
 /* A worker that stays on one task does not see to its timers. Its own turn comes every 61 switches, so an overdue one
- * is left to it for a while. */
+ * is left to it for a while; for longer if it sleeps, since it is about to wake: gos__timers_wake_at. */
 static void steal_timers(gos__worker *thief, gos__worker *victim, int64_t now)
 {
-    if (now - gos__load_relaxed(&victim->timers.first) < OVERDUE_NS || !gos__worker_lock(victim))
+    int64_t late = now - gos__load_relaxed(&victim->timers.first);
+    if (late < (gos__load_relaxed(&victim->dozing) ? OVERSLEPT_NS : OVERDUE_NS) || !gos__worker_lock(victim))
         return;
     /* A select in the midst of its preparations relies on its alarm not going off. */
     if (!victim->thread || !gos__load_relaxed(&victim->thread->keeps_worker))
@@ -114,17 +119,27 @@ static gos__task *steal_somewhere(gos__worker *worker, int64_t now)
     return NULL;
 }
 
+/* Whether to look once more. The kernel was asked to end a sleep this much early. */
+static bool goes_on(const gos__worker *worker, int64_t spent, int64_t now)
+{
+    if (worker->vain < VAIN && spent < SEARCH_NS && gos__load_relaxed(&gos__rt->made) > 1)
+        return true;
+    return gos__timers_wake_at(&worker->timers) - now <= gos__self.wake_late;
+}
+
 /* Looks everywhere for a while. */
 static gos__task *search(gos__worker *worker)
 {
     gos__runtime *rt = gos__rt;
     int64_t start = gos__clock_ns(), now = start;
+    bool by_timer;
     for (uint32_t i = 0; i < gos__load_acquire(&rt->made); i++)
         worker->seen[i].since = 0;
     gos__task *task = NULL;
     gos__add_seq(&rt->searching, 1u);
     do {
         gos__timers_run(worker);
+        by_timer = worker->back != worker->front;
         if (gos__load_relaxed(&gos__netpoll_waits))
             gos__netpoll();
         if (worker->back != worker->front) {
@@ -140,12 +155,13 @@ static gos__task *search(gos__worker *worker)
         for (int i = 0; i < 20; i++)
             gos__cpu_relax();
         now = gos__clock_ns();
-    } while (now - start < SEARCH_NS && gos__load_relaxed(&rt->made) > 1);
+    } while (goes_on(worker, now - start, now));
     /* The last searcher that found something lets another one look: there may be more. */
     if (!task)
         gos__add_relaxed(&rt->fruitless, 1u);
-    bool last = gos__add_seq(&rt->searching, -1u) == 1;
-    if (last && task && (gos__queue_length(worker) || gos__load_relaxed(&rt->shared_n)))
+    worker->vain = task && !by_timer ? 0 : worker->vain + !task;
+    bool last = gos__add_seq(&rt->searching, -1u) == 1, more = gos__queue_length(worker);
+    if (last && task && ((more && (!by_timer || gos__timers_need_help(worker))) || gos__load_relaxed(&rt->shared_n)))
         gos__wake_one(worker);
     return task;
 }
@@ -173,9 +189,9 @@ static void clear_idle(gos__worker *worker)
  * is then left is spent looking around. */
 #define WAKE_LATE_MOST_NS 30000
 
-static void sleep_until(gos__netpoll_batch *batch, bool polls, int64_t deadline)
+static void sleep_until(gos__netpoll_batch *batch, bool polls, int64_t deadline, int64_t early)
 {
-    int64_t until = deadline == INT64_MAX ? deadline : deadline - gos__self.wake_late;
+    int64_t until = deadline - early;
     if (polls)
         gos__netpoll_sleep(batch, until);
     else
@@ -207,17 +223,21 @@ static bool doze(gos__worker *worker)
     gos__add_seq(&rt->idle_n, 1u);
     gos__membarrier(); /* I2 */
     if (!work_anywhere(worker)) { /* I3 */
-        int64_t deadline = worker->timers.first; /* before others may add to them, who then wake us */
+        /* Before others may add to them, who then wake us. */
+        int64_t deadline = gos__timers_wake_at(&worker->timers);
+        bool is_exact = deadline == worker->timers.first && deadline != INT64_MAX;
         gos__store_relaxed(&worker->dozing, 1u);
         gos__store_relaxed(&worker->dozes, worker->dozes + 1);
         gos__self.task = NULL; /* a thread that carries no task does not ask for a worker */
         gos__store_release(&gos__self.in_runtime, 0u);
-        sleep_until(&batch, polls, deadline);
+        sleep_until(&batch, polls, deadline, is_exact ? gos__self.wake_late : 0);
         gos__wait_unlocked();
         uint32_t locked = gos__load_acquire(&gos__self.locked);
         is_lost = locked == GOS_LOST || locked == GOS_AWAITS || gos__self.worker != worker;
     }
     if (!is_lost) {
+        if (gos__load_relaxed(&gos__self.futex))
+            worker->vain = 0;
         gos__store_relaxed(&worker->dozing, 0u);
         clear_idle(worker);
         gos__monitor_wake(rt);

@@ -56,11 +56,12 @@ void gos__preempt(gos__thread *thread)
     gos__store_release(thread->limit_word, (uintptr_t)GOS_POISON);
 }
 
+/* A worker that sleeps wakes for its timers, if a little later. */
 static bool others_wait(const gos__runtime *rt, const gos__worker *worker, int64_t now)
 {
     return gos__queue_length(worker) || gos__load_relaxed(&rt->shared_n) || gos__load_relaxed(&rt->returning_n) ||
-           gos__load_relaxed(&worker->timers.first) <= now || gos__load_relaxed(&worker->quit) ||
-           gos__load_relaxed(&rt->retired);
+           (gos__load_relaxed(&worker->timers.first) <= now && !gos__load_relaxed(&worker->dozing)) ||
+           gos__load_relaxed(&worker->quit) || gos__load_relaxed(&rt->retired);
 }
 
 /* What a look found. */
@@ -130,7 +131,7 @@ static enum conduct conduct_of(gos__worker *worker, bool stays, int64_t now, fin
     enum conduct conduct = UNKNOWN;
     gos__spin_lock(&worker->lock); /* so that the thread does not end meanwhile */
     gos__thread *thread = worker->thread;
-    if (thread && !gos__load_relaxed(&thread->in_runtime) && !gos__load_relaxed(&worker->dozing)) {
+    if (thread && !gos__load_relaxed(&thread->in_runtime)) {
         int64_t cpu = gos__thread_cpu_ns(thread->tid), away = time_away(worker, cpu, now);
         bool seems = seems_away(worker, stays, cpu, away, now);
         if ((stays && gos__load_relaxed(&thread->blocking)) || (seems && is_blocked(worker, thread, cpu)))
@@ -195,7 +196,7 @@ static void look_at(gos__runtime *rt, gos__worker *worker, int64_t now, findings
         worker->slice_cpu = worker->poison_cpu = -1;
         if (others_wait(rt, worker, now)) {
             found->waiting = true;
-            if (conduct_of(worker, false, now, found) == BLOCKED)
+            if (!gos__load_relaxed(&worker->dozing) && conduct_of(worker, false, now, found) == BLOCKED)
                 take_from_blocked(worker, found);
         }
         return;
@@ -210,6 +211,8 @@ static void look_at(gos__runtime *rt, gos__worker *worker, int64_t now, findings
     /* Somebody idle may take them, and overdue timers, whatever wake-ups were rationed. */
     if (gos__load_relaxed(&rt->idle_n))
         gos__wake_one(NULL);
+    if (gos__load_relaxed(&worker->dozing))
+        return;
     enum conduct conduct = conduct_of(worker, true, now, found);
     /* A thread that is to have the worker of a blocked one says so when it is there. */
     found->waiting |= conduct == RUNS || conduct == UNKNOWN;

@@ -1,7 +1,8 @@
-/* timer.c: a worker's heap of sleepers and alarms, the alarms' memory, and gos_timer. */
+/* timer.c: a worker's heap of sleepers and alarms, and the alarms' memory. */
 #include "sched/timer.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <stdlib.h>
 
 #include "base/check.h"
@@ -12,18 +13,77 @@
 /* Free blocks that a worker keeps. */
 #define BLOCKS_KEPT 256
 
-/* A timer that finds no memory for its task tries again this much later. */
-#define AGAIN_NS 1000000
+/* So many tasks may be done before another worker is there. */
+#define FEW 32
 
 /* ---- the heap ---- */
 
 #define IS_ALARM ((uintptr_t)1)
+#define GRAIN_SHIFT 1
+#define GRAINS 7
+#define TARGET (~(uintptr_t)15)
+
+_Static_assert(GOS_TASK_SIZE % 16 == 0 && _Alignof(max_align_t) % 16 == 0, "timer: the low bits of a target");
+
+/* Grains are 4 us to 262 us. */
+#define GRAIN_LEAST_BITS 12
+
+uint8_t gos__timer_grain(int64_t after)
+{
+    int64_t most = after >> 12;
+    if (most < INT64_C(1) << GRAIN_LEAST_BITS)
+        return 0;
+    int above = 63 - __builtin_clzll((uint64_t)most) - GRAIN_LEAST_BITS + 1;
+    return (uint8_t)(above < GRAINS ? above : GRAINS);
+}
+
+static bool is_alarm(gos__timer timer)
+{
+    return timer.target & IS_ALARM;
+}
+
+static gos__alarm *alarm_of(gos__timer timer)
+{
+    return (gos__alarm *)(timer.target & TARGET);
+}
+
+/* When it is to have fired. */
+static int64_t end_of(gos__timer timer)
+{
+    int64_t grain = timer.target >> GRAIN_SHIFT & GRAINS;
+    if (!grain || timer.when > INT64_MAX / 2)
+        return timer.when;
+    int64_t length = INT64_C(1) << (grain - 1 + GRAIN_LEAST_BITS);
+    return (timer.when + length - 1) & -length;
+}
+
+/* So many timers are looked at before a sleep; where more are to fire in one grain, it ends when the first is due. */
+#define LOOKS 1024
+
+/* The first end of those below `at`, which are due before it, and *end. */
+static void find_end(const gos__timers *timers, uint32_t at, int64_t *end, int *looks)
+{
+    for (; at < timers->n && timers->heap[at].when < *end && *looks; at = 2 * at + 2) {
+        int64_t mine = end_of(timers->heap[at]);
+        *end = mine < *end ? mine : *end;
+        --*looks;
+        find_end(timers, 2 * at + 1, end, looks);
+    }
+}
+
+int64_t gos__timers_wake_at(const gos__timers *timers)
+{
+    int64_t end = INT64_MAX;
+    int looks = LOOKS;
+    find_end(timers, 0, &end, &looks);
+    return looks ? end : timers->first;
+}
 
 static void put(gos__timers *timers, uint32_t at, gos__timer timer)
 {
     timers->heap[at] = timer;
-    if (timer.target & IS_ALARM)
-        ((gos__alarm *)(timer.target - IS_ALARM))->at = at + 1;
+    if (is_alarm(timer))
+        alarm_of(timer)->at = at + 1;
 }
 
 /* Puts `timer` where `at` is a hole, or above it. */
@@ -75,8 +135,8 @@ static bool add(gos__timers *timers, gos__timer timer)
 static gos__timer take_out(gos__timers *timers, uint32_t at)
 {
     gos__timer taken = timers->heap[at], last = timers->heap[--timers->n];
-    if (taken.target & IS_ALARM)
-        ((gos__alarm *)(taken.target - IS_ALARM))->at = 0;
+    if (is_alarm(taken))
+        alarm_of(taken)->at = 0;
     if (at < timers->n) {
         if (at && timers->heap[(at - 1) / 2].when > last.when)
             rise(timers, at, last);
@@ -93,9 +153,10 @@ int64_t gos__deadline(int64_t after)
     return after < INT64_MAX - now ? now + after : INT64_MAX;
 }
 
-bool gos__timer_add(gos__worker *worker, int64_t when, gos__task *task)
+bool gos__timer_add(gos__worker *worker, int64_t when, uint8_t grain, gos__task *task)
 {
-    return add(&worker->timers, (gos__timer){ .when = when, .target = (uintptr_t)task });
+    uintptr_t target = (uintptr_t)task | (uintptr_t)grain << GRAIN_SHIFT;
+    return add(&worker->timers, (gos__timer){ .when = when, .target = target });
 }
 
 /*
@@ -159,7 +220,8 @@ gos__alarm *gos__alarm_new(gos__worker *worker, size_t size, void (*fire)(gos__w
 bool gos__alarm_set(gos__worker *worker, gos__alarm *alarm, int64_t when)
 {
     gos__assert(!alarm->at && alarm->worker == worker);
-    return add(&worker->timers, (gos__timer){ .when = when, .target = (uintptr_t)alarm | IS_ALARM });
+    uintptr_t target = (uintptr_t)alarm | (uintptr_t)alarm->grain << GRAIN_SHIFT | IS_ALARM;
+    return add(&worker->timers, (gos__timer){ .when = when, .target = target });
 }
 
 static void drop(gos__worker *worker, gos__alarm *alarm)
@@ -242,6 +304,11 @@ static void to_front(gos__worker *worker, uint32_t n)
     gos__store_relaxed(&worker->front, front);
 }
 
+bool gos__timers_need_help(const gos__worker *worker)
+{
+    return gos__queue_length(worker) >= FEW || gos__wake_credit();
+}
+
 int64_t gos__timers_run(gos__worker *worker)
 {
     gos__timers *timers = &worker->timers;
@@ -253,19 +320,19 @@ int64_t gos__timers_run(gos__worker *worker)
     uint32_t done = 0, before = worker->back;
     for (; timers->n && timers->heap[0].when <= now; done++) {
         gos__timer timer = take_out(timers, 0);
-        if (timer.target & IS_ALARM) {
-            gos__alarm *alarm = (gos__alarm *)(timer.target - IS_ALARM);
+        if (is_alarm(timer)) {
+            gos__alarm *alarm = alarm_of(timer);
             alarm->fire(worker, alarm);
             continue;
         }
-        gos__task *task = (gos__task *)timer.target;
+        gos__task *task = (gos__task *)(timer.target & TARGET);
         gos__store_relaxed(&task->state, (uint8_t)GOS_READY);
         gos__push_back(worker, task);
     }
     if (worker->back != before)
         to_front(worker, worker->back - before);
     gos__compiler_fence(); /* S2, partner: the membarrier of I2 */
-    if (done > 1 && gos__load_relaxed(&gos__rt->idle_n))
+    if (done > 1 && gos__load_relaxed(&gos__rt->idle_n) && gos__timers_need_help(worker))
         gos__wake_one(worker);
     return now;
 }
@@ -279,8 +346,8 @@ void gos__timers_steal(gos__worker *thief, gos__worker *victim, int64_t now)
             add(timers, timer); /* there is room: it has just been taken out */
             return;
         }
-        if (timer.target & IS_ALARM)
-            change_owner((gos__alarm *)(timer.target - IS_ALARM), victim, thief);
+        if (is_alarm(timer))
+            change_owner(alarm_of(timer), victim, thief);
     }
 }
 
@@ -324,8 +391,6 @@ void gos__timers_hand_on(gos__worker *worker, gos__worker *heir)
     timers->free_n = 0;
 }
 
-/* ---- gos_timer ---- */
-
 void gos__timers_close(gos__worker *worker)
 {
     gos__timers *timers = &worker->timers;
@@ -341,114 +406,4 @@ void gos__timers_close(gos__worker *worker)
     }
     free(timers->heap);
     gos__timers_init(timers);
-}
-
-static void fire(gos__worker *worker, gos__alarm *alarm)
-{
-    gos_timer *timer = (gos_timer *)alarm;
-    if (gos__load_relaxed(&timer->state) != GOS_TIMER_ARMED)
-        return;
-    gos__task *task = gos__task_new(worker, gos__task_start, timer->fn, timer->arg);
-    if (!task) {
-        gos__alarm_set(worker, alarm, gos__task_clock() + AGAIN_NS); /* there is room: it has just been taken out */
-        return;
-    }
-    if (!gos__timer_fires(alarm)) {
-        gos__store_relaxed(&worker->spawned, worker->spawned - 1);
-        gos__stack_free(&worker->stacks, task);
-        return;
-    }
-    gos__store_relaxed(&task->state, (uint8_t)GOS_READY);
-    gos__push_back(worker, task);
-}
-
-/* The worker is held. */
-static gos_timer *arm(gos__worker *worker, const gos_timer *wanted, int64_t when)
-{
-    gos_timer *timer = (gos_timer *)gos__alarm_new(worker, sizeof *timer, wanted->alarm.fire);
-    if (!timer)
-        return NULL;
-    timer->state = GOS_TIMER_ARMED;
-    timer->fn = wanted->fn;
-    timer->arg = wanted->arg;
-    timer->alarm.is_held = 1;
-    if (gos__alarm_set(worker, &timer->alarm, when))
-        return timer;
-    drop(worker, &timer->alarm);
-    return NULL;
-}
-
-/* From a foreign thread, under gos__rt_lock: into the heap of a worker that can be held now. False: none can. */
-static bool arm_somewhere(gos__runtime *rt, const gos_timer *wanted, int64_t when, gos_timer **timer)
-{
-    uint32_t made = gos__load_acquire(&rt->made); /* pairs with the release in change_procs */
-    for (uint32_t i = 0; i < gos__load_relaxed(&rt->procs) && i < made; i++) {
-        gos__worker *worker = rt->workers[i];
-        if (!gos__worker_lock(worker))
-            continue;
-        bool is_live = !gos__load_relaxed(&worker->left) && !gos__load_relaxed(&worker->quit);
-        if (is_live)
-            *timer = arm(worker, wanted, when);
-        gos__worker_unlock(worker);
-        if (!is_live)
-            continue;
-        gos__spin_lock(&worker->lock);
-        if (worker->thread)
-            gos__thread_wake(worker->thread); /* its sleep may now be too long */
-        gos__spin_unlock(&worker->lock);
-        return true;
-    }
-    return false;
-}
-
-gos_timer *gos__timer_start(int64_t when, void (*fire)(gos__worker *, gos__alarm *), void (*fn)(void *), void *arg)
-{
-    const gos_timer wanted = { .alarm = { .fire = fire }, .fn = fn, .arg = arg };
-    if (gos__self.worker)
-        return arm(gos__self.worker, &wanted, when);
-    gos_timer *timer = NULL;
-    for (bool done = false; !done;) {
-        gos__spin_lock(&gos__rt_lock);
-        gos__runtime *rt = gos__rt;
-        done = !rt || gos__load_relaxed(&rt->stopping) || arm_somewhere(rt, &wanted, when, &timer);
-        gos__spin_unlock(&gos__rt_lock);
-        if (!done)
-            sched_yield(); /* the monitor, which may have to see to the workers first, wants the lock too */
-    }
-    return timer;
-}
-
-gos_timer *gos__timer_new(int64_t ns, void (*fn)(void *), void *arg)
-{
-    gos__require(fn != NULL, "gos_timer_new: fn is NULL");
-    return gos__timer_start(gos__deadline(ns > 0 ? ns : 0), fire, fn, arg);
-}
-
-bool gos__timer_call_off(gos_timer *timer)
-{
-    return gos__cas_acquire(&timer->state, GOS_TIMER_ARMED, GOS_TIMER_STOPPED) ||
-           gos__load_acquire(&timer->state) == GOS_TIMER_STOPPED;
-}
-
-int gos__timer_stop(gos_timer *timer)
-{
-    gos__require(timer != NULL, "gos_timer_stop: the timer is NULL");
-    return gos__cas_acquire(&timer->state, GOS_TIMER_ARMED, GOS_TIMER_STOPPED) ? 0 : -EALREADY;
-}
-
-void gos__timer_free(gos_timer *timer)
-{
-    if (!timer)
-        return;
-    gos__timer_stop(timer);
-    bool is_foreign = !gos__self.worker;
-    if (is_foreign)
-        gos__spin_lock(&gos__rt_lock); /* the run does not end meanwhile */
-    timer->alarm.is_held = 0;
-    if (gos__load_relaxed(&timer->alarm.worker))
-        gos__alarm_return(&timer->alarm);
-    else
-        free(timer);
-    if (is_foreign)
-        gos__spin_unlock(&gos__rt_lock);
 }

@@ -27,6 +27,7 @@ struct gos__alarm {
     uint32_t at;                /* place in the heap, from 1; 0: not in it */
     uint8_t is_block;           /* of GOS_ALARM_BLOCK bytes: kept for the next */
     uint8_t is_held;            /* by the program: outlives the run */
+    uint8_t grain;              /* how exact it is: gos__timer_grain */
 };
 
 /* A select of four cases. */
@@ -34,7 +35,7 @@ struct gos__alarm {
 
 typedef struct gos__timer {
     int64_t when;
-    uintptr_t target; /* a task, or with bit 0 set an alarm */
+    uintptr_t target; /* a task, or with bit 0 set an alarm; bits 1 to 3: the grain */
 } gos__timer;
 
 /* Who moves `state` from ARMED to another decides. */
@@ -60,11 +61,26 @@ typedef struct gos__timers {
 
 void gos__timers_init(gos__timers *timers);
 
+/*
+ * What sleeps for long may be late: a worker that is asleep lets what comes due within a grain of time wake it once, at
+ * the end of the grain. One that is awake does not wait for that, and all fire in the order of their times. For a sleep
+ * of `after`: 0: it is exact; else a grain is 2 us times a power of two with this exponent: at most a four-thousandth
+ * of the sleep, and 262 us.
+ */
+uint8_t gos__timer_grain(int64_t after);
+
+/* When a worker that goes to sleep now is to wake for its timers. */
+int64_t gos__timers_wake_at(const gos__timers *timers);
+
 /* Readies `task` at `when`; false: no memory. */
-bool gos__timer_add(struct gos__worker *worker, int64_t when, gos__task *task);
+bool gos__timer_add(struct gos__worker *worker, int64_t when, uint8_t grain, gos__task *task);
 
 /* Does what is due. The time; 0: there was no timer to look at. */
 int64_t gos__timers_run(struct gos__worker *worker);
+
+/* Whether an idle worker is to be woken for what has come due: not for a few tasks where those that were woken lately
+ * came too late. */
+bool gos__timers_need_help(const struct gos__worker *worker);
 
 /* Takes what is due from `victim`, which is held, for gos__timers_run on the thief, whose thread this is. */
 void gos__timers_steal(struct gos__worker *thief, struct gos__worker *victim, int64_t now);

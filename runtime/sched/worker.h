@@ -73,6 +73,7 @@ typedef struct gos__worker {
     uint32_t switch_ns;   /* how long a switch took from one look at timers to the next; 0: not known */
     uint32_t paced_tick;  /* when the clock was last read for that: */
     int64_t paced_at;     /* 0: begin anew */
+    uint32_t vain;        /* searches since one found something other than own timers */
     int64_t steals, stolen_tasks, wakes;
     void (*hog)(void *); /* the function of the last task that was preempted, and for how many spawns that counts */
     uint32_t hog_credit;
