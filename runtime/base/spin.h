@@ -37,4 +37,30 @@ static inline void gos__spin_unlock(gos__spin *lock)
     gos__store_release(lock, 0u);
 }
 
+#if CHECKS >= 2 /* rank.c: in which order they are taken */
+void gos__rank_taken(const void *lock, const char *name, bool waits);
+void gos__rank_given_back(const void *lock);
+void gos__rank_forget(void);
+
+static inline bool gos__spin_try_ranked(gos__spin *lock, const char *name)
+{
+    bool taken = gos__spin_trylock(lock);
+    if (taken)
+        gos__rank_taken(lock, name, false);
+    return taken;
+}
+
+#define gos__spin_lock(lock) (gos__rank_taken(lock, #lock, true), gos__spin_lock(lock))
+#define gos__spin_trylock(lock) gos__spin_try_ranked(lock, #lock)
+#define gos__spin_unlock(lock) (gos__rank_given_back(lock), gos__spin_unlock(lock))
+#endif
+
+/* This thread holds none any more: it is a child process's, which makes them anew. */
+static inline void gos__spin_forget_all(void)
+{
+#if CHECKS >= 2
+    gos__rank_forget();
+#endif
+}
+
 #endif

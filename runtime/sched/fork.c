@@ -57,6 +57,7 @@ static void after_in_child(void)
 {
     gos__cold_in_child();
     gos__stacks_unlock();
+    gos__spin_forget_all();
     gos__rt_lock = 0;
     gos__thread *self = &gos__self;
     if (!gos__rt)
