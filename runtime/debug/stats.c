@@ -4,13 +4,13 @@
 
 #include "base/check.h"
 #include "debug/inspect.h"
+#include "sched/task.h"
 #include "sched/worker.h"
 #include "stack/cold.h"
 
 static void add_worker(gos_stats *to, const gos__worker *worker)
 {
     to->tasks_started += gos__load_relaxed(&worker->spawned);
-    to->tasks_live += gos__load_relaxed(&worker->spawned) - gos__load_relaxed(&worker->ended);
     to->steals += gos__load_relaxed(&worker->steals);
     to->tasks_stolen += gos__load_relaxed(&worker->stolen_tasks);
     to->wakeups += gos__load_relaxed(&worker->wakes);
@@ -39,7 +39,8 @@ int gos__stats_read(gos_stats *stats)
         gos__spin_lock(&gos__rt_lock);
     gos__runtime *rt = gos__rt;
     if (rt) {
-        stats->tasks_started = stats->tasks_live = gos__load_relaxed(&rt->foreign_spawned);
+        stats->tasks_live = gos__ntasks();
+        stats->tasks_started = gos__load_relaxed(&rt->foreign_spawned);
         stats->larger_nurseries = gos__load_relaxed(&rt->foreign_larger);
         for (uint32_t i = 0; i < gos__load_acquire(&rt->made); i++)
             add_worker(stats, rt->workers[i]);

@@ -233,7 +233,7 @@ static GOS_NOINLINE gos__task *exit_slowly(gos__worker *worker, gos__task *self)
         gos__pinned_ended();
     }
     gos__san_end(self);
-    gos__store_relaxed(&worker->ended, worker->ended + 1);
+    gos__store_release(&worker->ended, worker->ended + 1); /* after its start: gos__ntasks */
     gos__stack_free(&worker->stacks, self);
     return gos__next(worker);
 }
@@ -245,7 +245,7 @@ gos__task *gos__exit(void *a, void *b, void *c, gos__task *self)
     if (gos__unlikely(GOS_SAN || !is_clean(self) || !gos__stack_fits(&worker->stacks, self->kind) ||
                       gos__stack_is_overrun(self)))
         return exit_slowly(worker, self);
-    gos__store_relaxed(&worker->ended, worker->ended + 1);
+    gos__store_release(&worker->ended, worker->ended + 1); /* after its start: gos__ntasks */
     gos__stack_put(&worker->stacks, self);
     gos__task *next = gos__next_at_once(worker);
     return gos__likely(next != NULL) ? next : gos__next(worker);
@@ -345,10 +345,14 @@ long gos__ntasks(void)
     gos__runtime *rt = gos__load_acquire(&gos__rt);
     if (!rt)
         return 0;
-    int64_t n = gos__load_relaxed(&rt->foreign_spawned);
+    /* Who has ended counts before who was started: each of the former is among the latter, so that it is never too few,
+     * and the caller, if it is a task, at least one. */
+    int64_t n = 0;
     for (uint32_t i = 0; i < gos__load_acquire(&rt->made); i++)
-        n += gos__load_relaxed(&rt->workers[i]->spawned) - gos__load_relaxed(&rt->workers[i]->ended);
-    return (long)n;
+        n -= gos__load_acquire(&rt->workers[i]->ended); /* pairs with the release in gos__exit, exit_slowly */
+    for (uint32_t i = 0; i < gos__load_acquire(&rt->made); i++)
+        n += gos__load_relaxed(&rt->workers[i]->spawned);
+    return (long)(n + gos__load_relaxed(&rt->foreign_spawned));
 }
 
 int64_t gos__now(void)
