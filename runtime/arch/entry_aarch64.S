@@ -214,7 +214,8 @@ FUNC(gos__chan_recv_outside)
 END(gos__chan_recv_outside)
 CALL gos_run, gos__run
 CALL gos_ntasks, gos__ntasks
-CALL gos_dump, gos__dump
+CALL gos__dump_make, gos__dump
+CALL gos__dump_free, gos__dump_end
 CALL gos_stats_read, gos__stats_read
 CALL gos_pin, gos__pin
 CALL gos_unpin, gos__unpin

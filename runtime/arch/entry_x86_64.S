@@ -326,7 +326,8 @@ END(__morestack_allocate_stack_space)
 CALL gos__alloca_entry, gos__alloca
 CALL gos_run, gos__run
 CALL gos_ntasks, gos__ntasks
-CALL gos_dump, gos__dump
+CALL gos__dump_make, gos__dump
+CALL gos__dump_free, gos__dump_end
 CALL gos_stats_read, gos__stats_read
 CALL gos_pin, gos__pin
 CALL gos_unpin, gos__unpin

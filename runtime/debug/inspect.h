@@ -8,7 +8,9 @@
 #include "debug/text.h"
 #include "include/gossamer.h"
 
-void gos__dump(int fd);
+/* For lib/dump.c: the text of a dump, to be given back; NULL: no memory. */
+char *gos__dump(size_t *used, size_t *room);
+void gos__dump_end(char *start, size_t room);
 int gos__stats_read(gos_stats *stats);
 
 /* ---- dump.c, for request.c ---- */

@@ -1,6 +1,6 @@
 /*
  * request.c: dumps that somebody asks for, by gos_dump or SIGQUIT. The monitor makes them, since it alone may claim
- * tasks (sched/claim.h), and looks after the workers meanwhile; who asked writes the text, however slow its reader is.
+ * tasks (sched/claim.h), and looks after the workers meanwhile; who asked writes the text (lib/dump.c), however slow its reader is.
  *
  * SIGQUIT is answered where the program leaves the signal at its default action. The monitor writes that text as its
  * reader takes it, a little at each look. A second one while a dump is made, or
@@ -187,20 +187,26 @@ static void dump_in_run(request *it)
     }
 }
 
-void gos__dump(int fd)
+char *gos__dump(size_t *used, size_t *room)
 {
     request it = { .caller = gos__self.task, .progress = ASKED };
     if (!gos__dump_open(&it.text))
-        return;
+        return NULL;
     if (it.caller && !GOS_SAN)
-        gos__backtrace_here(&it.backtrace, 2); /* this and the door */
+        gos__backtrace_here(&it.backtrace, 3); /* this, the door and gos_dump */
     ask(&it);
     if (gos__self.worker)
         dump_in_run(&it);
     else
         dump_foreign(&it);
-    gos__text_write(&it.text, fd);
-    gos__text_close(&it.text);
+    *used = it.text.used;
+    *room = it.text.room;
+    return it.text.start;
+}
+
+void gos__dump_end(char *start, size_t room)
+{
+    gos__text_close(&(gos__text){ .start = start, .room = room });
 }
 
 /* ---- SIGQUIT ---- */

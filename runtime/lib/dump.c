@@ -1,0 +1,33 @@
+/* dump.c: gos_dump. The text is made in the runtime and written here, as a task writes: the reader may be another task. */
+#include <gossamer.h>
+
+#include <errno.h>
+#include <poll.h>
+#include <unistd.h>
+
+#include "arch/state.h"
+#include "base/compiler.h"
+
+/* Doors to debug/request.c. */
+char *gos__dump_make(size_t *used, size_t *room);
+void gos__dump_free(char *start, size_t room);
+
+GOS_EXPORT void gos_dump(int fd);
+
+void gos_dump(int fd)
+{
+    size_t used, room;
+    char *text = gos__dump_make(&used, &room);
+    if (!text)
+        return;
+    for (size_t done = 0; done < used;) {
+        ssize_t n = write(fd, text + done, used - done);
+        if (n < 0 && errno == EAGAIN)
+            poll(&(struct pollfd){ .fd = fd, .events = POLLOUT }, 1, -1);
+        else if (n > 0)
+            done += (size_t)n;
+        else if (n == 0 || errno != EINTR)
+            break;
+    }
+    gos__dump_free(text, room);
+}
