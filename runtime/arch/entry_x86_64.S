@@ -329,6 +329,9 @@ CALL gos_ntasks, gos__ntasks
 CALL gos__dump_make, gos__dump
 CALL gos__dump_free, gos__dump_end
 CALL gos_stats_read, gos__stats_read
+CALL gos_trace_start, gos__trace_start
+CALL gos_trace_stop, gos__trace_stop
+CALL gos_flight_write, gos__flight_write
 CALL gos_pin, gos__pin
 CALL gos_unpin, gos__unpin
 CALL gos_block_begin, gos__block_begin

@@ -187,9 +187,9 @@ enum gos__lock {
     GOS_ABANDONED, /* the run is over and did without this thread: never again */
 };
 
-/* Parts of gos__task.pinned: how often gos_pin was called, which is the task's own business; and what the monitor and
- * who readies the task settle between them. */
-enum { GOS_PIN_DEPTH = 63, GOS_WANTED = 64, GOS_CLAIMED = 128 };
+/* Parts of gos__task.pinned: how often gos_pin was called, which is the task's own business; that the time is known
+ * since when it is ready (sched/trace.h); and what the monitor and who readies the task settle between them. */
+enum { GOS_PIN_DEPTH = 31, GOS_TIMED = 32, GOS_WANTED = 64, GOS_CLAIMED = 128 };
 
 /* Kinds of stack a task starts on: nurseries by size, smallest first, then paged stacks. */
 enum gos__kind { GOS_NURSERY, GOS_NURSERY_1280, GOS_NURSERY_1984, GOS_NURSERY_4032, GOS_PAGED, GOS_KINDS };
@@ -208,12 +208,16 @@ struct gos__task {
     union {
         gos__task *next;   /* link of the shared queue or of a free list */
         gos__waiter waiter;
+        struct {
+            gos__waiter *in_list;
+            uint64_t ready_since;  /* of a ready task with GOS_TIMED, which waits in no list (sched/trace.h) */
+        };
     };
     int32_t result;        /* what the call that parked returns */
     uint8_t state;         /* enum gos__state */
     uint8_t why;           /* enum gos__wait */
     uint8_t kind;          /* enum gos__kind */
-    uint8_t pinned;        /* depth of gos_pin, and claims of the monitor: GOS_PIN_DEPTH, sched/claim.h */
+    uint8_t pinned;        /* depth of gos_pin, GOS_TIMED, and claims of the monitor: GOS_PIN_DEPTH, sched/claim.h */
     union {
         void (*entry)(void *); /* the function it was started with, and more: gos__entry_of */
         struct {
@@ -275,6 +279,7 @@ struct __attribute__((aligned(64))) gos__thread {
     uint64_t usual_mask;       /* signals blocked on every thread of the run */
     uint32_t masked;           /* 1: its task has a mask of its own, and is pinned for it */
     int32_t status_fd;         /* the monitor's view of it (os.h: gos__thread_blocked); -1: none */
+    struct gos__ring *ring;    /* what is recorded of its worker (os/ring.h) */
     uint32_t owned;            /* locks of the C library that its pinned task holds in this thread's name */
 #if !defined(__x86_64__)
     uintptr_t limit;           /* the limit word: nothing compares with it here */

@@ -34,6 +34,7 @@ _Noreturn void gos__die(const char *format, ...)
     va_start(args, format);
     print_line(format, args);
     va_end(args);
+    gos__say_last_words();
     _exit(2);
 }
 
@@ -43,5 +44,6 @@ _Noreturn void gos__fatal(const char *format, ...)
     va_start(args, format);
     print_line(format, args);
     va_end(args);
+    gos__say_last_words();
     abort();
 }

@@ -10,6 +10,16 @@ _Noreturn void gos__die(const char *format, ...) __attribute__((format(printf, 1
 /* Prints one line and aborts (SIGABRT, core): a bug of the program or of the runtime. */
 _Noreturn void gos__fatal(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+enum gos__end { GOS_END_BY_EXIT, GOS_END_BY_ERROR, GOS_END_BY_FAULT };
+
+/* Called when the line of an end is out, or when the program dies of a fault, then in the signal's handler; NULL:
+ * nothing is to be done. */
+extern void (*gos__last_words)(enum gos__end how);
+void gos__say_last_words(void);
+
+/* From now on the end is one by a fault. */
+void gos__note_fault(void);
+
 /* Prints one line and goes on. */
 void gos__warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
 

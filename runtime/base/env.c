@@ -47,6 +47,8 @@ static bool *debug_flag(gos__env *env, const char *word, size_t len)
         { "nobind", &env->nobind },
         { "stats", &env->stats },
         { "creators", &env->creators },
+        { "flight", &env->flight },
+        { "noflight", &env->noflight },
     };
     for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)
         if (strlen(flags[i].name) == len && !strncmp(flags[i].name, word, len))
@@ -105,9 +107,11 @@ static void parse_debug(gos__env *env)
         if (!flag && !parse_cold(env, word, len) &&
             !parse_ms(&env->trim_ms, "trim=", word, len, 0, GOS_TRIM_MS_MAX, " (never)") &&
             !parse_ms(&env->schedtrace_ms, "schedtrace=", word, len, 1, GOS_SCHEDTRACE_MS_MAX, "") &&
-            !parse_file(&env->contention, "contention=", word, len))
+            !parse_file(&env->contention, "contention=", word, len) &&
+            !parse_file(&env->trace, "trace=", word, len) && !parse_file(&env->flight_file, "flight=", word, len))
             gos__die("GOS_DEBUG: unknown word \"%.*s\": expected a comma list of paged, nobind, stats, cold=ms, "
-                     "trim=ms, creators, schedtrace=ms, contention=FILE", len < 40 ? (int)len : 40, word);
+                     "trim=ms, creators, schedtrace=ms, contention=FILE, trace=FILE, flight, flight=FILE, "
+                     "noflight", len < 40 ? (int)len : 40, word);
         if (flag)
             *flag = true;
         word += len + (word[len] == ',');

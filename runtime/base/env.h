@@ -18,6 +18,10 @@ typedef struct gos__env {
     int64_t trim_ms;  /* GOS_DEBUG=trim=MS: GOS_TRIM_MS; 0: no memory of stacks goes back while tasks live */
     int64_t schedtrace_ms;  /* GOS_DEBUG=schedtrace=ms: a line about the scheduler so often; 0: none */
     const char *contention; /* GOS_DEBUG=contention=FILE: where tasks wait, sampled; NULL: not */
+    const char *trace;      /* GOS_DEBUG=trace=FILE: what workers do; NULL: not */
+    bool flight;      /* GOS_DEBUG=flight: what workers did of late on standard error when the program ends by force */
+    const char *flight_file; /* GOS_DEBUG=flight=FILE: in a file then; NULL: not */
+    bool noflight;    /* GOS_DEBUG=noflight: nothing is recorded */
     bool creators;    /* GOS_DEBUG=creators: where each task was started is noted, for dumps */
     bool stats;       /* GOS_DEBUG=stats: counters on standard error when gos_run ends */
 } gos__env;

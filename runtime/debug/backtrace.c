@@ -68,21 +68,6 @@ void gos__backtrace_of(const gos__task *task, gos__backtrace *to)
 
 /* ---- without unwind information: safe whatever the task does meanwhile ---- */
 
-static bool is_on_region(const gos__region *region, uintptr_t at, size_t n)
-{
-    uintptr_t bottom = gos__load_relaxed(&region->bottom);
-    return at >= bottom && at < (uintptr_t)region && (uintptr_t)region - at >= n;
-}
-
-bool gos__is_on_stack(const gos__task *task, uintptr_t at, size_t n)
-{
-    const gos__region *region = gos__load_relaxed(&task->region);
-    for (int i = 0; region && i < 4; i++, region = gos__load_relaxed(&region->prev))
-        if (is_on_region(region, at, n))
-            return true;
-    return gos__has_nursery(task) && at >= gos__nursery_low(task) && at < (uintptr_t)task && (uintptr_t)task - at >= n;
-}
-
 static uintptr_t word(uintptr_t at)
 {
     return gos__load_relaxed((const uintptr_t *)at);

@@ -22,7 +22,4 @@ void gos__backtrace_of(const gos__task *task, gos__backtrace *to);
 /* Of a task that is not running and may begin to: along the frame pointers, as far as they are kept. */
 void gos__backtrace_by_frames(const gos__task *task, gos__backtrace *to);
 
-/* Whether n bytes from an address on lie on one of the task's stacks. */
-bool gos__is_on_stack(const gos__task *task, uintptr_t at, size_t n);
-
 #endif

@@ -172,5 +172,6 @@ _Noreturn void gos__report_deadlock(void)
     gos__warn("fatal error: all tasks are asleep - deadlock!");
     if (tasks)
         gos__text_write(&text, STDERR_FILENO);
+    gos__say_last_words();
     _exit(2);
 }

@@ -7,7 +7,7 @@
 #include "os/os.h"
 #include "sched/claim.h"
 #include "sched/creators.h"
-#include "sched/lot.h"
+#include "sched/subject.h"
 
 enum { SHAPES = 4096, BUCKETS = 4096, EXCEPT = 4, PAUSE = 256 };
 
@@ -102,25 +102,14 @@ static void read_header(gos__group *it, const gos__task *task)
     }
 }
 
-/* What a parked task waits on; of a call of the C library, what is noted on the task's own stack. */
 static void read_subject(gos__group *it, const gos__task *task)
 {
-    uintptr_t at = (uintptr_t)gos__load_relaxed(&task->sp) + GOS_TASK_SUBJECT;
-    if (it->state != GOS_PARKED || !gos__is_on_stack(task, at, sizeof at))
+    if (it->state != GOS_PARKED)
         return;
-    uintptr_t subject = gos__load_relaxed((const uintptr_t *)at);
-    if (!gos__is_on_stack(task, subject, sizeof(gos__lot_wait))) {
-        it->subject = subject;
-        return;
-    }
-    const gos__lot_wait *wait = (const gos__lot_wait *)subject;
-    if (it->why != GOS_WAIT_FD)
-        it->subject = (uintptr_t)wait->key;
-    else if (!wait->wait.is_listed && wait->wait.n) {
-        const gos__fd_record *record = gos__load_relaxed(&wait->wait.records); /* once: the task may begin to run */
-        if (gos__is_on_stack(task, (uintptr_t)record, sizeof *record))
-            it->descriptor = record->fd;
-    }
+    gos__subject subject;
+    gos__subject_of(task, it->why, &subject);
+    it->subject = subject.address;
+    it->descriptor = subject.descriptor;
 }
 
 static void count_in(const gos__groups *groups, gos__group *group, const gos__group *it)

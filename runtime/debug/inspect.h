@@ -12,6 +12,9 @@
 char *gos__dump(size_t *used, size_t *room);
 void gos__dump_end(char *start, size_t room);
 int gos__stats_read(gos_stats *stats);
+int gos__trace_start(const char *file);
+int gos__trace_stop(void);
+int gos__flight_write(int fd);
 
 /* ---- dump.c, for request.c ---- */
 

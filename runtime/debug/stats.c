@@ -5,7 +5,7 @@
 #include "base/check.h"
 #include "debug/inspect.h"
 #include "sched/task.h"
-#include "sched/worker.h"
+#include "sched/trace.h"
 #include "stack/cold.h"
 
 static void add_worker(gos_stats *to, const gos__worker *worker)
@@ -20,6 +20,7 @@ static void add_worker(gos_stats *to, const gos__worker *worker)
     to->larger_nurseries += gos__load_relaxed(&worker->sizing.larger);
     to->sizes_raised += gos__load_relaxed(&worker->sizing.raised);
     to->sizes_lowered += gos__load_relaxed(&worker->sizing.lowered);
+    gos__waits_add(worker, to->waits);
 }
 
 static void add_cold(gos_stats *to, const gos__cold *cold)

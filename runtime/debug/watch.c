@@ -19,12 +19,14 @@
 #include "debug/inspect.h"
 #include "debug/symbols.h"
 #include "sched/task.h"
+#include "sched/trace.h"
 
 enum { SAMPLES = 64, TEXT = 8 << 20 };
 #define SAMPLE_NS 5000000
 
 typedef struct counts {
     int64_t switches, steals, wakes, handoffs;
+    int64_t waits[GOS_STATS_WAITS];
 } counts;
 
 static struct {
@@ -45,6 +47,7 @@ static counts count(const gos__runtime *rt)
         all.switches += gos__load_relaxed(&worker->tick);
         all.steals += gos__load_relaxed(&worker->steals);
         all.wakes += gos__load_relaxed(&worker->wakes);
+        gos__waits_add(worker, all.waits);
     }
     return all;
 }
@@ -52,19 +55,24 @@ static counts count(const gos__runtime *rt)
 static void print_line(const gos__runtime *rt, int64_t now)
 {
     counts all = count(rt);
+    int64_t waits[GOS_STATS_WAITS];
+    for (int i = 0; i < GOS_STATS_WAITS; i++)
+        waits[i] = all.waits[i] - watch.before.waits[i];
     char queues[200] = "";
     size_t used = 0;
     for (uint32_t i = 0; i < rt->procs && used < sizeof queues - 12; i++)
         used += (size_t)snprintf(queues + used, sizeof queues - used, "%s%u", i ? " " : "",
                                  gos__queue_length(rt->workers[i]));
     gos__warn("sched %lld ms: workers %u (idle %u, searching %u), threads %u (spare %u, returning %u), tasks %ld, "
-              "shared %u, queues [%s]; since the last: switches %lld, steals %lld, wake-ups %lld, hand-offs %lld",
+              "shared %u, queues [%s]; since the last: switches %lld, steals %lld, wake-ups %lld, hand-offs %lld, "
+              "ready for less than %lld ns (half of them), %lld ns (99 %%)",
               (long long)((now - rt->began) / 1000000), rt->procs, gos__load_relaxed(&rt->idle_n),
               gos__load_relaxed(&rt->searching), rt->threads_n, gos__load_relaxed(&rt->spares_n),
               gos__load_relaxed(&rt->returning_n), gos__ntasks(), gos__load_relaxed(&rt->shared_n), queues,
               (long long)(uint32_t)(all.switches - watch.before.switches),
               (long long)(all.steals - watch.before.steals), (long long)(all.wakes - watch.before.wakes),
-              (long long)(all.handoffs - watch.before.handoffs));
+              (long long)(all.handoffs - watch.before.handoffs), (long long)gos__waits_below(waits, 50),
+              (long long)gos__waits_below(waits, 99));
     watch.before = all;
 }
 

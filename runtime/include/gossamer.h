@@ -217,6 +217,8 @@ void gos_block_end(void);
 /* Writes what every task is doing to a file descriptor, alike ones as one line. */
 void gos_dump(int fd);
 
+enum { GOS_STATS_WAITS = 40 };
+
 typedef struct gos_stats {
     int64_t tasks_started, tasks_live;
     int64_t workers, threads, threads_peak;
@@ -230,6 +232,7 @@ typedef struct gos_stats {
     int64_t stack_bytes;                     /* of address space handed out to stacks and regions so far */
     int64_t cold_pages, cold_bytes;          /* GOS_DEBUG=cold: pages of parked tasks packed away now, and in so many */
     int64_t cold_packed, cold_put_back;      /* pages so far, since they were cold, or touched again */
+    int64_t waits[GOS_STATS_WAITS];          /* i: tasks that ran 2^i to 2^(i+1) ns after they were ready: a sample */
 } gos_stats;
 
 /* Counters of the run so far; each is exact once its cause is at rest. -EPERM: no runtime is running. */

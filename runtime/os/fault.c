@@ -24,6 +24,7 @@ static struct sigaction *former_of(int sig)
 static void on_fault(int sig, siginfo_t *info, void *context)
 {
     int saved = errno;
+    gos__note_fault();
     explain_fault(info->si_addr);
     errno = saved;
     struct sigaction *old = former_of(sig);
@@ -32,6 +33,7 @@ static void on_fault(int sig, siginfo_t *info, void *context)
     else if (old->sa_handler != SIG_DFL && old->sa_handler != SIG_IGN)
         old->sa_handler(sig);
     else {
+        gos__say_last_words();
         struct sigaction reset = { .sa_handler = SIG_DFL };
         sigaction(sig, &reset, NULL);
     }

@@ -14,6 +14,7 @@
 #include "sched/lot.h"
 #include "sched/netpoll.h"
 #include "sched/task.h"
+#include "sched/trace.h"
 #include "sched/worker.h"
 #include "stack/cold.h"
 
@@ -30,7 +31,7 @@ static bool only_our_threads(const gos__runtime *rt)
     struct stat task;
     if (stat("/proc/self/task", &task))
         return false;
-    uint32_t others = gos__onlooker_is_there() + (gos__cold_now != NULL);
+    uint32_t others = gos__onlooker_is_there() + (gos__cold_now != NULL) + gos__load_relaxed(&gos__trace_threads);
     return task.st_nlink == (nlink_t)rt->threads_n + 1 + others + 2;
 }
 

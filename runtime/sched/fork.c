@@ -20,6 +20,7 @@
 #include "sched/lot.h"
 #include "sched/netpoll.h"
 #include "sched/task.h"
+#include "sched/trace.h"
 #include "sched/worker.h"
 #include "stack/cold.h"
 
@@ -43,6 +44,7 @@ static void after_in_parent(void)
 static void without_task(void)
 {
     gos__fork_pending = 0;
+    gos__trace_forked();
     gos__onlooker_forked();
     gos__netpoll_forked();
     gos__lot_forked();
@@ -69,6 +71,7 @@ static void after_in_child(void)
     self->tid = gos__thread_id();
     gos__lot_n = 0;
     self->locked = GOS_FORKED;
+    gos__trace_forked();
     gos__fork_pending = !gos__cold_now; /* else its closes must spare what puts packed stacks back */
 }
 
@@ -117,7 +120,9 @@ void gos__fork_revive(void)
     self->listed = self->pinned_task;
     self->pin_slot = NULL;
     rt->pinned = self->listed ? self : NULL;
+    gos__trace_open(&rt->outside);
     gos__thread_tie(worker, self);
+    gos__trace_begin(worker);
     gos__main_is(self->task);
     self->locked = GOS_UNLOCKED;
     pthread_t monitor;

@@ -3,6 +3,7 @@
 #include "os/os.h"
 #include "sched/netpoll.h"
 #include "sched/seed.h"
+#include "sched/trace.h"
 #include "sched/worker.h"
 
 /* A thief's patience: a lone task in the queue of a worker that keeps switching will be run there at once, so it is
@@ -71,6 +72,7 @@ static gos__task *steal(gos__worker *thief, gos__worker *victim)
         victim->wake_credit = gos__wake_credit();
         thief->steals++;
         thief->stolen_tasks += take;
+        gos__trace_note(thief, GOS_EV_STEAL, victim->index, take, 0);
     }
     gos__worker_unlock(victim);
     return task;
@@ -223,6 +225,7 @@ static bool doze(gos__worker *worker)
     gos__add_seq(&rt->idle_n, 1u);
     gos__membarrier(); /* I2 */
     if (!work_anywhere(worker)) { /* I3 */
+        gos__trace_idle(worker, GOS_EV_IDLE);
         /* Before others may add to them, who then wake us. */
         int64_t deadline = gos__timers_wake_at(&worker->timers);
         bool is_exact = deadline == worker->timers.first && deadline != INT64_MAX;
@@ -240,6 +243,7 @@ static bool doze(gos__worker *worker)
             worker->vain = 0;
         gos__store_relaxed(&worker->dozing, 0u);
         clear_idle(worker);
+        gos__trace_idle(worker, GOS_EV_WAKE);
         gos__monitor_wake(rt);
     }
     if (polls)
@@ -251,6 +255,9 @@ static bool doze(gos__worker *worker)
 
 gos__task *gos__find(gos__worker *worker)
 {
+    if (!gos__is_traced(worker))
+        gos__trace_resume(worker);
+    gos__trace_idle(worker, GOS_EV_SEARCH);
     for (;;) {
         if (gos__unlikely(gos__load_relaxed(&gos__rt->retired) != NULL) && !gos__load_relaxed(&worker->quit))
             gos__inherit(worker);

@@ -9,6 +9,7 @@
 #include "sched/netpoll.h"
 #include "sched/seed.h"
 #include "sched/task.h"
+#include "sched/trace.h"
 #include "sched/trim.h"
 #include "sched/worker.h"
 
@@ -384,6 +385,7 @@ void gos__monitor(gos__runtime *rt)
         if (gos__load_acquire(&gos__inspect_due))
             gos__inspect_attend();
         int64_t now = gos__clock_ns();
+        gos__trace_look(rt, now);
         bool lately = handed_off && now - handed_off < LATELY_NS;
         bool idle = gos__load_relaxed(&rt->idle_n) >= rt->procs;
         int64_t watch_at = gos__watch(rt, now), trim_at = gos__trim(rt, now, idle);

@@ -5,6 +5,7 @@
 #include "base/check.h"
 #include "sched/seed.h"
 #include "sched/timer.h"
+#include "sched/trace.h"
 #include "sched/worker.h"
 
 /* A timer that finds no memory for its task tries again this much later. */
@@ -26,6 +27,9 @@ static void fire(gos__worker *worker, gos__alarm *alarm)
         return;
     }
     gos__store_relaxed(&task->state, (uint8_t)GOS_READY);
+    gos__trace_note(worker, GOS_EV_TIMER, (uintptr_t)timer->fn, 0, 0);
+    if (gos__is_traced(worker))
+        gos__trace_spawn(worker, task, NULL);
     gos__push_back(worker, task);
 }
 

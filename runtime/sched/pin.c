@@ -92,7 +92,8 @@ void gos__pin(void)
     if (self->listed != task || (gos__load_relaxed(&slot->task) == task && gos__load_relaxed(&slot->thread) != self))
         list(self, task);
     gos__store_relaxed(&self->pinned_task, task);
-    gos__store_relaxed(&self->worker->attention, 1u); /* for this thread alone */
+    /* Its own, but for what others set as well. */
+    gos__store_relaxed(&self->worker->attention, gos__load_relaxed(&self->worker->attention) | GOS_ATTEND);
 }
 
 void gos__unpin(void)

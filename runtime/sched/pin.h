@@ -26,7 +26,7 @@ static inline bool gos__pin_again(void)
     if (gos__likely(!gos__load_acquire(&self->locked))) {
         gos__store_relaxed(&task->pinned, (uint8_t)1);
         gos__store_relaxed(&self->pinned_task, task);
-        gos__store_relaxed(&self->worker->attention, 1u); /* for this thread alone */
+        gos__store_relaxed(&self->worker->attention, gos__load_relaxed(&self->worker->attention) | GOS_ATTEND);
         gos__store_release(&self->in_runtime, 0u);        /* O5 */
         return true;
     }

@@ -26,6 +26,7 @@
 #include "sched/lot.h"
 #include "sched/netpoll.h"
 #include "sched/seed.h"
+#include "sched/trace.h"
 #include "sched/worker.h"
 
 /* How long the end of a run waits for tasks that are inside a system call or a loop, before it abandons them. */
@@ -50,6 +51,7 @@ gos__worker *gos__worker_new(uint32_t index)
         .rng = { .state = gos__seed_of_worker(index) },
     };
     gos__timers_init(&worker->timers);
+    gos__trace_open(&worker->trace);
     return worker;
 }
 
@@ -135,6 +137,7 @@ int gos__worker_start(gos__worker *worker)
     gos__store_relaxed(&worker->attention, 0u);
     worker->periodic_at = worker->tick + (gos__is_seeded() ? 1 : GOS_SHARED_PERIOD);
     gos__store_relaxed(&worker->left, 0u);
+    gos__trace_begin(worker);
     worker->wake_credit = gos__wake_credit();
     gos__store_relaxed(&worker->seen_since, (int64_t)0);
     int failed = gos__thread_start(worker);
@@ -210,7 +213,7 @@ static bool stop(gos__runtime *rt)
 static void print_stats(const gos__runtime *rt)
 {
     int64_t spawned = rt->foreign_spawned, borrows = 0, large = 0, extensions = 0, steals = 0, stolen = 0, wakes = 0;
-    int64_t larger = rt->foreign_larger;
+    int64_t larger = rt->foreign_larger, waits[GOS_STATS_WAITS] = { 0 }, counted = 0;
     for (uint32_t i = 0; i < rt->made; i++) {
         const gos__worker *worker = rt->workers[i];
         spawned += worker->spawned;
@@ -221,12 +224,18 @@ static void print_stats(const gos__runtime *rt)
         stolen += worker->stolen_tasks;
         wakes += worker->wakes;
         larger += worker->sizing.larger;
+        gos__waits_add(worker, waits);
     }
+    for (int i = 0; i < GOS_STATS_WAITS; i++)
+        counted += waits[i];
     gos__warn("stats: tasks started %lld, steals %lld of %lld tasks, wake-ups %lld, slow borrows %lld (large %lld), "
               "limits lowered %lld, larger nurseries %lld, hand-offs %lld, threads at most %u, abandoned %lld",
               (long long)spawned, (long long)steals, (long long)stolen, (long long)wakes, (long long)borrows,
               (long long)large, (long long)extensions, (long long)larger, (long long)rt->handoffs,
               rt->threads_peak, (long long)rt->abandoned);
+    gos__warn("stats: ready before they ran, of %lld: half below %lld ns, 99 %% below %lld ns, all below %lld ns",
+              (long long)counted, (long long)gos__waits_below(waits, 50), (long long)gos__waits_below(waits, 99),
+              (long long)gos__waits_below(waits, 100));
 }
 
 /* The end of a run. What an abandoned thread may still touch stays where it is for ever. */
@@ -238,8 +247,11 @@ static void dismantle(gos__runtime *rt, bool all_left)
     gos__creators_forget();
     if (!all_left)
         return;
-    for (uint32_t i = 0; i < rt->made; i++)
+    for (uint32_t i = 0; i < rt->made; i++) {
+        gos__ring_close(&rt->workers[i]->trace.ring);
         free(rt->workers[i]);
+    }
+    gos__ring_close(&rt->outside.ring);
     kept = rt;
 }
 
@@ -268,6 +280,7 @@ int gos__run(int (*fn)(void *), void *arg)
     gos__cold_start();
     gos__inspect_begin();
     gos__watch_begin();
+    gos__trace_run_begins();
     failed = launch(rt);
     int64_t slack = gos__timer_slack(1);
     if (!failed)
@@ -277,6 +290,7 @@ int gos__run(int (*fn)(void *), void *arg)
     gos__onlooker_end();
     gos__inspect_end();
     gos__watch_end();
+    gos__trace_run_ends();
     gos__self.in_runtime = 0;
     gos__fault_restore();
     if (gos__env_get()->stats)

@@ -4,6 +4,7 @@
 #include "sched/claim.h"
 #include "sched/netpoll.h"
 #include "sched/seed.h"
+#include "sched/trace.h"
 #include "sched/worker.h"
 
 gos__runtime *gos__rt;
@@ -43,6 +44,7 @@ static GOS_NOINLINE gos__task *periodic(gos__worker *worker)
 {
     if (gos__is_seeded()) {
         worker->periodic_at = worker->tick + 1; /* at every switch */
+        gos__trace_resume(worker);
         return gos__seed_pick(worker);
     }
     uint32_t front = worker->front, since = worker->tick - worker->shared_at;
@@ -70,14 +72,14 @@ static GOS_NOINLINE gos__task *periodic(gos__worker *worker)
 
 void gos__call_attention(gos__worker *worker)
 {
-    gos__exchange_seq(&worker->attention, 1u); /* seq: after what it is to look at */
+    gos__or_seq(&worker->attention, (uint32_t)GOS_ATTEND); /* seq: after what it is to look at */
 }
 
 /* True: *next is what to go on with; NULL: this thread has no worker any more. */
 GOS_NOINLINE bool gos__attend(gos__worker *worker, gos__task **next)
 {
     *next = NULL;
-    gos__exchange_seq(&worker->attention, 0u); /* seq: before the look */
+    gos__and_seq(&worker->attention, ~(uint32_t)GOS_ATTEND); /* seq: before the look */
     if (gos__load_relaxed(&worker->quit)) {
         gos__retire(worker);
         *next = gos__pinned_turn(); /* a pinned task comes back on this thread */
@@ -106,10 +108,30 @@ static GOS_NOINLINE bool is_claimed(gos__task *task)
     return false;
 }
 
-gos__task *gos__next(gos__worker *worker)
+/* R3 and what follows, of a task whose `pinned` is not 0: true: this thread is to run it, or *task is NULL and the
+ * thread has no worker any more. */
+static GOS_NOINLINE bool may_run(gos__worker *worker, gos__task **task)
+{
+    if (gos__load_relaxed(&(*task)->pinned) & GOS_TIMED)
+        gos__trace_timed(worker, *task);
+    if (*task == gos__self.pinned_task)
+        return true;
+    if (is_claimed(*task)) {
+        worker->trace.ready_since = 0;
+        return false;
+    }
+    if (!gos__load_relaxed(&(*task)->pinned))
+        return true;
+    if (!gos__pass_to_pinned(worker, *task))
+        return false;
+    *task = NULL;
+    return true;
+}
+
+static inline gos__task *choose(gos__worker *worker)
 {
     for (;;) {
-        if (gos__unlikely(gos__load_relaxed(&worker->attention))) {
+        if (gos__unlikely(gos__load_relaxed(&worker->attention) & GOS_ATTEND)) {
             gos__task *next; /* by itself: what has an address is kept in memory */
             if (gos__attend(worker, &next))
                 return next;
@@ -122,15 +144,33 @@ gos__task *gos__next(gos__worker *worker)
         if (!task)
             task = gos__likely(worker->back != worker->front) ? pop_front(worker) : gos__find(worker);
         gos__compiler_fence(); /* R2 (claim.h), partner: the membarrier of C2 */
-        if (gos__likely(!task || !gos__load_acquire(&task->pinned) || task == gos__self.pinned_task)) /* R3 */
+        if (gos__likely(!task || !gos__load_acquire(&task->pinned))) /* R3 */
             return task;
-        if (is_claimed(task))
-            continue;
-        if (!gos__load_relaxed(&task->pinned))
-            return task;
-        if (gos__pass_to_pinned(worker, task))
-            return NULL;
+        gos__task *checked = task;
+        if (may_run(worker, &checked))
+            return checked;
     }
+}
+
+static GOS_NOINLINE gos__task *next_traced(gos__worker *worker, enum gos__left how)
+{
+    if (!gos__is_traced(worker))
+        gos__trace_resume(worker);
+    if (gos__is_traced(worker))
+        gos__trace_leaves(worker, how);
+    gos__task *next = choose(worker);
+    worker = gos__self.worker;
+    if (next && gos__is_traced(worker))
+        gos__trace_runs(worker, next);
+    return next;
+}
+
+gos__task *gos__next(gos__worker *worker, enum gos__left how)
+{
+    if (gos__unlikely(gos__load_relaxed(&worker->attention)) &&
+        (gos__is_traced(worker) || gos__load_relaxed(&worker->trace.due)))
+        return next_traced(worker, how);
+    return choose(worker);
 }
 
 /* Workers have to look the size up again. */
@@ -149,7 +189,7 @@ gos__task *gos__park(gos__task *self)
     gos__worker *worker = gos__self.worker;
     gos__stack_verify(self);
     gos__note_depth(worker, self);
-    return gos__next(worker);
+    return gos__next(worker, GOS_LEFT_PARKED);
 }
 
 void gos__ready(gos__task *task, bool hand_over)
@@ -161,18 +201,22 @@ void gos__ready(gos__task *task, bool hand_over)
     if (gos__unlikely(!worker)) {
         gos__spin_lock(&gos__rt_lock); /* the run does not end under a foreign thread */
         if (gos__rt && !gos__load_relaxed(&gos__rt->stopping)) {
+            gos__trace_ready_outside(gos__rt, task);
             gos__shared_push(task, task, 1);
             gos__wake_one(NULL);
         }
         gos__spin_unlock(&gos__rt_lock);
         return;
     }
+    if (gos__unlikely(gos__is_traced(worker)))
+        gos__trace_ready(worker, task, GOS_BY_TASK);
     if (gos__unlikely(gos__load_relaxed(&task->pinned)) && gos__ready_pinned(task))
         return;
-    if (hand_over && worker->streak++ < GOS_FRONT_STREAK) {
+    if (hand_over && (worker->streak & ~GOS_STREAK_TRACED) < GOS_FRONT_STREAK) {
+        worker->streak++;
         gos__push_front(worker, task);
     } else {
-        worker->streak = 0;
+        worker->streak &= GOS_STREAK_TRACED;
         gos__push_back(worker, task);
     }
     gos__compiler_fence(); /* S2, partner: the membarrier of I2 */

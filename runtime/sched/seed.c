@@ -4,6 +4,7 @@
 #include "base/check.h"
 #include "base/env.h"
 #include "sched/netpoll.h"
+#include "sched/trace.h"
 
 /* Where the clock of tasks starts: no time that has passed is 0 or less. */
 #define START_NS 1000000000
@@ -84,12 +85,12 @@ gos__task *gos__seed_turn(gos__task *task)
     gos__worker *worker = gos__self.worker;
     /* Claims of the monitor, which go by the machine's clock, change no draw. */
     if (gos__load_relaxed(&task->pinned) & GOS_PIN_DEPTH ||
-        (!gos__load_relaxed(&worker->attention) &&
+        (!(gos__load_relaxed(&worker->attention) & GOS_ATTEND) &&
          (worker->front == worker->back || gos__rng_next(&draws) >> (64 - rarity))))
         return task;
     gos__store_relaxed(&task->state, (uint8_t)GOS_READY);
     gos__push_back(worker, task);
-    return gos__next(worker);
+    return gos__next(worker, GOS_LEFT_PREEMPTED);
 }
 
 gos__task *gos__seed_chance(void *a, void *b, void *c, gos__task *self)

@@ -10,6 +10,7 @@
 #include "os/os.h"
 #include "sched/creators.h"
 #include "sched/seed.h"
+#include "sched/trace.h"
 #include "sched/worker.h"
 
 /* So many tasks of a function that was preempted are started behind their parents. */
@@ -24,7 +25,7 @@ static enum gos__kind kind_for(gos__worker *worker, void (*fn)(void *))
     enum gos__kind kind = gos__kind_of(fn);
     if (kind == GOS_NURSERY)
         kind = gos__sizing_start(&worker->sizing, fn);
-    if (fn != worker->hog && !gos__is_seeded() && !gos__env_get()->creators &&
+    if (fn != worker->hog && !gos__is_seeded() && !gos__env_get()->creators && !gos__is_traced(worker) &&
         (kind == GOS_NURSERY || kind == GOS_PAGED)) {
         gos__store_relaxed(&worker->usual_entry, fn);
         worker->usual_kind = kind;
@@ -79,6 +80,8 @@ static gos__task *go_behind(gos__worker *worker, void (*fn)(void *), void *arg, 
     gos__ctx_inherit(task->sp, parent);
     self->result = 0;
     gos__store_relaxed(&task->state, (uint8_t)GOS_READY);
+    if (gos__is_traced(worker))
+        gos__trace_spawn(worker, task, self);
     gos__push_back(worker, task);
     if (fn == worker->hog && !--worker->hog_credit)
         worker->hog = NULL; /* it may have changed */
@@ -123,7 +126,10 @@ static GOS_NOINLINE gos__task *go_slowly(gos__worker *worker, void (*fn)(void *)
         if (worker->back - worker->front == GOS_QUEUE_SIZE)
             gos__queue_overflow(worker);
         gos__creator_note(task, ((const gos__ctx *)self->sp)->pc);
-        return begin(worker, task, fn, self);
+        task = begin(worker, task, fn, self);
+        if (gos__is_traced(worker))
+            gos__trace_go(worker, self, task);
+        return task;
     }
     self->result = -ENOMEM;
     return self;
@@ -176,6 +182,7 @@ int gos__go_foreign(void (*fn)(void *), void *arg)
             gos__store_relaxed(&rt->foreign_spawned, rt->foreign_spawned + 1);
             gos__store_relaxed(&rt->foreign_larger, foreign_sizing.larger);
             gos__store_relaxed(&task->state, (uint8_t)GOS_READY);
+            gos__trace_spawn_outside(rt, task);
             gos__shared_push(task, task, 1);
             gos__wake_one(NULL);
         }
@@ -184,33 +191,41 @@ int gos__go_foreign(void (*fn)(void *), void *arg)
     return result;
 }
 
-gos__task *gos__yield(void *a, void *b, void *c, gos__task *self)
+static inline gos__task *yield(gos__task *self, enum gos__left how)
 {
-    (void)a, (void)b, (void)c;
     gos__stack_verify(self);
     gos__worker *worker = gos__self.worker;
     gos__store_relaxed(&self->state, (uint8_t)GOS_READY);
     gos__push_back(worker, self);
     gos__task *next = gos__next_at_once(worker);
-    return gos__likely(next != NULL) ? next : gos__next(worker);
+    return gos__likely(next != NULL) ? next : gos__next(worker, how);
+}
+
+gos__task *gos__yield(void *a, void *b, void *c, gos__task *self)
+{
+    (void)a, (void)b, (void)c;
+    return yield(self, GOS_LEFT_YIELDED);
 }
 
 /* A yield at the end of a slice: few switches may be a long time, so timers and the shared queue have their turn. */
 gos__task *gos__preempted(void *a, void *b, void *c, gos__task *self)
 {
+    (void)a, (void)b, (void)c;
     gos__worker *worker = gos__self.worker;
     if (gos__is_seeded()) {
         gos__store_relaxed(&gos__self.preempt, (uint32_t)GOS_PREEMPT_SEEDED); /* gos__preempt_at took it back */
         return self;
     }
-    if (gos__load_relaxed(&worker->poison_tick) != worker->tick && !gos__load_relaxed(&worker->attention))
+    bool is_asked = gos__load_relaxed(&worker->attention) & GOS_ATTEND;
+    if (gos__load_relaxed(&worker->poison_tick) != worker->tick && !is_asked)
         return self; /* it was meant for the task before */
     worker->periodic_at = worker->tick + 1;
     worker->early = 0;
     worker->hog = gos__entry_of(self);
     worker->hog_credit = HOG_CREDIT;
     worker->usual_entry = NULL;
-    return gos__yield(a, b, c, self);
+    gos__trace_note(worker, GOS_EV_PREEMPT, (uintptr_t)self, 0, 0);
+    return yield(self, GOS_LEFT_PREEMPTED);
 }
 
 /* Whether a task that has ended leaves nothing but its stack, as new. */
@@ -235,7 +250,7 @@ static GOS_NOINLINE gos__task *exit_slowly(gos__worker *worker, gos__task *self)
     gos__san_end(self);
     gos__store_release(&worker->ended, worker->ended + 1); /* after its start: gos__ntasks */
     gos__stack_free(&worker->stacks, self);
-    return gos__next(worker);
+    return gos__next(worker, GOS_LEFT_ENDED);
 }
 
 gos__task *gos__exit(void *a, void *b, void *c, gos__task *self)
@@ -248,7 +263,7 @@ gos__task *gos__exit(void *a, void *b, void *c, gos__task *self)
     gos__store_release(&worker->ended, worker->ended + 1); /* after its start: gos__ntasks */
     gos__stack_put(&worker->stacks, self);
     gos__task *next = gos__next_at_once(worker);
-    return gos__likely(next != NULL) ? next : gos__next(worker);
+    return gos__likely(next != NULL) ? next : gos__next(worker, GOS_LEFT_ENDED);
 }
 
 gos__task *gos__exit_asked(void *a, void *b, void *c, gos__task *self)
@@ -267,7 +282,7 @@ gos__task *gos__main_returned(intptr_t result, void *b, void *c, gos__task *self
     gos__futex_wake(&rt->done, 1);
     gos__monitor_wake(rt);
     gos__store_relaxed(&gos__self.worker->quit, 1u); /* nothing else is to begin on this worker */
-    gos__store_relaxed(&gos__self.worker->attention, 1u);
+    gos__call_attention(gos__self.worker);
     return gos__exit(NULL, b, c, self);
 }
 

@@ -33,6 +33,7 @@
 #include "os/os.h"
 #include "sched/netpoll.h"
 #include "sched/seed.h"
+#include "sched/trace.h"
 #include "sched/worker.h"
 
 /* A spare thread without work for so long ends. */
@@ -50,7 +51,9 @@ void gos__thread_tie(gos__worker *worker, gos__thread *thread)
     thread->worker = worker;
     thread->cache = &worker->stacks;
     thread->tag = worker->tag;
+    thread->ring = &worker->trace.ring;
     worker->thread = thread;
+    gos__trace_thread(worker, GOS_EV_THREAD, thread);
     if (gos__is_seeded())
         gos__store_relaxed(&thread->preempt, (uint32_t)GOS_PREEMPT_SEEDED);
     gos__store_relaxed(&worker->seen_since, (int64_t)0);
@@ -63,6 +66,7 @@ void gos__thread_tie(gos__worker *worker, gos__thread *thread)
 void gos__worker_detach(gos__worker *worker)
 {
     gos__thread *self = &gos__self;
+    gos__trace_note(worker, GOS_EV_GIVEN, 0, 0, (uint64_t)self->tid);
     gos__spin_lock(&worker->lock);
     worker->thread = NULL;
     gos__spin_unlock(&worker->lock);
@@ -120,11 +124,6 @@ static gos__thread *pop_returning(gos__worker *worker)
     if (thread && gos__load_relaxed(&rt->returning_n))
         gos__call_attention(worker);
     return thread;
-}
-
-static gos__thread *pop_spare(void)
-{
-    return pop(&gos__rt->spares, &gos__rt->spares_n);
 }
 
 /* A thread without a worker, which has written GOS_AWAITS or had it written, becomes a spare. */
@@ -193,7 +192,7 @@ void gos__worker_grant(gos__worker *worker, gos__thread *thread)
 static gos__thread *find_heir(gos__worker *worker)
 {
     gos__thread *heir = pop_returning(worker);
-    return heir ? heir : pop_spare();
+    return heir ? heir : pop(&gos__rt->spares, &gos__rt->spares_n);
 }
 
 void gos__worker_give_away(gos__worker *worker)
@@ -346,6 +345,7 @@ static void *thread_main(void *arg)
         gos__thread_tie(worker, self);
         gos__spin_unlock(&worker->lock);
     }
+    gos__trace_note_outside(rt, GOS_EV_BEGINS, (uint64_t)self->tid);
     gos__store_release(&record->thread, self);
     if (!worker)
         begin_as_spare(self);
@@ -355,7 +355,7 @@ static void *thread_main(void *arg)
         gos__wait_unlocked();
         if (gos__load_acquire(&self->locked) == GOS_UNLOCKED) {
             gos__bind(self);
-            gos__task *task = gos__next(self->worker);
+            gos__task *task = gos__next(self->worker, GOS_LEFT_ENDED);
             if (task)
                 gos__enter(task);
             self->task = NULL;
@@ -375,6 +375,7 @@ static void *thread_main(void *arg)
     }
     gos__spares_flush(NULL);
     gos__thread_guard(false);
+    gos__trace_note_outside(rt, GOS_EV_ENDS, (uint64_t)self->tid);
     gos__store_release(&record->left, 1u);
     gos__futex_wake(&record->left, 1);
     return NULL;
@@ -420,6 +421,7 @@ static bool give_to_heir(gos__worker *worker, gos__thread *blocked)
     gos__thread *heir = find_heir(worker);
     if (!heir)
         return false;
+    gos__trace_thread(worker, GOS_EV_HANDOFF, blocked);
     take_from(blocked);  /* H4 */
     grant(worker, heir); /* H5 */
     gos__spin_unlock(&worker->lock);
@@ -455,6 +457,7 @@ static bool retake(gos__worker *worker, gos__thread *blocked)
 {
     gos__worker_clear(worker);
     worker->thread = NULL;
+    gos__trace_thread(worker, GOS_EV_HANDOFF, blocked);
     take_from(blocked);
     gos__spin_unlock(&worker->lock);
     gos__worker_left(worker);

@@ -8,6 +8,7 @@
 #include "base/check.h"
 #include "os/os.h"
 #include "sched/seed.h"
+#include "sched/trace.h"
 #include "sched/worker.h"
 
 /* Free blocks that a worker keeps. */
@@ -327,6 +328,8 @@ int64_t gos__timers_run(gos__worker *worker)
         }
         gos__task *task = (gos__task *)(timer.target & TARGET);
         gos__store_relaxed(&task->state, (uint8_t)GOS_READY);
+        if (gos__is_traced(worker))
+            gos__trace_ready(worker, task, GOS_BY_TIMER);
         gos__push_back(worker, task);
     }
     if (worker->back != before)

@@ -5,6 +5,7 @@
 #include "base/spin.h"
 #include "sched/netpoll.h"
 #include "sched/seed.h"
+#include "sched/trace.h"
 #include "sched/worker.h"
 
 /* A binary heap. */
@@ -140,6 +141,7 @@ void gos__fd_ready_all(gos__task *woken, bool has_worker)
             gos__ready(woken, false);
         } else {
             gos__store_relaxed(&woken->state, (uint8_t)GOS_READY);
+            gos__trace_ready_outside(gos__rt, woken);
             gos__shared_push(woken, woken, 1);
             gos__wake_one(NULL);
         }

@@ -35,6 +35,7 @@
 #include "base/rng.h"
 #include "os/os.h"
 #include "sched/timer.h"
+#include "sched/traced.h"
 #include "stack/stack.h"
 
 /* What gos__thread.turn says of a thread that keeps its worker while it waits for its pinned task. */
@@ -55,8 +56,8 @@ typedef struct gos__worker {
     uint32_t front, back; /* free-running; back - front tasks */
     uint32_t tick;        /* switches */
     uint32_t periodic_at; /* the tick of the next look at timers and shared queue */
-    uint32_t attention;   /* 1: look at quit and at the returning threads before the next task */
-    uint32_t streak;      /* tasks put in front since one went to the back */
+    uint32_t attention;   /* GOS_ATTEND: look at quit and at the returning threads before the next task; GOS_TRACED */
+    uint32_t streak;      /* tasks put in front since one went to the back, and GOS_STREAK_TRACED */
     int64_t spawned, ended;
     void (*usual_entry)(void *); /* the last function started, if gos__go may start the next at once */
     enum gos__kind usual_kind;   /* and the kind of stack that it gets */
@@ -108,6 +109,7 @@ typedef struct gos__worker {
     bool trim_asked;     /* when it next dozes, its thread gives what of it was not needed */
     uint32_t poison_tick; /* the tick whose task was asked to end its slice */
     int64_t poison_cpu;  /* the same when it was first asked to end its slice; -1: it was not */
+    gos__trace trace;
 } gos__worker;
 
 /* A thread, as long as it may have to be waited for. Only the monitor touches the list. */
@@ -154,6 +156,7 @@ typedef struct gos__runtime {
     gos__thread *returning, *returning_last, *spares, *pinned;
     gos__pin_slot pins[GOS_PIN_SLOTS]; /* of the threads with pinned tasks most can be found here without the lock */
     gos__thread_record *records;
+    gos__trace outside;
     uint32_t threads_n, threads_peak;
     uint32_t starting;   /* 1: a thread that will be a spare and is not yet */
     int64_t handoffs;
@@ -199,8 +202,8 @@ gos__task *gos__shared_take(gos__worker *worker);
 
 /* ---- sched.c ---- */
 
-/* The task to run next on this thread's worker; NULL: the run is over. */
-gos__task *gos__next(gos__worker *worker);
+/* The task to run next on this thread's worker; NULL: the run is over. how: the one that ran leaves, if there was. */
+gos__task *gos__next(gos__worker *worker, enum gos__left how);
 
 /* Moves the next look at timers to when the first one is due, if that is sooner. `now`: the clock, just read. */
 void gos__pace(gos__worker *worker, int64_t now);

@@ -7,6 +7,8 @@
 #include "base/atomics.h"
 #include "base/check.h"
 #include "base/env.h"
+#include "os/ring.h"
+#include "stack/event.h"
 #include "stack/stack.h"
 
 _Thread_local gos__thread GOS_SELF;
@@ -46,6 +48,21 @@ static bool is_on(const gos__task *task, uintptr_t sp)
         if (contains(region, sp))
             return true;
     return on_nursery(task, sp);
+}
+
+static bool is_on_region(const gos__region *region, uintptr_t at, size_t n)
+{
+    uintptr_t bottom = gos__load_relaxed(&region->bottom);
+    return at >= bottom && at < (uintptr_t)region && (uintptr_t)region - at >= n;
+}
+
+bool gos__is_on_stack(const gos__task *task, uintptr_t at, size_t n)
+{
+    const gos__region *region = gos__load_relaxed(&task->region);
+    for (int i = 0; region && i < 4; i++, region = gos__load_relaxed(&region->prev))
+        if (is_on_region(region, at, n))
+            return true;
+    return gos__has_nursery(task) && at >= gos__nursery_low(task) && at < (uintptr_t)task && (uintptr_t)task - at >= n;
 }
 
 static uintptr_t limit_of(const gos__task *task)
@@ -147,6 +164,7 @@ static bool fits_here(gos__task *task, uintptr_t frame, bool unchecked, uintptr_
         if (sp < frame || !extend(region, sp - frame))
             return false;
         gos__self.cache->extensions++;
+        gos__ring_note(gos__self.ring, GOS_EV_DEEPER, (uintptr_t)task, (uintptr_t)region - region->limit, 0);
     }
     return true;
 }
@@ -165,6 +183,7 @@ static gos__region *borrow(gos__task *task, uintptr_t need, uintptr_t sp)
         gos__die("fatal error: no memory for a deeper task stack: raise GOS_MAXMEM, vm.max_map_count or RLIMIT_AS, "
                  "or lower GOS_MAXSTACK");
     GOS_PROBE2(grow, task, need);
+    gos__ring_note(gos__self.ring, GOS_EV_GROW, (uintptr_t)task, need, large);
     region->prev = task->region;
     region->owner = task;
     region->plain = !region->prev && !large;

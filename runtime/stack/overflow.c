@@ -47,5 +47,6 @@ _Noreturn void gos__overflow(const gos__task *task, uintptr_t left_sp)
         _exit(3);
     /* Below the function's own return address lies the one into its prologue. */
     print_backtrace(((void **)left_sp)[-1]);
+    gos__say_last_words();
     _exit(2);
 }

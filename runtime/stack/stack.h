@@ -115,6 +115,9 @@ static inline uintptr_t gos__nursery_low(const gos__task *task)
     return (uintptr_t)task + (uintptr_t)gos__task_to_limit[task->kind] - GOS_SLACK;
 }
 
+/* Whether n bytes from an address on lie on one of the task's stacks, whatever the task does meanwhile. */
+bool gos__is_on_stack(const gos__task *task, uintptr_t at, size_t n);
+
 /* Ends the program when unchecked code has overrun this task's nursery. */
 static inline void gos__stack_verify(const gos__task *task);
 

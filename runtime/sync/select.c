@@ -14,6 +14,7 @@
 #include "base/check.h"
 #include "os/os.h"
 #include "sched/seed.h"
+#include "sched/trace.h"
 #include "sync/chan.h"
 #include "sync/sync.h"
 
@@ -124,6 +125,8 @@ static void time_out(gos__worker *worker, gos__alarm *alarm)
     gos__alarm_return(alarm);
     task->result = -ETIMEDOUT;
     gos__store_relaxed(&task->state, (uint8_t)GOS_READY);
+    if (gos__is_traced(worker))
+        gos__trace_ready(worker, task, GOS_BY_TIMER);
     gos__push_back(worker, task);
 }
 
