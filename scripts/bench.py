@@ -23,6 +23,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import bench_api  # noqa: E402  (beside this file)
 import bench_blocking  # noqa: E402
 import bench_counts  # noqa: E402
+import bench_trace  # noqa: E402
 import bench_env  # noqa: E402
 import bench_memory  # noqa: E402
 import bench_peers  # noqa: E402
@@ -138,6 +139,8 @@ class Suite:
                 rows = bench_api.run(ROOT, empty_row('api', 'gossamer', '', launch, 'functions_that_name_tasks'))
             elif job.case == 'counts':
                 rows = bench_counts.run(self.args.gosbench, empty_row, launch)
+            elif job.case == 'trace':
+                rows = bench_trace.run(self.args.gosbench, empty_row, launch, self.random.randrange(1 << 32))
             elif job.case in bench_programs.CASES:
                 rows = bench_programs.run(self, launch, job)
             else:
@@ -352,7 +355,7 @@ def summary(rows):
     for row in rows:
         if row['value'] is not None:
             values.setdefault((row['contender'], row['variant'], row['metric']), []).append(row['value'])
-    text = bench_blocking.summary(rows) or bench_counts.summary(rows) or ''
+    text = bench_blocking.summary(rows) or bench_counts.summary(rows) or bench_trace.summary(rows) or ''
     made = rows[0]['units_made'] if rows else 0
     if text:
         pass

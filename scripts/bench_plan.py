@@ -12,9 +12,11 @@ import bench_server
 import bench_stacks
 import bench_steps
 import bench_sync
+import bench_trace
 
 CASES = ('memory', 'spawn', 'yield', 'handover', 'check', 'bound', 'depth', 'descent', 'burst', *bench_blocking.CASES,
-         *bench_sync.CASES, 'timers', 'server', *bench_programs.CASES, *bench_api.CASES, *bench_counts.CASES)
+         *bench_sync.CASES, 'timers', 'server', *bench_programs.CASES, *bench_api.CASES, *bench_counts.CASES,
+         *bench_trace.CASES)
 # Bytes and distributions of waiting: a slower clock does not change them, or their launches are too dear to repeat.
 UNTIMED = ('memory', 'depth', 'burst', 'timers')
 ORDERS = 3    # in which the C programs are linked: build/.../order-2 and order-3 beside the usual one
@@ -200,6 +202,7 @@ def plan(profile, cases, contenders, cpus, most_units=0):
     if 'api' in cases and 'gossamer' in contenders:
         add(1, 'api', 'gossamer', reps=1)
     bench_counts.plan(add, cases, contenders)
+    bench_trace.plan(add, cases, contenders)
     bench_programs.plan(add, profile, cases)
     if 'check' in cases:
         add(p['launches'], 'check', reps=p['check_reps'])

@@ -26,8 +26,9 @@ class ToolError(Exception):
 class Arm:
     """One process of a bench program, waiting for requests."""
 
-    def __init__(self, program, row, cpus, padding):
+    def __init__(self, program, row, cpus, padding, debug=''):
         env = {k: v for k, v in os.environ.items() if not k.startswith('GOS_')}
+        env.update({'GOS_DEBUG': debug} if debug else {})
         env['GATE_PADDING'] = 'x' * padding    # moves the stack, which must not decide
         self.name = f'{program} {row}'
         try:

@@ -14,6 +14,7 @@ import report_blocking  # noqa: E402
 import report_cases as cases  # noqa: E402
 import report_check  # noqa: E402
 import report_counts  # noqa: E402
+import report_trace  # noqa: E402
 import report_losses  # noqa: E402
 import report_claims  # noqa: E402
 import report_machine as machine  # noqa: E402
@@ -194,6 +195,7 @@ class Report:
         sections += report_blocking.sections(run, self.figure)
         sections += report_sync.sections(run)
         sections += report_counts.sections(run)
+        sections += report_trace.sections(run)
         sections += report_server.sections(run, self.figure)
         sections += report_peers.sections(run, self.figure)
         text = []

@@ -207,6 +207,14 @@ class Pipeline(unittest.TestCase):
         found = self.read("REPORT.md").split("what can be counted")[1].split("\n### ")[0].split("\n## ")[0]
         self.assertRegex(found, r"\| yield \| 118 \| 0[.0]* \| 0[.0]* \| 0[.0]* \| 0.25")
 
+    def test_traces_cost_ratios(self):
+        costs = {"ratio_again": 1.0, "ratio_flight": 1.01, "ratio_file": 1.05}
+        self.make([dict(row("trace", "gossamer", "yield", launch=launch, value=value), metric=metric)
+                   for metric, value in costs.items() for launch in (0, 1, 2)])
+        self.both()
+        found = self.read("REPORT.md").split("what traces cost")[1].split("\n### ")[0].split("\n## ")[0]
+        self.assertIn("| yield | 1.00 | 1.01 | 1.05 |", found)
+
     def test_unknown_contenders_are_drawn(self):
         self.make(small_run())
         self.both()
