@@ -4,6 +4,8 @@
  */
 #include "workload.h"
 
+#include "bench.h"
+
 enum { WARM_UP_WORDS = 64, WARM_UP_YIELDS = 64 };
 
 /* Words of a hand-over that say what comes next: nothing, or the line. */
@@ -200,7 +202,7 @@ static _Alignas(128) struct { uint32_t side; } line;
 static void pass_line(uint32_t side, uint64_t times)
 {
     for (uint64_t i = 0; i < times; i++) {
-        while (__atomic_load_n(&line.side, __ATOMIC_ACQUIRE) != side) __builtin_ia32_pause();
+        while (__atomic_load_n(&line.side, __ATOMIC_ACQUIRE) != side) bench_relax();
         __atomic_store_n(&line.side, !side, __ATOMIC_RELEASE);
     }
 }

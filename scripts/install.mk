@@ -51,11 +51,17 @@ DEST := $(DESTDIR)$(PREFIX)
 HEADERS   := $(patsubst runtime/%,%,$(wildcard runtime/include/*.h runtime/include/*/*.h runtime/include/*/*/*.h))
 L         := $(LIBDIR)
 OBJECTS   := $(addprefix $L/,libgossamer.so.$(VERSION) $(SONAME) libgossamer.so libgossamer_nonshared.a)
-INSTALLED := $(HEADERS) $L/libgossamer.a $L/gossamer.wrap $L/gossamer.static \
-             $L/pkgconfig/gossamer.pc $L/pkgconfig/gossamer-static.pc $L/gossamer/link/thunk.s $L/gossamer/link/choose.awk \
-             $L/gossamer/gcc.specs
-COMMANDS  := $L/gossamer/link/ld.lld $L/gossamer/as/as bin/gossamer-cc bin/gossamer-c++ \
-             bin/gossamer-seeds
+INSTALLED := $(HEADERS) $L/libgossamer.a $L/pkgconfig/gossamer.pc $L/pkgconfig/gossamer-static.pc
+COMMANDS  := bin/gossamer-seeds
+# What stack checks need.
+ifneq ($(NONSHARED_SRC),)
+PC        := runtime/gossamer.pc.in
+INSTALLED += $L/gossamer.wrap $L/gossamer.static $L/gossamer/link/thunk.s $L/gossamer/link/choose.awk $L/gossamer/gcc.specs
+COMMANDS  += $L/gossamer/link/ld.lld $L/gossamer/as/as bin/gossamer-cc bin/gossamer-c++
+install: install-checked
+else
+PC        := runtime/gossamer-paged.pc.in
+endif
 PAGES     := $(HEADERS:%=runtime/%)
 $(B)/man/man3/gossamer.3: scripts/man.py $(PAGES) Makefile
 	$(call say,MAN,$(@D))
@@ -68,11 +74,9 @@ UP        := $(subst $() ,/,$(patsubst %,..,$(subst /, ,$L)))
 # a template of runtime/; a line each: what stands for @NAME@
 filled     = sed -e 's|@VERSION@|$(VERSION)|' -e 's|@LIBDIR@|$L|' -e 's|@UP@|$(UP)|' -e 's|@RPATH@|$(if $(SYSTEM),,-Wl,-rpath,$${libdir} )|' \
              -e 's|@LIBRARY@|$(or $1,-lgossamer$(if $(SHARED),, -lhwloc))|'
-install: $(LIB) $(SHARED) $(WRAP) $(B)/gossamer.static $(B)/thunk.s man
-	$(Q)mkdir -p $(addprefix $(DEST)/,include/gossamer/libc share/man/man3 $L/pkgconfig $L/gossamer/link $L/gossamer/as bin)
-	$(Q)for header in $(HEADERS); do cp runtime/$$header $(DEST)/$$header || exit 1; done
-	$(Q)cp $(LIB) $(DEST)/$L/libgossamer.a
-	$(if $(SHARED),$(Q)rm -f $(addprefix $(DEST)/,$(OBJECTS)) && cp -P $(OBJECTS:$L/%=$(B)/shared/%) $(DEST)/$L/)
+.PHONY: install-checked
+install-checked: $(WRAP) $(B)/gossamer.static $(B)/thunk.s
+	$(Q)mkdir -p $(addprefix $(DEST)/,$L/gossamer/link $L/gossamer/as bin)
 	$(Q)cp $(WRAP) $(B)/gossamer.static $(DEST)/$L/
 	$(Q)cp $(B)/thunk.s runtime/cc/choose.awk $(DEST)/$L/gossamer/link/
 	$(Q)cp runtime/cc/gcc.specs $(DEST)/$L/gossamer/
@@ -80,9 +84,14 @@ install: $(LIB) $(SHARED) $(WRAP) $(B)/gossamer.static $(B)/thunk.s man
 	$(Q)cp runtime/cc/assemble.sh $(DEST)/$L/gossamer/as/as
 	$(Q)$(filled) runtime/cc/gossamer-cc.sh >$(DEST)/bin/gossamer-cc
 	$(Q)ln -sf gossamer-cc $(DEST)/bin/gossamer-c++
+install: $(LIB) $(SHARED) man
+	$(Q)mkdir -p $(addprefix $(DEST)/,include/gossamer/libc share/man/man3 $L/pkgconfig bin)
+	$(Q)for header in $(HEADERS); do cp runtime/$$header $(DEST)/$$header || exit 1; done
+	$(Q)cp $(LIB) $(DEST)/$L/libgossamer.a
+	$(if $(SHARED),$(Q)rm -f $(addprefix $(DEST)/,$(OBJECTS)) && cp -P $(OBJECTS:$L/%=$(B)/shared/%) $(DEST)/$L/)
 	$(Q)cp runtime/cc/gossamer-seeds.sh $(DEST)/bin/gossamer-seeds
-	$(Q)$(filled) runtime/gossamer.pc.in >$(DEST)/$L/pkgconfig/gossamer.pc
-	$(Q)$(call filled,$${libdir}/libgossamer.a -lhwloc) runtime/gossamer.pc.in >$(DEST)/$L/pkgconfig/gossamer-static.pc
+	$(Q)$(filled) $(PC) >$(DEST)/$L/pkgconfig/gossamer.pc
+	$(Q)$(call filled,$${libdir}/libgossamer.a -lhwloc) $(PC) >$(DEST)/$L/pkgconfig/gossamer-static.pc
 	$(Q)cp $(B)/man/man3/*.3 $(DEST)/share/man/man3/
 	$(Q)chmod 644 $(addprefix $(DEST)/,$(INSTALLED)) $(DEST)/share/man/man3/gos*.3
 	$(Q)chmod 755 $(addprefix $(DEST)/,$(COMMANDS))
