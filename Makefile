@@ -8,6 +8,7 @@
 #   check         build, then run all tests, examples, layer and style checks
 #   check-layers  only who includes whom, and style
 #   nightly       every test under each sanitizer, and with CHECKS=3, with gcc and with clang
+#   check-valgrind  memcheck over tests of the interface, on paged stacks (it does not follow stacks that grow)
 #   fuzz          random programs, environments and result files, for TIME seconds (tests/fuzz)
 #   check-model   spin goes through models of the concurrency protocols, and their mutants (tests/model)
 #   bench         build, measure, plot and write REPORT.md; see PROFILE
@@ -75,7 +76,7 @@ endif
 
 # ---- bad input ends here, before anything is touched
 
-TARGETS := all bench check check-layers check-model clean compare doctor fuzz help install man perf-budget \
+TARGETS := all bench check check-layers check-model check-valgrind clean compare doctor fuzz help install man perf-budget \
            perf-check perf-check-aa plots programs report setup setup-cross setup-peers setup-programs nightly \
            uninstall
 BUILDS  := all bench check install programs perf-budget perf-check perf-check-aa
@@ -259,7 +260,8 @@ say   = $(if $(Q),@printf '  %-5s %s\n' $1 $2)
 keep  = @mkdir -p $(@D); text='$(subst ','\'',$1)'; \
 	[ "$$text" = "$$(cat $@ 2>/dev/null)" ] || printf '%s\n' "$$text" >$@
 
-.PHONY: all bench check check-layers check-model clean compare doctor fuzz help install man nightly perf-budget perf-check \
+.PHONY: all bench check check-layers check-model check-valgrind clean compare doctor fuzz help install man nightly \
+        perf-budget perf-check \
         perf-check-aa plots report setup setup-cross setup-peers \
         uninstall FORCE
 FORCE:
@@ -459,6 +461,14 @@ check-layers:
 	@$(PYTHON) .ci/tidy.py
 nightly:
 	@.ci/run nightly
+MEMCHECKED := chan cond context group mutex once rwmutex sem ticker waitgroup
+check-valgrind:
+	@+$(MAKE) PAGED=yes B=build/memcheck $(MEMCHECKED:%=build/memcheck/tests/api/test_%)
+	@passed=0 failed=0; for name in $(MEMCHECKED); do \
+	    if valgrind -q --fair-sched=try --error-exitcode=9 build/memcheck/tests/api/test_$$name >build/memcheck/log 2>&1; \
+	    then passed=$$((passed + 1)); echo "ok   $$name"; \
+	    else failed=$$((failed + 1)); echo "FAIL $$name"; cat build/memcheck/log; fi; \
+	done; echo "$$passed passed, $$failed failed"; [ $$failed = 0 ]
 fuzz:
 	@$(PYTHON) scripts/fuzz.py --time '$(TIME)' --only '$(ONLY)'
 check-model:

@@ -126,6 +126,7 @@ def main():
         failed += found
         if args.results:
             add_result(name, count, found, seconds, corpus)
+    print(f"{len(sources) - failed} passed, {failed} failed")
     return 1 if failed else 0
 
 

@@ -54,7 +54,7 @@ void gos__futex_wake(uint32_t *word, int count)
 
 int64_t gos__timer_slack(int64_t ns)
 {
-    int former = prctl(PR_GET_TIMERSLACK);
+    int former = prctl(PR_GET_TIMERSLACK, 0, 0, 0, 0);
     prctl(PR_SET_TIMERSLACK, (unsigned long)ns);
     return former;
 }
