@@ -1,10 +1,11 @@
 /*
  * request.c: dumps that somebody asks for, by gos_dump or SIGQUIT. The monitor makes them, since it alone may claim
- * tasks (sched/claim.h), and looks after the workers meanwhile; who asked writes the text (lib/dump.c), however slow its reader is.
+ * tasks (sched/claim.h), and looks after the workers meanwhile; who asked writes the text (lib/dump.c), however slow
+ * its reader is.
  *
  * SIGQUIT is answered where the program leaves the signal at its default action. The monitor writes that text as its
- * reader takes it, a little at each look. A second one while a dump is made, or
- * within a second, has the default action: the process ends with a core file.
+ * reader takes it, a little at each look. A second one while a dump is made, or within a second, has the default
+ * action: the process ends with a core file.
  */
 #define _GNU_SOURCE
 #include <errno.h>

@@ -1,4 +1,4 @@
-/* dump.c: gos_dump. The text is made in the runtime and written here, as a task writes: the reader may be another task. */
+/* dump.c: gos_dump. The text is made in the runtime and written here, as a task writes: its reader may be another. */
 #include <gossamer.h>
 
 #include <errno.h>
