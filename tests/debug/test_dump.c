@@ -140,7 +140,8 @@ static int run(void *unused)
     look_at_single(text, (const char *const[]){ "[sleep", "2 tasks like ", "started with sleeper", NULL });
     char mutex_is[40];
     snprintf(mutex_is, sizeof mutex_is, "on %p", (void *)&mutex);
-    look_at_single(text, (const char *const[]){ "[mutex", SANITIZED ? "[mutex" : mutex_is, "started with locker", NULL });
+    const char *const locker[] = { "[mutex", SANITIZED ? "[mutex" : mutex_is, "started with locker", NULL };
+    look_at_single(text, locker);
     look_at(text);
     free(text);
 
