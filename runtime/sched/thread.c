@@ -253,9 +253,10 @@ static bool claim_idle(gos__thread *self)
     if (sleeper) {
         sleeper->worker = NULL;
         gos__store_release(&sleeper->locked, (uint32_t)GOS_AWAITS); /* R3 */
-        push_spare(sleeper);
-        /* So that it ends like other spares; a poller sleeps elsewhere, and goes on with that. */
+        /* So that it ends like other spares; a poller sleeps elsewhere, and goes on with that. Once among the spares it
+         * may end, and its memory with it: waking an address where nobody sleeps does no harm, but writing would. */
         gos__store_release(&sleeper->futex, 1u);
+        push_spare(sleeper);
         gos__futex_wake(&sleeper->futex, 1);
     }
     gos__spin_unlock(&worker->lock);

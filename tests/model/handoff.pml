@@ -9,9 +9,11 @@
  * config: -DWORKERS=1 -DTHREADS=2 -DTASKS=2 -DHANDOFFS=1 -DYIELDS=TASKS
  * config: -DWORKERS=2 -DTHREADS=2 -DTASKS=1 -DHANDOFFS=1 -DYIELDS=TASKS
  * config: -DWORKERS=1 -DTHREADS=3 -DTASKS=1 -DHANDOFFS=1 -DYIELDS=0
+ * config: -DWORKERS=2 -DTHREADS=2 -DTASKS=1 -DHANDOFFS=1 -DYIELDS=0 -DTIMERS=1
  * mutant: 1 -DWORKERS=1 -DTHREADS=2 -DTASKS=2 -DHANDOFFS=1 -DYIELDS=TASKS  G1 without letting go of the worker first
  * mutant: 2 -DWORKERS=2 -DTHREADS=2 -DTASKS=1 -DHANDOFFS=1 -DYIELDS=TASKS  R3: among the spares before GOS_AWAITS
  * mutant: 3 -DWORKERS=1 -DTHREADS=2 -DTASKS=2 -DHANDOFFS=1 -DYIELDS=TASKS  H4 writes GOS_UNLOCKED, as a thief would
+ * mutant: 4 -DWORKERS=2 -DTHREADS=3 -DTASKS=1 -DHANDOFFS=1 -DYIELDS=0 -DTIMERS=1  R3: among the spares before its futex
  */
 #define NONE 9
 mtype = { unlocked, taken, lost, awaits }; /* taken: GOS_LOCKED */
@@ -29,6 +31,10 @@ chan returning = [THREADS] of { byte };
 chan spares = [THREADS] of { byte };
 byte queued = TASKS, ended, threads = WORKERS;
 byte yields = YIELDS; /* that are still to be made */
+#ifndef TIMERS
+#define TIMERS 0
+#endif
+byte timers = TIMERS; /* the same: for which a sleeper wakes by itself */
 bool stopping, starting;
 
 #define WORK (queued || stopping || len(returning))
@@ -139,6 +145,9 @@ inline wake_one(w)
     fi
 }
 
+/* Writes to its memory. */
+inline wake_sleeper(thread) { atomic { assert(!has_left[thread]); futex[thread] = true } }
+
 inline start_thread(w) /* w NONE: it begins as a spare */
 {
     atomic { first_worker[threads] = w; started[threads] = true; threads++ }
@@ -147,6 +156,7 @@ inline start_thread(w) /* w NONE: it begins as a spare */
 /* thread.c:gos__worker_grant */
 inline worker_grant(w, thread) { atomic { !spin_taken[w] -> grant(w, thread) } }
 
+#define NOT_YET spares??[eval(t)] /* who claims its worker is about to put it there */
 #define WITHOUT (locked[t] == lost || locked[t] == awaits)
 #define WAKES (futex[t] || monitor_stops) /* gos__threads_stop wakes everybody, again and again */
 mtype = { in_main, in_doze, in_door };
@@ -206,7 +216,10 @@ next: /* sched.c:gos__next */
     :: !WORK ->
         dozing[w] = true;
         in_runtime[t] = false;
-        WAKES; /* I4 */
+        if
+        :: WAKES /* I4 */
+        :: atomic { timers -> timers-- } /* it was asleep until one of its own is due */
+        fi;
         after = in_doze; goto wait_unlocked;
 dozed:
         if
@@ -317,14 +330,19 @@ regain: /* thread.c:gos__regain */
         if
         :: heir != NONE ->
             worker_of[heir] = NONE;
-#if MUTANT != 2
+#if MUTANT == 2
+            spares!heir;
+            locked[heir] = awaits;
+            wake_sleeper(heir)
+#elif MUTANT == 4
             locked[heir] = awaits;
             spares!heir;
+            wake_sleeper(heir)
 #else
-            spares!heir;
             locked[heir] = awaits;
+            wake_sleeper(heir);
+            spares!heir
 #endif
-            futex[heir] = true
         :: else
         fi;
         spin_taken[w] = false;
@@ -360,7 +378,7 @@ leave_spares:
         take_off(spares, got);
         if
         :: got -> goto leave
-        :: else -> locked[t] != awaits
+        :: else -> NOT_YET || locked[t] != awaits
         fi
     od;
 
@@ -375,7 +393,7 @@ leave: /* the end of thread_main */
     :: locked[t] == awaits ->
         take_off(spares, got);
         if
-        :: !got -> locked[t] != awaits
+        :: !got -> NOT_YET || locked[t] != awaits
         :: else
         fi
     od;
