@@ -14,7 +14,7 @@ nm -D --defined-only "$so" | sed 's/^[^ ]* . //; s/@@/ /' | LC_ALL=C sort >"$tmp
 # listed FILE: is that what the library has?
 listed() { grep -v -e '^#' -e '^$' "$1" | LC_ALL=C sort | diff - "$tmp/has" >"$tmp/diff"; }
 listed $list || {
-    sed -n "s/^> /$list lacks, but the library has: /p; s/^< /$list has, but the library lacks: /p" "$tmp/diff"
+    sed -n "s|^> |$list lacks, but the library has: |p; s|^< |$list has, but the library lacks: |p" "$tmp/diff"
     fail "public: add it there. Not public: hide it. Gone or changed: that takes another GOS_VERSION_MAJOR"
 }
 # A list with a line more, or less, is noticed.
