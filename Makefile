@@ -22,6 +22,8 @@
 #   man           manual pages, from the headers, in the build folder
 #   install       headers, libraries, gossamer.pc and manual pages under PREFIX (and DESTDIR)
 #   uninstall     remove these again
+#   dist          a tarball of the last commit: build/gossamer-VERSION.tar.gz
+#   deb           Debian packages of it, in build/deb
 #   clean         remove build/
 #   help          this page
 #
@@ -79,6 +81,7 @@ endif
 TARGETS := all bench check check-layers check-model check-valgrind clean compare doctor fuzz help install man perf-budget \
            perf-check perf-check-aa plots programs report setup setup-cross setup-peers setup-programs nightly \
            uninstall
+TARGETS += deb dist
 BUILDS  := all bench check install programs perf-budget perf-check perf-check-aa
 GOALS   := $(or $(MAKECMDGOALS),all)
 
@@ -127,7 +130,8 @@ ifneq ($(filter address thread,$(SAN)),$(if $(filter x86_64,$(ARCH)),$(filter ad
 $(error SAN=$(SAN) is for x86_64: elsewhere that sanitizer is not told of tasks)
 endif
 ifeq ($(wildcard $(B)/flags),)
-missing := $(filter $(CC) $(CXX) libc6-dev lld libhwloc-dev libbenchmark-dev,$(shell scripts/setup --missing))
+missing := $(filter $(CC) $(CXX) libc6-dev lld libhwloc-dev $(if $(filter all bench check,$(GOALS)),libbenchmark-dev), \
+           $(shell scripts/setup --missing))
 $(if $(missing),$(error missing: $(missing); run `make setup`))
 endif
 compiler = $(if $(shell command -v $(firstword $($1))),,$(error $1='$($1)' is not a program here: name a compiler))
@@ -155,6 +159,9 @@ C_FLAGS  := -std=gnu17 $(WARN) $(WARN_C) -fno-common $(COMMON) $(SANITIZE)
 CC_FLAGS := -std=gnu++17 $(WARN) $(COMMON) $(SANITIZE)
 # The runtime runs on system stacks and must serve shared objects too.
 LIB_FLAGS := -fPIC -fvisibility=hidden -ftls-model=initial-exec
+# For what reads what others wrote. Not on tasks' stacks, nor where there is no buffer: SECURITY.md.
+FORTIFY   := $(if $(filter-out -O0,$(filter -O%,$(CFLAGS))),-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)
+HARDENED  := $(if $(SAN),,-fstack-protector-strong $(FORTIFY))
 # Task code: stack checks, and calls that the linker can see through. What knows of stacks wants whole (paged) ones.
 PAGED := $(filter address thread,$(SAN))$(filter-out x86_64,$(ARCH))
 # Stack checks; what a call's many arguments need is then part of the frame that is checked.
@@ -271,12 +278,13 @@ all: $(LIB) $(BUDGET) $(BASELINES) $(GOSBENCH) $(if $(ALONE)$(PAGED),,$(B)/gate)
 
 # Not by which name the folder was called: tests name it in full.
 $(B)/flags: FORCE
-	$(call keep,$(subst $(B)/,,$(CC) $(CXX) $(C_FLAGS) $(CC_FLAGS) $(LIB_FLAGS) $(TASK_FLAGS) $(IO_FLAGS) \
+	$(call keep,$(subst $(B)/,,$(CC) $(CXX) $(C_FLAGS) $(CC_FLAGS) $(LIB_FLAGS) $(HARDENED) $(TASK_FLAGS) $(IO_FLAGS) \
 	    $(LINK) $(CFLAGS) $(LDFLAGS)))
 $(B)/sources: FORCE
 	$(call keep,$(LIB_SRC) $(BASE_SRC) $(BENCH_SRC) $(CHECK_SRC))
 
 $(LIB_OBJ): KIND := $(LIB_FLAGS)
+$(filter $(addprefix $(B)/runtime/,base/% os/% debug/%),$(LIB_OBJ)): KIND := $(LIB_FLAGS) $(HARDENED)
 $(IO_SRC:%=$(B)/%.o): KIND := $(LIB_FLAGS) $(TASK_FLAGS) $(IO_FLAGS)
 $(TASK_SRC:%=$(B)/%.o): KIND := $(TASK_FLAGS)
 $(B)/runtime/arch/san.c.o: KIND += -fno-sanitize=all

@@ -51,7 +51,8 @@ DEST := $(DESTDIR)$(PREFIX)
 HEADERS   := $(patsubst runtime/%,%,$(wildcard runtime/include/*.h runtime/include/*/*.h runtime/include/*/*/*.h))
 L         := $(LIBDIR)
 OBJECTS   := $(addprefix $L/,libgossamer.so.$(VERSION) $(SONAME) libgossamer.so libgossamer_nonshared.a)
-INSTALLED := $(HEADERS) $L/libgossamer.a $L/pkgconfig/gossamer.pc $L/pkgconfig/gossamer-static.pc
+INSTALLED := $(HEADERS) $L/libgossamer.a $L/pkgconfig/gossamer.pc $L/pkgconfig/gossamer-static.pc \
+             $L/cmake/Gossamer/GossamerConfig.cmake $L/cmake/Gossamer/GossamerConfigVersion.cmake
 COMMANDS  := bin/gossamer-seeds
 # What stack checks need.
 ifneq ($(NONSHARED_SRC),)
@@ -85,18 +86,38 @@ install-checked: $(WRAP) $(B)/gossamer.static $(B)/thunk.s
 	$(Q)$(filled) runtime/cc/gossamer-cc.sh >$(DEST)/bin/gossamer-cc
 	$(Q)ln -sf gossamer-cc $(DEST)/bin/gossamer-c++
 install: $(LIB) $(SHARED) man
-	$(Q)mkdir -p $(addprefix $(DEST)/,include/gossamer/libc share/man/man3 $L/pkgconfig bin)
+	$(Q)mkdir -p $(addprefix $(DEST)/,include/gossamer/libc share/man/man3 $L/pkgconfig $L/cmake/Gossamer bin)
 	$(Q)for header in $(HEADERS); do cp runtime/$$header $(DEST)/$$header || exit 1; done
 	$(Q)cp $(LIB) $(DEST)/$L/libgossamer.a
 	$(if $(SHARED),$(Q)rm -f $(addprefix $(DEST)/,$(OBJECTS)) && cp -P $(OBJECTS:$L/%=$(B)/shared/%) $(DEST)/$L/)
 	$(Q)cp runtime/cc/gossamer-seeds.sh $(DEST)/bin/gossamer-seeds
 	$(Q)$(filled) $(PC) >$(DEST)/$L/pkgconfig/gossamer.pc
 	$(Q)$(call filled,$${libdir}/libgossamer.a -lhwloc) $(PC) >$(DEST)/$L/pkgconfig/gossamer-static.pc
+	$(Q)for file in GossamerConfig GossamerConfigVersion; do \
+	    $(filled) runtime/$$file.cmake.in >$(DEST)/$L/cmake/Gossamer/$$file.cmake || exit 1; done
 	$(Q)cp $(B)/man/man3/*.3 $(DEST)/share/man/man3/
 	$(Q)chmod 644 $(addprefix $(DEST)/,$(INSTALLED)) $(DEST)/share/man/man3/gos*.3
 	$(Q)chmod 755 $(addprefix $(DEST)/,$(COMMANDS))
 	$(if $(and $(SYSTEM),$(if $(DESTDIR),,here)),$(Q)! command -v ldconfig >/dev/null || ldconfig)
 uninstall:
 	$(Q)rm -f $(addprefix $(DEST)/,$(INSTALLED) $(OBJECTS) $(COMMANDS)) $(DEST)/share/man/man3/gossamer.3 $(DEST)/share/man/man3/gos_*.3
-	$(Q)for folder in include/gossamer/libc include/gossamer $L/gossamer/link $L/gossamer/as $L/gossamer; do \
+	$(Q)for folder in include/gossamer/libc include/gossamer $L/gossamer/link $L/gossamer/as $L/gossamer $L/cmake/Gossamer; do \
 	    [ ! -d $(DEST)/$$folder ] || rmdir $(DEST)/$$folder; done
+
+# ---- tarball and Debian package, of the last commit
+
+DIST := build/gossamer-$(VERSION).tar.gz
+DEB  := build/deb/gossamer-$(VERSION)
+.PHONY: deb dist
+dist:
+	@mkdir -p build
+	$(Q)git archive --prefix=gossamer-$(VERSION)/ HEAD | gzip -n9 >$(DIST)
+	@echo $(DIST)
+deb: dist
+	$(Q)command -v dh >/dev/null && command -v fakeroot >/dev/null || { \
+	    echo 'deb: missing: debhelper fakeroot; run `apt-get install dpkg-dev debhelper fakeroot`' >&2; exit 2; }
+	$(Q)rm -rf build/deb && mkdir -p build/deb && tar -C build/deb -xf $(DIST)
+	$(Q)cp $(DIST) build/deb/gossamer_$(VERSION).orig.tar.gz
+	$(Q)cd $(DEB) && env -u MAKEFLAGS -u CC -u CXX -u CFLAGS -u LDFLAGS -u B dpkg-buildpackage -us -uc $(if $(Q),>../log 2>&1 || \
+	    { tail -n 20 ../log >&2; exit 1; })
+	@ls build/deb/*.deb

@@ -12,7 +12,8 @@ installed() { (cd "$1" && find . -type f -o -type l | grep -v share/man | LC_ALL
 
 all='./bin/gossamer-c++ ./bin/gossamer-cc ./bin/gossamer-seeds ./include/gossamer.h '
 all="$all"'./include/gossamer/context.h ./include/gossamer/group.h '
-all="$all"'./include/gossamer/libc/errno.h ./include/gossamer/trace.h ./lib/gossamer.static ./lib/gossamer.wrap '
+all="$all"'./include/gossamer/libc/errno.h ./include/gossamer/trace.h ./lib/cmake/Gossamer/GossamerConfig.cmake '
+all="$all"'./lib/cmake/Gossamer/GossamerConfigVersion.cmake ./lib/gossamer.static ./lib/gossamer.wrap '
 all="$all"'./lib/gossamer/as/as '
 all="$all"'./lib/gossamer/gcc.specs ./lib/gossamer/link/choose.awk ./lib/gossamer/link/ld.lld '
 all="$all"'./lib/gossamer/link/thunk.s ./lib/libgossamer.a ./lib/libgossamer.so ./lib/libgossamer.so.0 '
