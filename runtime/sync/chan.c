@@ -142,7 +142,7 @@ void gos__chan_revoke(gos_chan *chan)
 
 void gos__chan_free(gos_chan *chan)
 {
-    if (chan && gos__unlikely(gos__load_relaxed(&chan->watch)))
+    if (chan && gos__unlikely(gos__load_acquire(&chan->watch))) /* pairs with the end of watching */
         gos__chan_await_unwatched(chan);
     if (chan && CHECKS >= 1 && gos__load_relaxed(&gos__rt)) /* after a run: those that ended with it are still there */
         gos__require(!chan->senders && !chan->receivers,
@@ -175,10 +175,11 @@ static inline int put(gos_chan *chan, bool ours, const void *elem, gos__waiter *
         *met = receiver;
         return 0;
     }
-    if (chan->len == chan->capacity)
+    size_t len = chan->len;
+    if (len == chan->capacity)
         return -EAGAIN;
-    copy(chan, slot(chan, chan->head + chan->len), elem);
-    chan->len++;
+    copy(chan, slot(chan, chan->head + len), elem);
+    gos__store_relaxed(&chan->len, len + 1);
     return 0;
 }
 
@@ -192,19 +193,20 @@ static inline int get(gos_chan *chan, bool ours, void *elem, gos__waiter **met)
         return 0;
     }
     gos__waiter *sender = dequeue(&chan->senders);
-    if (!chan->len && !sender)
+    size_t len = chan->len;
+    if (!len && !sender)
         return chan->closed ? -EPIPE : -EAGAIN;
     *met = sender;
-    if (!chan->len) {
+    if (!len) {
         copy(chan, elem, sender->elem);
         return 0;
     }
     copy(chan, elem, slot(chan, chan->head));
     chan->head = chan->head + 1 == chan->capacity ? 0 : chan->head + 1;
     if (sender)
-        copy(chan, slot(chan, chan->head + chan->len - 1), sender->elem);
+        copy(chan, slot(chan, chan->head + len - 1), sender->elem);
     else
-        chan->len--;
+        gos__store_relaxed(&chan->len, len - 1);
     return 0;
 }
 
@@ -247,7 +249,7 @@ static inline gos__task *park_in(gos_chan *chan, gos__waiter **last, void *elem,
     gos__waiter *later = *last;
     enlist(chan, last, elem, why, self);
     if (gos__unlikely(gos__load_relaxed(&self->pinned) & GOS_PIN_DEPTH) && gos__self.has_spun && later)
-        *last = later; /* they came while it watched */
+        gos__store_relaxed(last, later); /* they came while it watched */
     gos__chan_unlock(chan);
     gos__task *next = gos__park_at_once(self);
     return gos__likely(next != NULL) ? next : gos__park(self);
@@ -402,7 +404,7 @@ int gos__chan_close(gos_chan *chan)
     require_chan(chan, "gos_chan_close");
     gos__chan_lock(chan);
     bool again = chan->closed, watched = gos__chan_is(chan, GOS_WATCHED) || gos__chan_is(chan, GOS_OFFERED);
-    chan->closed = 1;
+    gos__store_relaxed(&chan->closed, (uint16_t)1);
     if (watched)
         gos__chan_claim(chan);
     gos__waiter *first = NULL, *waiter;
@@ -430,8 +432,9 @@ int gos__chan_close(gos_chan *chan)
 void gos__chan_close_forgotten(gos_chan *chan)
 {
     gos__chan_lock(chan);
-    chan->closed = 1;
-    chan->senders = chan->receivers = NULL;
+    gos__store_relaxed(&chan->closed, (uint16_t)1);
+    gos__store_relaxed(&chan->senders, NULL);
+    gos__store_relaxed(&chan->receivers, NULL);
     gos__chan_unlock(chan);
 }
 

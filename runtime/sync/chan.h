@@ -44,7 +44,7 @@ _Static_assert(offsetof(gos_chan, receivers) == GOS_CHAN_RECEIVERS, "channel: re
 _Static_assert(offsetof(gos_chan, head) == GOS_CHAN_HEAD, "channel: head");
 _Static_assert(offsetof(gos_chan, ring) == GOS_CHAN_RING, "channel: ring");
 
-/* ---- parked tasks, first in first out ---- */
+/* ---- parked tasks, first in first out; watch.c looks whether there are any without the lock ---- */
 
 static inline void gos__chan_append(gos__waiter **last, gos__waiter *waiter)
 {
@@ -52,15 +52,20 @@ static inline void gos__chan_append(gos__waiter **last, gos__waiter *waiter)
     waiter->prev = former ? former : waiter;
     waiter->next = former ? former->next : waiter;
     waiter->prev->next = waiter->next->prev = waiter;
-    *last = waiter;
+    gos__store_relaxed(last, waiter);
 }
 
 static inline void gos__chan_remove(gos__waiter **last, gos__waiter *waiter)
 {
+    gos__waiter *before = waiter->prev, *after = waiter->next;
+    if (before == waiter) {
+        gos__store_relaxed(last, NULL);
+        return;
+    }
+    before->next = after;
+    after->prev = before;
     if (*last == waiter)
-        *last = waiter->prev == waiter ? NULL : waiter->prev;
-    waiter->prev->next = waiter->next;
-    waiter->next->prev = waiter->prev;
+        gos__store_relaxed(last, before);
 }
 
 /* Takes the bias away, or finds that it is this worker's. No channel is locked. */
