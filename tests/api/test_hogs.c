@@ -6,7 +6,7 @@
 // also: paged
 // env: GOS_PROCS=2
 // timeout: 120
-// not-with: address thread (without stack checks nothing is preempted)
+// not-with: paged (without stack checks nothing is preempted)
 #include <gossamer.h>
 
 #include "tests/test.h"
