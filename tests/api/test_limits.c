@@ -1,4 +1,5 @@
 /* At a limit of memory gos_go says -ENOMEM, in silence, and everything started still runs and ends. */
+// not-with: emulator (it has not the address space that limits leave)
 #include <errno.h>
 #include <gossamer.h>
 #include <stdatomic.h>
