@@ -1,4 +1,5 @@
 /* What tests/debug/test_trace.py traces; alone: a run without any. */
+// not-with: address thread (their tasks have no large stacks)
 #define _GNU_SOURCE 1
 #include <gossamer/trace.h>
 #include <stdio.h>
