@@ -1,12 +1,23 @@
 #include "base/check.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
-/* write(2) rather than stdio: the stream's lock may be held by the code that failed. */
+/* Rather than stdio, whose lock the code that failed may hold. By number: the interposed call would look for a task
+ * that waits, in the midst of what failed. */
+static void write_out(const char *line, size_t size)
+{
+    long n;
+    do
+        n = syscall(SYS_write, STDERR_FILENO, line, size);
+    while (n < 0 && errno == EINTR);
+}
+
 static void print_line(const char *format, va_list args)
 {
     static const char prefix[] = "gossamer: ";
@@ -16,8 +27,7 @@ static void print_line(const char *format, va_list args)
     int n = vsnprintf(line + sizeof prefix - 1, (size_t)room, format, args);
     size_t used = sizeof prefix - 1 + (size_t)(n < 0 ? 0 : n < room ? n : room - 1);
     line[used++] = '\n';
-    if (write(STDERR_FILENO, line, used) < 0)
-        return; /* nowhere left to complain to */
+    write_out(line, used);
 }
 
 void gos__warn(const char *format, ...)

@@ -95,6 +95,8 @@ static bool parse_file(const char **file, const char *name, const char *word, si
     if (len == prefix)
         gos__die("GOS_DEBUG: %s: expected the name of a file", name);
     *file = strndup(word + prefix, len - prefix);
+    if (!*file)
+        gos__die("GOS_DEBUG: %s: no memory for the name of a file", name);
     return true;
 }
 

@@ -105,13 +105,14 @@ static void ask_and_wait(void)
 static void make_onlooker(void)
 {
     pthread_attr_t attr;
-    pthread_attr_init(&attr);
-    pthread_attr_setstacksize(&attr, STACK);
+    bool has_attr = !pthread_attr_init(&attr);
     onlooker.turn = ASKED;
     /* A program with much thread-local data needs more than the small stack. */
-    bool made = !pthread_create(&onlooker.thread, &attr, onlooker_main, NULL) ||
+    bool made = (has_attr && !pthread_attr_setstacksize(&attr, STACK) &&
+                 !pthread_create(&onlooker.thread, &attr, onlooker_main, NULL)) ||
                 !pthread_create(&onlooker.thread, NULL, onlooker_main, NULL);
-    pthread_attr_destroy(&attr);
+    if (has_attr)
+        pthread_attr_destroy(&attr);
     if (made)
         ask_and_wait();
     if (made && onlooker.state == REFUSED)

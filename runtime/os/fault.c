@@ -45,7 +45,7 @@ void gos__fault_install(void (*explain)(void *address))
     struct sigaction action = { .sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER };
     for (int i = 0; i < SIGNALS; i++)
         if (sigaction(signals[i], &action, &former[i]))
-            gos__fatal("sigaction failed: errno %d", errno);
+            gos__die("fatal error: sigaction(2) failed for signal %d: errno %d", signals[i], errno);
 }
 
 void gos__fault_restore(void)
@@ -62,7 +62,7 @@ void gos__signal_stack(void *base, size_t size)
 {
     stack_t stack = { .ss_sp = base, .ss_size = size, .ss_flags = base ? 0 : SS_DISABLE };
     if (sigaltstack(&stack, NULL))
-        gos__fatal("sigaltstack failed: errno %d", errno);
+        gos__die("fatal error: sigaltstack(2) failed: errno %d", errno);
 }
 
 size_t gos__signal_stack_size(void)

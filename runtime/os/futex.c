@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/futex.h>
-#include <linux/membarrier.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/prctl.h>
@@ -14,7 +13,6 @@
 #include <unistd.h>
 
 #include "base/atomics.h"
-#include "base/check.h"
 #include "base/config.h"
 
 int64_t gos__clock_ns(void)
@@ -126,30 +124,4 @@ _Noreturn void gos__sleep_for_ever(void)
 {
     for (;;)
         pause();
-}
-
-static bool membarrier_ready;
-
-static void membarrier_register(void)
-{
-    membarrier_ready = !syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0);
-}
-
-void gos__membarrier_forked(void)
-{
-    membarrier_register();
-}
-
-bool gos__membarrier_works(void)
-{
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    pthread_once(&once, membarrier_register);
-    return membarrier_ready;
-}
-
-void gos__membarrier(void)
-{
-    gos__fence_seq(); /* the kernel fences the other threads and, on its way, this one: said here for readers */
-    if (gos__membarrier_works() && syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0))
-        gos__fatal("membarrier failed after registration: errno %d", errno);
 }

@@ -156,6 +156,8 @@ _Noreturn void gos__sleep_for_ever(void);
 /* Monotonic nanoseconds. */
 int64_t gos__clock_ns(void);
 
+/* ---- fences (membarrier.c) ---- */
+
 /* After it returns, every other thread of the process has passed a full memory fence since the call. The partner of
  * a compiler fence on a hot path. */
 void gos__membarrier(void);
@@ -163,7 +165,7 @@ void gos__membarrier(void);
 /* In a child process, before the first. */
 void gos__membarrier_forked(void);
 
-/* False when the kernel refuses membarrier: hot paths then need a fence of their own. */
+/* False when the kernel refuses membarrier(2): gos__membarrier then costs some microseconds for each CPU. */
 bool gos__membarrier_works(void);
 
 /* ---- readiness of descriptors (poll.c) ---- */

@@ -75,11 +75,13 @@ static void after_in_child(void)
     gos__fork_pending = !gos__cold_now; /* else its closes must spare what puts packed stacks back */
 }
 
-void gos__fork_prepare(void)
+int gos__fork_prepare(void)
 {
-    static uint32_t is_done;
-    if (!gos__exchange_seq(&is_done, 1u))
-        pthread_atfork(before, after_in_parent, after_in_child);
+    static bool is_done; /* one run at a time */
+    if (!is_done && pthread_atfork(before, after_in_parent, after_in_child))
+        return -ENOMEM;
+    is_done = true;
+    return 0;
 }
 
 static void *monitor_main(void *arg)

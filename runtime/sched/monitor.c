@@ -20,6 +20,9 @@
  * long in unchecked code: its worker goes to another thread. */
 #define HEEDLESS_NS 5000000
 
+/* So long the system may refuse a thread that nothing can go on without. */
+#define REFUSED_NS 2000000000
+
 /* Descriptors are looked at this often even if all workers are busy with single tasks. */
 #define POLL_NS 5000000
 
@@ -239,11 +242,39 @@ static void forget(gos__runtime *rt)
         rt->workers[i]->doubt -= rt->workers[i]->doubt > 0;
 }
 
+/* No worker has a thread, and those that there are wait for pinned tasks, which nobody can bring on. */
+static bool lacks_threads(const gos__runtime *rt)
+{
+    for (uint32_t i = 0; i < rt->made; i++)
+        if (!gos__load_relaxed(&rt->workers[i]->left) && !gos__load_relaxed(&rt->workers[i]->orphan))
+            return false;
+    for (const gos__thread_record *record = rt->records; record; record = record->next) {
+        const gos__thread *thread = gos__load_acquire(&record->thread);
+        if (!thread || (!gos__load_relaxed(&record->left) && !gos__load_relaxed(&thread->awaits_turn)))
+            return false;
+    }
+    return true;
+}
+
+/* Threads are asked for at each look, and refused. */
+static void bear_with_refusals(const gos__runtime *rt, int64_t now)
+{
+    static int64_t since;
+    if (!gos__load_relaxed(&rt->workers[0]->orphan) || !lacks_threads(rt))
+        since = 0;
+    else if (!since)
+        since = now;
+    else if (now - since > REFUSED_NS)
+        gos__die("fatal error: no thread for the workers: %u wait with pinned tasks, and the system refuses more (pids "
+                 "or memory limit)", rt->threads_n);
+}
+
 static findings look_at_all(gos__runtime *rt, int64_t now)
 {
     findings found = { .due = INT64_MAX };
     for (uint32_t i = 0; i < rt->made; i++)
         look_at(rt, rt->workers[i], now, &found);
+    bear_with_refusals(rt, now);
     return found;
 }
 

@@ -159,7 +159,10 @@ static gos__runtime *runtime_new(int (*fn)(void *), void *arg)
     if (env->seeded)
         procs = 1;
     if (!gos__membarrier_works() && procs > 1) {
-        gos__warn("the kernel refuses membarrier(2): running with one worker");
+        static bool said;
+        if (!said)
+            gos__warn("the kernel refuses membarrier(2), which several workers need to be quick: running with one");
+        said = true;
         procs = 1;
     }
     *rt = (gos__runtime){ .fn = fn, .arg = arg, .procs = procs, .began = gos__clock_ns() };
@@ -173,13 +176,20 @@ static int launch(gos__runtime *rt)
     gos__fd_room();
     for (uint32_t i = 0; i < rt->procs; i++) {
         rt->workers[i] = gos__worker_new(i);
+        if (!rt->workers[i] && i) {
+            gos__warn("only %u of %u workers: no memory for another", i, rt->procs);
+            rt->procs = i;
+            break;
+        }
         if (!rt->workers[i])
-            return i ? 0 : -ENOMEM;
+            return -ENOMEM;
         if (!i) {
             void (*main)(void *) = (void (*)(void *))(uintptr_t)rt->fn;
             gos__task *task = gos__task_new(rt->workers[0], gos__main_start, main, rt->arg);
-            if (!task)
+            if (!task) {
+                free(rt->workers[0]);
                 return -ENOMEM;
+            }
             gos__store_relaxed(&task->state, (uint8_t)GOS_READY);
             gos__main_is(task);
             gos__push_back(rt->workers[0], task);
@@ -265,10 +275,12 @@ int gos__run(int (*fn)(void *), void *arg)
     if (gos__self.worker || gos__exchange_seq(&active, 1u))
         return -EBUSY;
     gos__env_get();
-    gos__fork_prepare();
-    int failed = gos__stacks_open();
+    int failed = gos__fork_prepare();
+    failed = failed ? failed : gos__stacks_open();
     gos__runtime *rt = failed ? NULL : runtime_new(fn, arg);
     if (!rt) {
+        if (!failed)
+            gos__stacks_close(false);
         gos__store_release(&active, 0u);
         return -ENOMEM;
     }

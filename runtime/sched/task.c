@@ -295,7 +295,8 @@ gos__task *gos__sleep(int64_t ns, void *b, void *c, gos__task *self)
     gos__store_release(&self->state, (uint8_t)GOS_PARKED); /* pairs with C3 of sched/claim.h */
     gos__waits_for(self, GOS_WAIT_SLEEP, NULL);
     gos__worker *worker = gos__self.worker;
-    gos__require(gos__timer_add(worker, when, gos__timer_grain(ns), self), "gos_sleep: no memory for a timer");
+    if (!gos__timer_add(worker, when, gos__timer_grain(ns), self))
+        gos__die("fatal error: gos_sleep: no memory for %u timers", worker->timers.n + 1);
     gos__pace(worker, now);
     return gos__park(self);
 }

@@ -13,8 +13,8 @@
  *     O4  use the worker                           T5  use the worker
  *     O5  in_runtime = 0 (release)                 T6  locked = 0 (release), release worker->lock
  *
- *   Either O1 is seen by T4, which then waits for O5, or O3 comes after T3 and sees T2. Without membarrier(2) the
- *   owner would need a full fence at O2; gos_run refuses to use more than one worker then.
+ *   Either O1 is seen by T4, which then waits for O5, or O3 comes after T3 and sees T2. Without membarrier(2) T3 is
+ *   slow (os/membarrier.c), so gos_run uses one worker then, from which nobody steals.
  *
  * Sleeping and waking
  *     submitter                                    worker going idle
@@ -316,7 +316,7 @@ void gos__thread_tie(gos__worker *worker, gos__thread *thread);
 /* ---- fork.c ---- */
 
 /* Before the first run. */
-void gos__fork_prepare(void);
+int gos__fork_prepare(void); /* 0 or -ENOMEM */
 
 /* Begins the run of such a child. */
 void gos__fork_revive(void);
