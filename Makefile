@@ -6,6 +6,7 @@
 #   programs      build these, each as the suite compares it
 #   all           the default: library, benches, tests and examples, without network
 #   check         build, then run all tests, examples, layer and style checks
+#   check-faults  each call that the runtime makes fails in turn, everywhere it is made: some ten minutes
 #   check-layers  only who includes whom, and style
 #   nightly       every test under each sanitizer, and with CHECKS=3, with gcc and with clang
 #   check-valgrind  memcheck over tests of the interface, on paged stacks (it does not follow stacks that grow)
@@ -13,6 +14,7 @@
 #   check-model   spin goes through models of the concurrency protocols, and their mutants (tests/model)
 #   bench         build, measure, plot and write REPORT.md; see PROFILE
 #   plots         figures of RESULTS, from its raw data alone
+#   reliability   docs/RELIABILITY.md from what nightly wrote into results/reliability
 #   report        REPORT.md of RESULTS, and RESULTS/report.html, from its raw data alone
 #   doctor        says what would spoil a run on this machine, and what to do about it
 #   compare       ratios of two runs: A=results/x B=results/y, ACROSS=1 when they are of different machines
@@ -78,11 +80,11 @@ endif
 
 # ---- bad input ends here, before anything is touched
 
-TARGETS := all bench check check-layers check-model check-valgrind clean compare doctor fuzz help install man perf-budget \
-           perf-check perf-check-aa plots programs report setup setup-cross setup-peers setup-programs nightly \
-           uninstall
+TARGETS := all bench check check-faults check-layers check-model check-valgrind clean compare doctor fuzz help install man \
+           perf-budget perf-check perf-check-aa plots programs reliability report setup setup-cross setup-peers \
+           setup-programs nightly uninstall
 TARGETS += deb dist
-BUILDS  := all bench check install programs perf-budget perf-check perf-check-aa
+BUILDS  := all bench check check-faults install programs perf-budget perf-check perf-check-aa
 GOALS   := $(or $(MAKECMDGOALS),all)
 
 unknown := $(strip $(foreach g,$(GOALS),$(if $(or $(filter $(TARGETS),$g),$(findstring /,$g)),,$g)))
@@ -267,9 +269,8 @@ say   = $(if $(Q),@printf '  %-5s %s\n' $1 $2)
 keep  = @mkdir -p $(@D); text='$(subst ','\'',$1)'; \
 	[ "$$text" = "$$(cat $@ 2>/dev/null)" ] || printf '%s\n' "$$text" >$@
 
-.PHONY: all bench check check-layers check-model check-valgrind clean compare doctor fuzz help install man nightly \
-        perf-budget perf-check \
-        perf-check-aa plots report setup setup-cross setup-peers \
+.PHONY: all bench check check-faults check-layers check-model check-valgrind clean compare doctor fuzz help install man \
+        nightly perf-budget perf-check perf-check-aa plots reliability report setup setup-cross setup-peers \
         uninstall FORCE
 FORCE:
 
@@ -367,6 +368,22 @@ $(patsubst %.cc,$(B)/%,$(filter %.cc,$(PROG_SRC))): $(B)/%: $(B)/%.cc.o $(LIB) $
 	$(call say,LINK,$@)
 	$(Q)$(CXX) $(LINK) $(CFLAGS) $(LDFLAGS) $< $(LIBS) -o $@
 
+# The runtime as it is, but that what it calls outside itself has other names: tests/fault/inject.c stands between.
+FAULT_LIB := $(B)/fault/libgossamer.a
+$(B)/fault/%.o: $(B)/%.o tests/fault/calls.list
+	@mkdir -p $(@D)
+	$(Q)objcopy $$(nm -u $< | awk 'FNR == NR { called[$$2]; next } \
+	    /^[a-z]/ { sub(/[.].*/, "", $$1); name[$$1] } END { n = split("free pthread_join pthread_detach", freed); \
+	    for (i = 1; i <= n; i++) name[freed[i]]; for (i in name) if (i in called) print "--redefine-sym", i "=fault__" i }' \
+	    - tests/fault/calls.list) $< $@
+$(FAULT_LIB): $(LIB_OBJ:$(B)/%=$(B)/fault/%) $(THUNK_OBJ)
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && ar rcs $@ $^
+$(B)/fault/everything: $(addprefix $(B)/tests/fault/,everything.checked.o inside.checked.o outside.checked.o) \
+    $(B)/tests/fault/inject.plain.o $(FAULT_LIB) $(WRAP)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(LINK) $(CFLAGS) $(LDFLAGS) $(filter %.o,$^) -L$(@D) -lgossamer -lhwloc -o $@
+
 # One source, two starters. The blocking server and its parser glue are task code in one and plain code in the other.
 SERVER := benches/server
 SERVER_COMMON := $(B)/$(SERVER)/http.plain.o $(B)/$(SERVER)/serve.plain.o
@@ -462,8 +479,12 @@ setup-peers:
 	    else echo "setup-peers: the crates for $$peer cannot be fetched (above): it is left out" >&2; fi; done
 	@baselines/peers/java/find-java >/dev/null || \
 	    echo 'setup-peers: no JDK of version 21 or later here: Java is left out (set JAVA_HOME to one)'
-check: all
+FAULTS := $(if $(SAN)$(filter-out x86_64,$(ARCH)),,$(B)/fault/everything)
+check: all $(FAULTS)
 	@MAKE='$(MAKE)' $(PYTHON) tests/run.py --build $(B) --only '$(ONLY)'
+check-faults: $(FAULTS)
+	@$(if $(FAULTS),,echo 'check-faults: on x86-64 and without a sanitizer, which makes calls of its own' >&2; exit 2)
+	@$(PYTHON) tests/fault/sweep.py --program $< --objects $(B)/runtime --random 500 --results $(if $(SEED),--seed '$(SEED)')
 check-layers:
 	@$(PYTHON) .ci/layers.py
 	@$(PYTHON) .ci/tidy.py
@@ -491,6 +512,8 @@ compare:
 	@$(if $(and $(A),$(GIVEN_B)),,echo 'compare: say which: make compare A=results/x B=results/y' >&2; exit 2)
 	@$(PYTHON) scripts/compare.py '$(A)' '$(GIVEN_B)' $(if $(filter 1,$(ACROSS)),--across-machines)
 # A recipe that fails makes make exit with 2: the status itself is in the last line, and in build/perf/perf-check.json.
+reliability:
+	@$(PYTHON) scripts/reliability.py
 perf-check:
 	@$(PYTHON) scripts/perf_check.py --compiler '$(CC)' --base '$(BASE)' $(if $(SEED),--seed '$(SEED)')
 perf-budget:

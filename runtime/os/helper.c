@@ -115,7 +115,8 @@ static size_t run(job *it, int from, int told, char *to, size_t room, int64_t un
     gos__fd_close(it->output);
     size_t used = attendant < 0 ? 0 : read_all(from, to, room, until, meanwhile);
     if (attendant > 0) {
-        syscall(SYS_sendto, told, "", 1, MSG_NOSIGNAL, NULL, 0);
+        if (syscall(SYS_sendto, told, "", 1, MSG_NOSIGNAL, NULL, 0) < 0)
+            syscall(SYS_kill, attendant, SIGKILL); /* no memory to tell it */
         while (syscall(SYS_wait4, attendant, NULL, __WALL, NULL) < 0 && errno == EINTR)
             continue;
     }

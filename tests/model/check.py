@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """check.py: spin goes through every interleaving of the models in this folder, and of their mutants.
 
-usage: tests/model/check.py [MODEL...]        all by default; environment: CC, V=1 shows spin's commands
+usage: tests/model/check.py [--results] [MODEL...]    all by default; environment: CC, V=1 shows spin's commands
 
 Lines in a model's head comment say what is to be done with it:
     config: [live] -DNAME=VALUE...                   no error may be found; live: nor a cycle without progress
     mutant: N [live] -DNAME=VALUE...  what is broken   an error must be found with -DMUTANT=N
+--results: adds what was done to results/reliability/models.jsonl (docs/RELIABILITY.md).
 Prints the states gone through and the time; exit 1 when a config has an error or a mutant has none, 77 without spin.
 """
 import concurrent.futures
@@ -98,7 +99,8 @@ def judge(check, output):
 
 
 def main():
-    models = [HERE / f"{name.removesuffix('.pml')}.pml" for name in sys.argv[1:]]
+    keeps = "--results" in sys.argv[1:]
+    models = [HERE / f"{name.removesuffix('.pml')}.pml" for name in sys.argv[1:] if name != "--results"]
     for model in models:
         if not model.exists():
             sys.exit(f"check.py: no model {model.name} in {HERE.name}/")
@@ -107,15 +109,23 @@ def main():
         return SKIP
     models = models or sorted(model for model in HERE.glob("*.pml") if IS_MODEL.search(model.read_text()))
     checks = [check for model in models for check in read_checks(model)]
-    failed, states, start = 0, 0, time.monotonic()
+    failed, caught, states, start = 0, 0, 0, time.monotonic()
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         for check, (why, n, seconds, output) in zip(checks, pool.map(verify, checks)):
             states += n
+            caught += check.mutant > 0 and not why
             print(f"{'FAIL' if why else 'ok  '} {check.name:52} {n:9} states {seconds:6.1f} s  {check.what}",
                   flush=True)
             if why:
                 failed += 1
                 print(f"     {why}\n     | " + "\n     | ".join(output.splitlines()[-200:]))
+    if keeps:
+        mutants = sum(check.mutant > 0 for check in checks)
+        sys.path.insert(0, str(HERE.parents[1] / "scripts"))
+        import reliability
+        name = " ".join(word for word in sys.argv[1:] if word != "--results") or "all"
+        reliability.append({"kind": "models", "name": name, "count": states, "found": failed,
+                            "configs": len(checks) - mutants, "mutants": mutants, "caught": caught})
     print(f"{states} states in {time.monotonic() - start:.0f} s")
     print(f"{len(checks) - failed} passed, {failed} failed")
     return 1 if failed else 0
