@@ -23,6 +23,7 @@
 #   perf-check-aa compares a build with itself RUNS times and counts false alarms: half an hour
 #   man           manual pages, from the headers, in the build folder
 #   install       headers, libraries, gossamer.pc and manual pages under PREFIX (and DESTDIR)
+#   soak          ten minutes of everything at once: sums, memory, descriptors
 #   uninstall     remove these again
 #   dist          a tarball of the last commit: build/gossamer-VERSION.tar.gz
 #   deb           Debian packages of it, in build/deb
@@ -85,6 +86,8 @@ TARGETS := all bench check check-faults check-layers check-model check-valgrind 
            setup-programs nightly uninstall
 TARGETS += deb dist
 BUILDS  := all bench check check-faults install programs perf-budget perf-check perf-check-aa
+           soak setup-programs nightly uninstall
+BUILDS  := all bench check check-faults soak install programs perf-budget perf-check perf-check-aa
 GOALS   := $(or $(MAKECMDGOALS),all)
 
 unknown := $(strip $(foreach g,$(GOALS),$(if $(or $(filter $(TARGETS),$g),$(findstring /,$g)),,$g)))
@@ -270,7 +273,7 @@ keep  = @mkdir -p $(@D); text='$(subst ','\'',$1)'; \
 	[ "$$text" = "$$(cat $@ 2>/dev/null)" ] || printf '%s\n' "$$text" >$@
 
 .PHONY: all bench check check-faults check-layers check-model check-valgrind clean compare doctor fuzz help install man \
-        nightly perf-budget perf-check perf-check-aa plots reliability report setup setup-cross setup-peers \
+        nightly perf-budget perf-check perf-check-aa plots reliability report soak setup setup-cross setup-peers \
         uninstall FORCE
 FORCE:
 
@@ -384,6 +387,11 @@ $(B)/fault/everything: $(addprefix $(B)/tests/fault/,everything.checked.o inside
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LINK) $(CFLAGS) $(LDFLAGS) $(filter %.o,$^) -L$(@D) -lgossamer -lhwloc -o $@
 
+SOAK := $(B)/tests/soak/soak
+$(SOAK): $(SOAK).checked.o $(B)/tests/soak/activities.checked.o $(LIB) $(BASELINES) $(WRAP)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(LINK) $(CFLAGS) $(LDFLAGS) $(filter %.o,$^) $(LIBS) -o $@
+
 # One source, two starters. The blocking server and its parser glue are task code in one and plain code in the other.
 SERVER := benches/server
 SERVER_COMMON := $(B)/$(SERVER)/http.plain.o $(B)/$(SERVER)/serve.plain.o
@@ -485,6 +493,8 @@ check: all $(FAULTS)
 check-faults: $(FAULTS)
 	@$(if $(FAULTS),,echo 'check-faults: on x86-64 and without a sanitizer, which makes calls of its own' >&2; exit 2)
 	@$(PYTHON) tests/fault/sweep.py --program $< --objects $(B)/runtime --random 500 --results $(if $(SEED),--seed '$(SEED)')
+soak: $(SOAK)
+	@$(PYTHON) tests/soak/soak.py --program $< --results $(if $(SEED),--seed '$(SEED)')
 check-layers:
 	@$(PYTHON) .ci/layers.py
 	@$(PYTHON) .ci/tidy.py

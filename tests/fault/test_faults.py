@@ -2,6 +2,7 @@
 # A draw of the sites at which the runtime calls the kernel, the C library or hwloc: each call fails once or always, and
 # the program ends right, or is told, or ends with one line. `make check-faults` tries them all.
 # timeout: 300
+# arch: x86_64 (built for it alone)
 # not-with: address (its own calls are among the runtime's)
 # not-with: undefined (its own calls are among the runtime's)
 # not-with: thread (its own calls are among the runtime's)

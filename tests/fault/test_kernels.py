@@ -3,6 +3,7 @@
 # the right sums without the call, and where that matters one line says so, once; at a limit it is told, or ends with
 # one line.
 # timeout: 300
+# arch: x86_64 (built for it alone)
 # not-with: address (sanitizers need the calls themselves)
 # not-with: undefined (the archive that lets calls fail is not built)
 # not-with: thread (sanitizers need the calls themselves)
