@@ -224,29 +224,20 @@ void gos__ready(gos__task *task, bool hand_over)
         gos__wake_one(worker);
 }
 
-void gos__let_others_in(void)
+/* This stack, the thread's own, is in use all the while: a signal handler that comes while `in_runtime` is 0 finds no
+ * task, so that its checked prologues and its system calls do not begin anew at the top of it. */
+static void wait_unlocked(gos__thread *self, gos__task *task)
 {
-    gos__store_relaxed(&gos__self.keeps_worker, 1u); /* before in_runtime = 0: gos__hand_off looks after T4 */
-    gos__store_release(&gos__self.in_runtime, 0u);
-    /* The door stays open for a while that differs each time, since two that wait for each other could else go on in
-     * step; and while another thread has this processor, in case it is the one. */
-    for (uint64_t pauses = 20 + (gos__ticks() & 255); pauses; pauses--)
-        gos__cpu_relax();
-    sched_yield();
-    gos__wait_unlocked();
-    gos__store_relaxed(&gos__self.keeps_worker, 0u);
-}
-
-GOS_NOINLINE void gos__wait_unlocked(void)
-{
-    gos__thread *self = &gos__self;
     for (;;) {
+        self->task = NULL;
         gos__store_release(&self->in_runtime, 0u);
         for (int spins = 0; gos__load_acquire(&self->locked); spins++) {
             uint32_t locked = gos__load_relaxed(&self->locked);
             if (locked == GOS_ABANDONED)
                 gos__sleep_for_ever();
             if (locked == GOS_FORKED) {
+                gos__store_relaxed(&self->in_runtime, 1u);
+                self->task = task;
                 gos__fork_revive();
                 break;
             }
@@ -254,7 +245,8 @@ GOS_NOINLINE void gos__wait_unlocked(void)
                 /* What follows uses the run, so it is not to be abandoned meanwhile (stop.c, B1-B3). */
                 gos__store_relaxed(&self->in_runtime, 1u);
                 gos__compiler_fence(); /* B2, partner: the membarrier of A2 */
-                if (self->task)
+                self->task = task;
+                if (task)
                     gos__regain();
                 else if (gos__load_acquire(&self->locked) != GOS_ABANDONED)
                     return; /* asleep as an idle worker's thread: see doze */
@@ -267,7 +259,29 @@ GOS_NOINLINE void gos__wait_unlocked(void)
         }
         gos__store_relaxed(&self->in_runtime, 1u);
         gos__compiler_fence(); /* O2, partner: the membarrier of T3 */
+        self->task = task;
         if (!gos__load_acquire(&self->locked))
             return;
     }
+}
+
+void gos__let_others_in(void)
+{
+    gos__thread *self = &gos__self;
+    gos__task *task = self->task;
+    self->task = NULL;                           /* as in wait_unlocked */
+    gos__store_relaxed(&self->keeps_worker, 1u); /* before in_runtime = 0: gos__hand_off looks after T4 */
+    gos__store_release(&self->in_runtime, 0u);
+    /* The door stays open for a while that differs each time, since two that wait for each other could else go on in
+     * step; and while another thread has this processor, in case it is the one. */
+    for (uint64_t pauses = 20 + (gos__ticks() & 255); pauses; pauses--)
+        gos__cpu_relax();
+    sched_yield();
+    wait_unlocked(self, task);
+    gos__store_relaxed(&self->keeps_worker, 0u);
+}
+
+GOS_NOINLINE void gos__wait_unlocked(void)
+{
+    wait_unlocked(&gos__self, gos__self.task);
 }
