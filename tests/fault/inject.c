@@ -416,12 +416,12 @@ static const char *name_of(long number, long b, long c)
     case SYS_futex: return (b & FUTEX_CMD_MASK) == FUTEX_WAKE ? NULL : "syscall.futex";
     case SYS_write: return c == sizeof(uint64_t) ? NULL : "syscall.write";
 #define BY_NUMBER(name) case SYS_##name: return "syscall." #name;
-    BY_NUMBER(close_range) BY_NUMBER(epoll_create1) BY_NUMBER(epoll_pwait2) BY_NUMBER(epoll_wait)
-    BY_NUMBER(eventfd2) BY_NUMBER(fcntl) BY_NUMBER(kill) BY_NUMBER(membarrier) BY_NUMBER(open) BY_NUMBER(openat)
+    BY_NUMBER(close_range) BY_NUMBER(epoll_create1) BY_NUMBER(epoll_pwait2) BY_NUMBER(epoll_pwait)
+    BY_NUMBER(eventfd2) BY_NUMBER(fcntl) BY_NUMBER(kill) BY_NUMBER(membarrier) BY_NUMBER(openat)
     BY_NUMBER(pipe2) BY_NUMBER(poll) BY_NUMBER(ppoll) BY_NUMBER(pread64) BY_NUMBER(read) BY_NUMBER(userfaultfd)
     BY_NUMBER(sched_setaffinity) BY_NUMBER(sendto) BY_NUMBER(socketpair) BY_NUMBER(wait4)
     /* These cannot. */
-    case SYS_close: case SYS_dup2: case SYS_dup3: case SYS_exit: case SYS_gettid: case SYS_rt_sigaction:
+    case SYS_close: case SYS_dup3: case SYS_exit: case SYS_gettid: case SYS_rt_sigaction:
     case SYS_rt_sigprocmask: case SYS_sched_getaffinity:
         return NULL;
     }
