@@ -45,7 +45,7 @@ HEAD = struct.Struct("4I")
 REPORT = re.compile(r"^(faulty|clean): result (-?\d+) refusals (\d+) allocations (-?\d+) mapped (-?\d+) "
                     r"threads (-?\d+) descriptors (\d+) tasks (\d+)$", re.MULTILINE)
 # The only ways to give up.
-FATAL = re.compile(r"^gossamer: .*(no memory|cannot|could not|refuse|failed|no thread|limit)")
+FATAL = re.compile(r"^gossamer: (fatal error|GOS_\w+): .*(no memory|cannot|refuse|failed|no thread|fork)")
 NEVER = re.compile(r"deadlock|overran|overflow|not locked|bug")
 
 Fault = collections.namedtuple("Fault", "variant name ret0 ret1 first count error")
