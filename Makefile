@@ -83,10 +83,8 @@ endif
 
 TARGETS := all bench check check-faults check-layers check-model check-valgrind clean compare doctor fuzz help install man \
            perf-budget perf-check perf-check-aa plots programs reliability report setup setup-cross setup-peers \
-           setup-programs nightly uninstall
-TARGETS += deb dist
-BUILDS  := all bench check check-faults install programs perf-budget perf-check perf-check-aa
            soak setup-programs nightly uninstall
+TARGETS += deb dist
 BUILDS  := all bench check check-faults soak install programs perf-budget perf-check perf-check-aa
 GOALS   := $(or $(MAKECMDGOALS),all)
 
@@ -488,7 +486,7 @@ setup-peers:
 	@baselines/peers/java/find-java >/dev/null || \
 	    echo 'setup-peers: no JDK of version 21 or later here: Java is left out (set JAVA_HOME to one)'
 FAULTS := $(if $(SAN)$(filter-out x86_64,$(ARCH)),,$(B)/fault/everything)
-check: all $(FAULTS)
+check: all $(FAULTS) $(SOAK)
 	@MAKE='$(MAKE)' $(PYTHON) tests/run.py --build $(B) --only '$(ONLY)'
 check-faults: $(FAULTS)
 	@$(if $(FAULTS),,echo 'check-faults: on x86-64 and without a sanitizer, which makes calls of its own' >&2; exit 2)
