@@ -5,15 +5,19 @@
  */
 #include <limits.h>
 #include <pthread.h>
+#include <stdbool.h>
 
 #include "base/check.h"
 #include "sched/worker.h"
 
 static pthread_key_t guard;
+static _Thread_local bool is_guarded; /* the key alone would not do: to take its value back can be refused */
 
 static void ended_by_a_task(void *unused)
 {
     (void)unused;
+    if (!is_guarded)
+        return;
     gos__self.task = NULL; /* what is left runs on the thread's own stack */
     gos__store_relaxed(&gos__self.in_runtime, 1u);
     gos__store_relaxed(gos__self.limit_word, (uintptr_t)0);
@@ -30,5 +34,6 @@ void gos__thread_guard(bool on)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     pthread_once(&once, make_guard);
-    pthread_setspecific(guard, on ? &guard : NULL);
+    is_guarded = on;
+    (void)pthread_setspecific(guard, on ? &guard : NULL); /* refused: this thread goes unguarded */
 }
