@@ -9,13 +9,14 @@ CONTENDERS = ('gossamer', 'gossamer-fixed', 'fixed', 'pthread', 'go')
 # A burst is of 1 MiB each. Those that keep what a unit touched get fewer units: the figure is per unit.
 BURST_DEPTH = 1 << 20
 BURST = {'gossamer': 10000, 'fixed': 1000, 'pthread': 1000, 'go': 1000}
-HALF = {name: n // 2 for name, n in BURST.items() if name != 'pthread'}    # whose stacks behave as fixed ones
+FEWER = {name: n if name == 'gossamer' else n // 2 for name, n in BURST.items()
+         if name != 'pthread'}    # whose stacks behave as fixed ones
 
 PROFILES = {
     'quick': {'units': 1000, 'depths': (0, 256, 1024, 4096), 'depth_launches': 1, 'descents': COARSE[:-1],
               'descent_launches': 1, 'reps': 3, 'burst': {'gossamer': 1000}},
     'default': {'units': 10000, 'depths': DEPTHS, 'depth_launches': 1, 'descents': DESCENTS[::2] + DESCENTS[-1:],
-                'descent_launches': 3, 'reps': 5, 'burst': HALF},
+                'descent_launches': 3, 'reps': 5, 'burst': FEWER},
     'full': {'units': 10000, 'depths': DEPTHS, 'depth_launches': 5, 'descents': DESCENTS, 'descent_launches': 9,
              'reps': 5, 'burst': BURST},
 }

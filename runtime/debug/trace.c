@@ -24,7 +24,7 @@
 #include "sched/trace.h"
 
 /* Records a millisecond and at once, of each worker: always, and for a file. */
-enum { FLIGHT_RATE = 8, FLIGHT_MOST = 512, FILE_RATE = 64, FILE_MOST = GOS_RING / 2 };
+enum { FLIGHT_RATE = 4, FLIGHT_MOST = 512, FILE_RATE = 64, FILE_MOST = GOS_RING / 2 };
 
 #define TAKE_NS 4000000
 #define CRASH_WAIT_NS 200000000

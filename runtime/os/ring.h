@@ -18,7 +18,7 @@
 #include "os/os.h"
 
 /* A power of two. */
-enum { GOS_RING = 16384 };
+enum { GOS_RING = 8192 };
 
 /* So much room is kept for what happens seldom, while a file has yet to take the rest. */
 enum { GOS_RING_RESERVE = 512 };

@@ -30,7 +30,7 @@
  * program of which a task was found blocked lately, and when a thread with others waiting was away from the processors
  * without having been out of work; else ever longer, up to the long one. On a processor that it shares with a worker
  * each look costs two switches of threads. */
-#define SHORT_LOOK_NS 20000
+#define SHORT_LOOK_NS 15000
 #define LONG_LOOK_NS 1000000
 #define LATELY_NS 10000000
 
