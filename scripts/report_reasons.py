@@ -34,13 +34,18 @@ REASONS = (
      "list "
      "of waiters and a queue that others steal from",
      "a hand-over that goes straight to the receiver, as long as one thread has both"),
-    ("fan on .*", ("fixed-bare", "go", "java", "java-tuned", "erlang", "erlang-tuned", "st", "st-small", "fcontext"),
+    ("fan on .*", ("fixed-bare", "boost-fiber", "go", "java", "java-tuned", "erlang", "erlang-tuned", "st", "st-small",
+                   "fcontext"),
      "a hundred units share two channels, and each word wakes one of them", "waking fewer: one wake for several words"),
     ("(skynet|skynet-chan|tree) on .*", (*FIXED, *LIBRARIES),
      "one thread starts and joins without atomics", "join counts that stay with one worker"),
     ("hand-off of a worker, raw", ("pthread", "pthread-min"),
      "the kernel itself sees a thread block; a monitor has to notice it, which takes it some 50 µs of looking",
      "gos_block_begin round the call, or a kernel that tells when a thread blocks"),
+    ("hand-off of a worker, posix", ("go",),
+     "Go owns its descriptors: each is registered once and does not wait; what a program opens may be anybody's, so "
+     "ours asks by a call that must not wait and, for what is no socket, arms the descriptor at each park",
+     "registrations that are kept for pipes as well (docs/decisions/0010)"),
     ("sleep of .*", ("go", "pthread", "gossamer-fixed", "java", "may"),
      "what is asked of the kernel's timer is the same; its slack and who else is awake decide", "nothing found"),
     ("wake-up by an event, .*", ("pthread", "go"),
@@ -72,6 +77,9 @@ REASONS = (
      "a loop learns of many requests by one call and answers them one after the other; ours wakes a task for each, "
      "which "
      "reads, writes and asks once more", "answering from the poller's batch, without a try that finds nothing"),
+    ("server, .*", ("erlang", "erlang-tuned"),
+     "its emulator parses HTTP itself, in the driver of the socket, as the bytes arrive",
+     "parsing where the bytes arrive, before a task is woken"),
     ("server at .*", ("epoll", "go", "pthread"),
      "at a share of the weakest server's rate the tail is queueing on one CPU, which a cheaper request shortens",
      "the processor time of a request, as above"),
