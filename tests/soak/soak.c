@@ -12,6 +12,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <limits.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/resource.h>
@@ -121,8 +122,13 @@ static int open_descriptors(void)
 static void look(void)
 {
     gos_rwmutex_lock(&pause_lock);
-    gos_sleep(SECOND / 2); /* what nobody needs goes back to the kernel meanwhile */
-    resident[periods] = resident_kib();
+    long before; /* what nobody needs goes back to the kernel, after a storm for a while */
+    resident[periods] = LONG_MAX;
+    do {
+        before = resident[periods];
+        gos_sleep(SECOND / 2);
+        resident[periods] = resident_kib();
+    } while (resident[periods] < before - SLACK_KIB / 4);
     descriptors[periods] = open_descriptors();
     printf("period %d: resident %ld KiB, descriptors %d, operations %ld, signals %ld, longest delay %.1f ms\n", periods,
            resident[periods], descriptors[periods], soak_counts_now.operations, handled, (double)latest_ns / 1e6);
