@@ -17,7 +17,7 @@ from pathlib import Path
 
 COLUMNS, FUNCTION, FILE = 120, 70, 500
 FOLDERS = ["runtime", "baselines", "benches", "examples", "tests", "plots", "scripts", ".ci"]
-C_LIKE = (".c", ".h", ".cc", ".S")
+C_LIKE = (".c", ".h", ".cc", ".S", ".inc")
 TEXT = C_LIKE + (".py", ".sh", ".gp", "")
 # Halves, so that this file does not contain the words. The second item says what to write instead.
 BANNED = [

@@ -212,41 +212,7 @@ FUNC(gos__chan_recv_outside)
     mov x2, #GOS_NO_DEADLINE
     b gos_chan_recv_until
 END(gos__chan_recv_outside)
-CALL gos_run, gos__run
-CALL gos_ntasks, gos__ntasks
-CALL gos__dump_make, gos__dump
-CALL gos__dump_free, gos__dump_end
-CALL gos_stats_read, gos__stats_read
-CALL gos_trace_start, gos__trace_start
-CALL gos_trace_stop, gos__trace_stop
-CALL gos_flight_write, gos__flight_write
-CALL gos_pin, gos__pin
-CALL gos_unpin, gos__unpin
-CALL gos_block_begin, gos__block_begin
-CALL gos_block_end, gos__block_end
-CALL gos_now, gos__now
-CALL gos__fd_done, gos__fd_done_c
-CALL gos__fd_alloc, gos__fd_alloc_c
-CALL gos__fd_free, gos__fd_free_c
-CALL gos__fd_closing, gos__fd_closing_c
-CALL gos__fd_closed, gos__fd_closed_c
-CALL gos__fd_close_range, gos__fd_close_range_c
-CALL gos__lot_enlist, gos__lot_enlist_c
-CALL gos__lot_leave, gos__lot_leave_c
-CALL gos__lot_wake_from, gos__lot_wake_task
-CALL gos__fd_born, gos__fd_born_c
-CALL gos__fd_changed, gos__fd_changed_c
-CALL gos__fd_duplicated, gos__fd_duplicated_c
-CALL gos_chan_new, gos__chan_new
-CALL gos_chan_free, gos__chan_free
-CALL gos_chan_try_send, gos__chan_try_send
-CALL gos_chan_try_recv, gos__chan_try_recv
-CALL gos_chan_close, gos__chan_close
-CALL gos_chan_len, gos__chan_len
-CALL gos_chan_cap, gos__chan_cap
-CALL gos_timer_new, gos__timer_new
-CALL gos_timer_stop, gos__timer_stop
-CALL gos_timer_free, gos__timer_free
+#include "arch/entry_names.inc"
 
 /* int *gos_errno(void): the same function under a name that the compiler knows nothing of. */
 EXPORT(gos_errno)

@@ -4,14 +4,7 @@
  */
 #include "arch/doors_x86_64.h"
 
-PARK gos__mutex_park, gos__mutex_lock, gos__mutex_lock_outside
-PARK gos__mutex_locked, gos__seed_chance, gos__mutex_locked_outside
-PARK gos__waitgroup_park, gos__waitgroup_wait, gos__waitgroup_wait_outside
-PARK gos_rwmutex_rlock_until, gos__rwmutex_rlock, gos__rwmutex_rlock_outside
-PARK gos_rwmutex_lock_until, gos__rwmutex_lock, gos__rwmutex_lock_outside
-PARK gos_cond_wait_until, gos__cond_wait, gos__cond_wait_outside
-PARK gos_sem_acquire_until, gos__sem_acquire, gos__sem_acquire_outside
-PARK gos__once_begin, gos__once_enter, gos__once_enter_outside
+#include "arch/sync_names.inc"
 
 /* The same for ever: only the deadline, in its register, is added. */
 .macro FOR_EVER name, register
@@ -25,33 +18,12 @@ FOR_EVER gos_rwmutex_lock, %rsi
 FOR_EVER gos_cond_wait, %rdx
 FOR_EVER gos_sem_acquire, %rdx
 
-CALL gos_mutex_trylock, gos__mutex_trylock
-CALL gos__mutex_leave, gos__mutex_unlock
 #if GOS_TSAN /* which has to see the order that the count makes */
 CALL gos_waitgroup_add, gos__waitgroup_add
 CALL gos_waitgroup_done, gos__waitgroup_done
 #else
 CALL gos__waitgroup_met, gos__waitgroup_turn
 #endif
-CALL gos_context_new, gos__context_new
-CALL gos_context_cancel, gos__context_cancel
-CALL gos_context_cause, gos__context_cause
-CALL gos_context_done, gos__context_done
-CALL gos_context_deadline, gos__context_deadline
-CALL gos_context_free, gos__context_free
-CALL gos_ticker_new, gos__ticker_new
-CALL gos_ticker_chan, gos__ticker_chan
-CALL gos_ticker_free, gos__ticker_free
-CALL gos_signal_notify, gos__signal_notify
-CALL gos_rwmutex_tryrlock, gos__rwmutex_tryrlock
-CALL gos_rwmutex_trylock, gos__rwmutex_trylock
-CALL gos_rwmutex_runlock, gos__rwmutex_runlock
-CALL gos_rwmutex_unlock, gos__rwmutex_unlock
-CALL gos_cond_signal, gos__cond_signal
-CALL gos_cond_broadcast, gos__cond_broadcast
-CALL gos_sem_tryacquire, gos__sem_tryacquire
-CALL gos_sem_release, gos__sem_release
-CALL gos__once_end, gos__once_leave
 
 /*
  * void gos_waitgroup_add(gos_waitgroup *group, long n): rdi, rsi; and done, wait and wait_until. The runtime is entered
