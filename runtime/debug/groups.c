@@ -41,13 +41,9 @@ static size_t size_of_all(void)
 
 gos__groups *gos__groups_open(bool may_claim, bool is_still, void (*meanwhile)(void))
 {
-    gos__groups *groups = gos__vm_reserve(size_of_all());
+    gos__groups *groups = gos__vm_new(size_of_all());
     if (!groups)
         return NULL;
-    if (gos__vm_commit(groups, size_of_all())) {
-        gos__vm_release(groups, size_of_all());
-        return NULL;
-    }
     groups->may_claim = may_claim && !GOS_SAN; /* to which another task's frames are not to be read */
     groups->is_still = is_still && !GOS_SAN;
     groups->meanwhile = meanwhile;

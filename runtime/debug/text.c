@@ -16,11 +16,7 @@ void gos__text_open(gos__text *text, size_t room)
     size_t page = gos__vm_page_size();
     text->used = text->written = 0;
     text->room = (room + page - 1) / page * page;
-    text->start = gos__vm_reserve(text->room);
-    if (text->start && gos__vm_commit(text->start, text->room)) {
-        gos__vm_release(text->start, text->room);
-        text->start = NULL;
-    }
+    text->start = gos__vm_new(text->room);
 }
 
 void gos__text_close(gos__text *text)

@@ -16,15 +16,9 @@ enum state { NONE, TASK, IDLE, SEARCH, GAP };
 
 gos__trace_out *gos__trace_out_new(void)
 {
-    size_t size = (sizeof(gos__trace_out) + TEXT + 4095) & ~(size_t)4095;
-    gos__trace_out *out = gos__vm_reserve(size);
-    if (!out)
-        return NULL;
-    if (gos__vm_commit(out, size)) {
-        gos__vm_release(out, size);
-        return NULL;
-    }
-    out->text = (char *)(out + 1);
+    gos__trace_out *out = gos__vm_new(sizeof(gos__trace_out) + TEXT);
+    if (out)
+        out->text = (char *)(out + 1);
     return out;
 }
 

@@ -22,6 +22,9 @@ void gos__vm_release(void *start, size_t size);
 /* Makes reserved pages usable, zero when first touched, never huge pages. -ENOMEM: limits (RLIMIT_AS, maps). */
 int gos__vm_commit(void *start, size_t size);
 
+/* Both in one: memory of that size, rounded up to pages, for gos__vm_release; NULL when refused. */
+void *gos__vm_new(size_t size);
+
 /* Gives the memory of committed pages back; they stay usable and read as zero. 0 or -errno: the kernel keeps some, as
  * those that the program has locked (mlock, mlockall). */
 int gos__vm_discard(void *start, size_t size);

@@ -6,14 +6,9 @@ bool gos__ring_open(gos__ring *ring)
 {
     if (gos__load_relaxed(&ring->events))
         return true;
-    size_t size = GOS_RING * sizeof(gos__event);
-    gos__event *events = gos__vm_reserve(size);
+    gos__event *events = gos__vm_new(GOS_RING * sizeof(gos__event));
     if (!events)
         return false;
-    if (gos__vm_commit(events, size)) {
-        gos__vm_release(events, size);
-        return false;
-    }
     ring->often = ring->seldom = (gos__budget){ .left = gos__rings_are.most, .filled = gos__clock_ns() };
     gos__store_release(&ring->events, events); /* pairs with the acquire in gos__ring_note */
     return true;

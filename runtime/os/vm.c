@@ -44,6 +44,15 @@ int gos__vm_commit(void *start, size_t size)
     return 0;
 }
 
+void *gos__vm_new(size_t size)
+{
+    void *start = gos__vm_reserve(size);
+    if (!start || !gos__vm_commit(start, size))
+        return start;
+    gos__vm_release(start, size);
+    return NULL;
+}
+
 int gos__vm_discard(void *start, size_t size)
 {
     return madvise(start, size, MADV_DONTNEED) ? -errno : 0;

@@ -19,8 +19,8 @@ enum { WALKED = 1 << 20, INNERMOST = 20, OUTERMOST = 10 };
 static void print_backtrace(const void *prologue)
 {
     size_t size = WALKED * sizeof(void *);
-    void **frames = gos__vm_reserve(size);
-    if (!frames || gos__vm_commit(frames, size))
+    void **frames = gos__vm_new(size);
+    if (!frames)
         return;
     int end = backtrace(frames, WALKED), first = 0;
     while (first < end && frames[first] != prologue) /* the runtime's own frames */

@@ -56,13 +56,9 @@ int gos__regions_open(gos__arena *by_kind, gos__arena *regions, int64_t limit)
     memory_limit = limit;
     in_hand.slot = 0;
     table_size = (all * sizeof(uint32_t) + PAGE - 1) / PAGE * PAGE;
-    table = gos__vm_reserve(table_size);
+    table = gos__vm_new(table_size);
     if (!table)
         return -ENOMEM;
-    if (gos__vm_commit(table, table_size)) {
-        gos__vm_release(table, table_size);
-        return -ENOMEM;
-    }
     shelves[0] = (shelf){ .part = &regions[0], .cold = table };
     shelves[1] = (shelf){ .part = &regions[1], .cold = (uint32_t *)table + deep };
     return 0;

@@ -61,14 +61,10 @@ int gos__vacant_open(gos__arena *stacks)
         fields[kind] = (field){ .part = &stacks[kind], .slots = slots_of(&stacks[kind], kind) };
         plots += plots_in(&fields[kind]);
     }
-    table_size = (plots * sizeof(plot) + PAGE) / PAGE * PAGE;
-    table = gos__vm_reserve(table_size);
+    table_size = (plots + 1) * sizeof(plot); /* none at all is no size to ask for */
+    table = gos__vm_new(table_size);
     if (!table)
         return -ENOMEM;
-    if (gos__vm_commit(table, table_size)) {
-        gos__vm_release(table, table_size);
-        return -ENOMEM;
-    }
     plot *at = table;
     for (int kind = 0; kind < GOS_KINDS; kind++) {
         fields[kind].plots = at;
