@@ -54,11 +54,13 @@ static void describe(const gos__symbol *symbol, uintptr_t address, char *line)
 }
 
 /* The answer to one address: pairs of lines, a function and where in its source; further pairs are what it was inlined
- * into. The function as the symbol table has it is the last one. */
+ * into. The function as the symbol table has it is the last one. Where it knows no line, and we no function, its own is
+ * the nearest one before, wherever that ends. */
 static void use_answer(char *line, char *answer)
 {
     char text[LINE] = "";
     size_t used = 0;
+    bool is_sure = *line != '?';
     for (char *function = strtok_r(answer, "\n", &answer); function; function = strtok_r(NULL, "\n", &answer)) {
         char *where = strtok_r(NULL, "\n", &answer);
         if (!where || *function == '?')
@@ -67,11 +69,12 @@ static void use_answer(char *line, char *answer)
         if (end)
             *end = 0;
         bool is_known = *where != '?' && !strstr(where, ":?");
+        is_sure |= is_known;
         int n = snprintf(text + used, sizeof text - used, "%s%s%s%s", used ? "\n" : "", function,
                          is_known ? " at " : "", is_known ? where : "");
         used += n < 0 ? 0 : (size_t)n < sizeof text - used ? (size_t)n : sizeof text - used - 1;
     }
-    if (used)
+    if (used && is_sure)
         memcpy(line, text, used + 1);
 }
 
@@ -122,11 +125,9 @@ void gos__names_find(gos__names *names, uintptr_t *addresses, size_t n, void (*m
     n = sort_once(addresses, n);
     size_t each = sizeof(char *) + LINE + sizeof(gos__symbol), page = gos__vm_page_size();
     *names = (gos__names){ .n = n, .addresses = addresses, .size = (n * each + page) / page * page };
-    names->memory = gos__vm_reserve(names->size);
-    if (!names->memory || gos__vm_commit(names->memory, names->size)) {
-        gos__names_free(names);
+    names->memory = gos__vm_new(names->size);
+    if (!names->memory)
         return;
-    }
     gos__symbol *symbols = (gos__symbol *)names->memory;
     names->lines = (const char **)(symbols + n);
     char (*lines)[LINE] = (char (*)[LINE])(names->lines + n);
