@@ -8,7 +8,7 @@
 #include "base/check.h"
 #include "stack/stack.h"
 
-enum { AHEAD_MOST = 32, OUT_OF_MEMORY_MS = 2000, TIDY_BYTES = 64 * 1024 };
+enum { AHEAD_MOST = 32, OUT_OF_MEMORY_MS = 2000, CHANGING_MS = 20000, TIDY_BYTES = 64 * 1024 };
 
 /* A page that does not get this small stays. */
 enum { WORTH_IT = GOS_PACK_PAGE / 4 * 3 };
@@ -194,22 +194,30 @@ static bool prepare(gos__cold *cold, uintptr_t index, gos__cold_chunk *chunk, bl
     return true;
 }
 
-/* Into the kernel's hands or none: the thread that waits cannot be told that there is no memory. */
+/* Into the kernel's hands or none: the thread that waits cannot be told that there is no memory. 0, or -EEXIST: there
+ * is a page already. What may end is waited for: memory is short, or a fork, or another change of mappings, goes on. */
 static int put(gos__cold *cold, void *to, const void *from, size_t size)
 {
-    int result;
-    for (int ms = 0; (result = gos__userfault_put(&cold->faults, to, from, size)) == -ENOMEM || result == -EAGAIN;) {
-        if (result == -EAGAIN) {
-            sched_yield(); /* a fork, or another change of mappings, is under way */
-            continue;
-        }
-        if (++ms > OUT_OF_MEMORY_MS)
+    int64_t until = 0;
+    for (;;) {
+        int result = gos__userfault_put(&cold->faults, to, from, size);
+        if (!result || result == -EEXIST)
+            return result;
+        int64_t now = gos__clock_ns();
+        until = until ? until : now + (result == -EAGAIN ? CHANGING_MS : OUT_OF_MEMORY_MS) * INT64_C(1000000);
+        bool may_end = now < until && (result == -ENOMEM || result == -EAGAIN);
+        if (!may_end && result == -ENOMEM)
             gos__die("fatal error: no memory to put a packed task stack back: raise the memory limit, or run without "
                      "GOS_DEBUG=cold");
+        if (!may_end)
+            gos__die("fatal error: the kernel refuses to put a packed task stack back (errno %d): run without "
+                     "GOS_DEBUG=cold", -result);
         uint32_t never = 0;
-        gos__futex_wait(&never, 0, gos__clock_ns() + 1000000);
+        if (result == -EAGAIN)
+            sched_yield();
+        else
+            gos__futex_wait(&never, 0, now + 1000000);
     }
-    return result;
 }
 
 /* K2 and K3 for one page of the staging area. */
