@@ -55,6 +55,12 @@ gos__worker *gos__worker_new(uint32_t index)
     return worker;
 }
 
+static void worker_free(gos__worker *worker)
+{
+    gos__ring_close(&worker->trace.ring);
+    free(worker);
+}
+
 /* U2, U3: the timers wait for an heir. The first worker is never out of use. */
 static void bequeath_timers(gos__worker *worker)
 {
@@ -187,7 +193,7 @@ static int launch(gos__runtime *rt)
             void (*main)(void *) = (void (*)(void *))(uintptr_t)rt->fn;
             gos__task *task = gos__task_new(rt->workers[0], gos__main_start, main, rt->arg);
             if (!task) {
-                free(rt->workers[0]);
+                worker_free(rt->workers[0]);
                 return -ENOMEM;
             }
             gos__store_relaxed(&task->state, (uint8_t)GOS_READY);
@@ -257,10 +263,8 @@ static void dismantle(gos__runtime *rt, bool all_left)
     gos__creators_forget();
     if (!all_left)
         return;
-    for (uint32_t i = 0; i < rt->made; i++) {
-        gos__ring_close(&rt->workers[i]->trace.ring);
-        free(rt->workers[i]);
-    }
+    for (uint32_t i = 0; i < rt->made; i++)
+        worker_free(rt->workers[i]);
     gos__ring_close(&rt->outside.ring);
     kept = rt;
 }
