@@ -11,7 +11,7 @@
 #include "sched/worker.h"
 
 static pthread_key_t guard;
-static _Thread_local bool is_guarded; /* the key alone would not do: to take its value back can be refused */
+static _Thread_local bool is_guarded; /* its value stays: to take that back can be refused */
 
 static void ended_by_a_task(void *unused)
 {
@@ -35,5 +35,6 @@ void gos__thread_guard(bool on)
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     pthread_once(&once, make_guard);
     is_guarded = on;
-    (void)pthread_setspecific(guard, on ? &guard : NULL); /* refused: this thread goes unguarded */
+    if (on)
+        (void)pthread_setspecific(guard, &guard); /* refused: this thread goes unguarded */
 }

@@ -38,7 +38,7 @@ void gos__trace_spawn(gos__worker *worker, gos__task *task, const gos__task *par
 /* `child` has taken the place of `parent`, which waits in front of the queue. */
 void gos__trace_go(gos__worker *worker, gos__task *parent, const gos__task *child);
 
-/* The same by a thread that has no worker; under gos__rt_lock, or anywhere (NULL: of gos__rt_lock's holder). */
+/* The same by a thread that has no worker; under gos__rt_lock. */
 void gos__trace_ready_outside(gos__runtime *rt, gos__task *task);
 void gos__trace_spawn_outside(gos__runtime *rt, gos__task *task);
 
