@@ -217,6 +217,20 @@ def plan(profile, cases, contenders, cpus, most_units=0):
     return rounds
 
 
+def left_out(profile, contenders, cpus):
+    """{(case, variant, connections): contenders} of what the full profile measures and this one does not at all."""
+    def measured(name):
+        keys = set()
+        for job in (job for jobs in plan(name, CASES, contenders, cpus).values() for job in jobs):
+            n = job.n if job.case == 'server' else 0
+            keys |= {(job.case, job.variant, n, contender) for contender, _ in job.arms or [(job.contender, '')]}
+        return keys
+    found = {}
+    for *what, contender in sorted(measured('full') - measured(profile), key=str):
+        found.setdefault(tuple(what), []).append(contender)
+    return found
+
+
 def plan_memory(add, p, name, threads, most_units):
     """Four sizes at least, so that there is a slope; then as many units as there can be."""
     if name == COLD:

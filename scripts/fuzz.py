@@ -9,7 +9,6 @@ libFuzzer their own drivers run random inputs. An input that breaks a promise is
 to the program as its argument to see it again. --results adds a line for each target to results/reliability/fuzz.jsonl.
 """
 import argparse
-import json
 import os
 import re
 import shutil
@@ -18,6 +17,8 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+
+import reliability
 
 ROOT = Path(__file__).resolve().parent.parent
 B = ROOT / "build/fuzz"
@@ -87,17 +88,6 @@ def run_driver(command, name, seconds):
     return int(count[1]) if count else 0, int(done.returncode != 0)
 
 
-def add_result(name, count, found, seconds, corpus):
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True,
-                            check=False).stdout.strip()
-    path = ROOT / "results/reliability/fuzz.jsonl"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with open(path, "a", encoding="utf-8") as file:
-        file.write(json.dumps({"kind": "fuzz", "name": name, "count": count, "found": found, "seconds": seconds,
-                               "corpus": corpus, "commit": commit,
-                               "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())}) + "\n")
-
-
 def main():
     parser = argparse.ArgumentParser(usage=__doc__.split("usage: ")[1].split("   ")[0])
     parser.error = lambda message: fail(f"{message}; see --help")
@@ -125,7 +115,8 @@ def main():
         print(f"fuzz: {name}: {count} executions in {seconds} s, {found} found", flush=True)
         failed += found
         if args.results:
-            add_result(name, count, found, seconds, corpus)
+            reliability.append({"kind": "fuzz", "name": name, "count": count, "found": found, "seconds": seconds,
+                                "corpus": corpus})
     print(f"{len(sources) - failed} passed, {failed} failed")
     return 1 if failed else 0
 

@@ -113,7 +113,7 @@ def page(by_kind):
              "`results/reliability/`, into which `make nightly` writes. A finding is anything that should not be: a",
              "hang, a crash, a wrong sum, a leak, a line that does not say what is missing.", ""]
     found = sum(record["found"] for records in by_kind.values() for record in records)
-    lines += [f"**{cell(found)} findings open** in the runs below.", ""]
+    lines += [f"Findings open in the runs below: **{cell(found)}**.", ""]
     for kind in [*COLUMNS, *(kind for kind in by_kind if kind not in COLUMNS)]:
         records = by_kind.get(kind, [])
         heading, text, columns = COLUMNS.get(kind, (kind.capitalize(), "", [("run", "name"), ("count", "count"),

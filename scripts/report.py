@@ -103,7 +103,8 @@ class Report:
     # ---- sections ------------------------------------------------------------------------------------------------
 
     def method(self):
-        design = cases.Long("How often each case was sampled", machine.design_table(self.run))
+        sampled = "\n\n".join(filter(None, [machine.design_table(self.run), machine.left_out(self.run)]))
+        design = cases.Long("How often each case was sampled", sampled)
         turns = [text_of.TURNS] if self.run.disturbed()[0] else []
         text = [text_of.METHOD, self.moved(design), *turns, self.conditions(), self.noise(), self.accounting()]
         if self.run.env.get("complete") is not True:

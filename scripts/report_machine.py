@@ -2,6 +2,7 @@
 import re
 import xml.etree.ElementTree as ElementTree
 
+import bench_plan
 import rows
 import stats
 
@@ -100,6 +101,21 @@ def design_table(run):
         lines.append(f"| {CASE_WORDS.get(case, case)} (`{case}`) | {span(launches)} | {span(reps)} | {total:,} | "
                      f"{'; '.join(list(dict.fromkeys(worth))[:3])} |")
     return "\n".join(lines)
+
+
+def left_out(run):
+    """A sentence on the rows that a full run would have beside these; '' where there are none."""
+    profile, cases = run.env.get("profile"), {row["case"] for row in run.rows}
+    if profile not in bench_plan.PROFILES:
+        return ""
+    contenders = dict.fromkeys({row["contender"] for row in run.rows}, 0)
+    cpus = max(row["threads"] for row in run.rows)
+    parts = []
+    for (case, variant, n), names in bench_plan.left_out(profile, contenders, cpus).items():
+        if case in cases:
+            what = " ".join([f"`{case}`", *([variant] if variant else []), *([f"with {n:,} connections"] if n else [])])
+            parts.append(f"{what}: {', '.join(rows.label(name) for name in names)}")
+    return f"What only the full profile measures: {'; '.join(parts)}." if parts else ""
 
 
 def span(values):
