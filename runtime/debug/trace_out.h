@@ -1,6 +1,6 @@
 /*
- * trace_out.h: records of workers as a file that viewers open: Chrome's trace event format, an array of JSON objects
- * ("Trace Event Format", Google, 2016), which Perfetto's and Chrome's own take also without its end.
+ * trace_out.h: records of workers as a file that viewers open: Chrome's trace event format, its JSON object ("Trace
+ * Event Format", Google, 2016), for Perfetto's and for Chrome's own.
  *
  * A worker is a track, what runs on it slices: a task under the name of its function, "idle", "search", and "not
  * traced" for a gap. Arrows (flows) go from who made a task ready to where it runs then. All else are instants. In
@@ -52,7 +52,7 @@ void gos__trace_out_begin(gos__trace_out *out, int file, int64_t base, bool agai
 void gos__trace_out_add(gos__trace_out *out, uint32_t track, const gos__event *event);
 void gos__trace_out_flush(gos__trace_out *out);
 
-/* Closes what is open, the array and the file; `lost`: records that found no room. */
+/* Closes what is open, the object and the file; `lost`: records that found no room. */
 void gos__trace_out_end(gos__trace_out *out, uint64_t lost);
 
 #endif

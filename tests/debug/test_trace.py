@@ -41,7 +41,9 @@ class Trace:
     """A file that keeps to the format; what it holds, counted."""
 
     def __init__(self, path):
-        self.events = json.loads(Path(path).read_text())
+        whole = json.loads(Path(path).read_text())
+        check(whole["displayTimeUnit"] == "ns", "times are not said to be nanoseconds")
+        self.events = whole["traceEvents"]
         self.slices, self.instants, self.parks, self.thens = (collections.Counter() for _ in range(4))
         self.gaps = []
         self.check_order()
