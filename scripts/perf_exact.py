@@ -33,12 +33,15 @@ def needed(*programs):
             raise ToolError(f'{program} is not installed: make setup')
 
 
-def output_of(command, requests, folder):
-    """Runs it in an empty environment without address randomization; what it says on standard output."""
+def output_of(command, requests, folder, debug=''):
+    """Runs it in an empty environment without address randomization; what it says on standard output. debug: further
+    words for GOS_DEBUG."""
     full = ['setarch', '-R', *command]
+    environment = dict(PLAIN_ENVIRONMENT, PATH=os.environ.get('PATH', ''))
+    environment['GOS_DEBUG'] += debug and f',{debug}'
     try:
         done = subprocess.run(full, input=requests, capture_output=True, text=True, timeout=LIMIT, check=False,
-                              env=dict(PLAIN_ENVIRONMENT, PATH=os.environ.get('PATH', '')), cwd=folder)
+                              env=environment, cwd=folder)
     except subprocess.TimeoutExpired as error:
         raise ToolError(f"{' '.join(command[:1])}: no end within {LIMIT} s") from error
     if done.returncode != 0:
@@ -60,13 +63,13 @@ def operations(output):
 # ---- instructions, by callgrind
 
 
-def instructions(program, row):
+def instructions(program, row, debug=''):
     """Instructions of an operation."""
     points = []
     for ops in (FEW_OPS, MANY_OPS):
         with tempfile.TemporaryDirectory() as folder:
             out = output_of(['valgrind', '--tool=callgrind', '--separate-threads=yes',
-                             f'--callgrind-out-file={folder}/out', program, row], requests(ops), folder)
+                             f'--callgrind-out-file={folder}/out', program, row], requests(ops), folder, debug)
             totals = [sum(map(int, re.findall(r'^totals: (\d+)', text, re.M)))
                       for text in by_thread(f'{folder}/out-*')]
         points.append((operations(out), sum(totals)))
@@ -89,12 +92,13 @@ def text_of(path):
 # ---- system calls, by strace
 
 
-def system_calls(program, row):
+def system_calls(program, row, debug=''):
     """(all, futex) system calls of an operation."""
     every, futexes = [], []
     for ops in (CALL_FEW, CALL_MANY):
         with tempfile.TemporaryDirectory() as folder:
-            out = output_of(['strace', '-ff', '-qq', '-o', f'{folder}/calls', program, row], requests(ops), folder)
+            out = output_of(['strace', '-ff', '-qq', '-o', f'{folder}/calls', program, row], requests(ops), folder,
+                            debug)
             names = [name for text in by_thread(f'{folder}/calls.*') for name in re.findall(r'^(\w+)\(', text, re.M)]
         every.append((operations(out), len(names)))
         futexes.append((operations(out), names.count('futex')))
@@ -128,8 +132,9 @@ def stripped(program, folder):
     return path
 
 
-def measure(program, progress, rows=None, kinds=('instructions', 'system_calls', 'memory', 'code')):
-    """{metric: value}, rounded to what repeats. rows: only these; progress(what) is called before each count."""
+def measure(program, progress, rows=None, kinds=('instructions', 'system_calls', 'memory', 'code'), debug=''):
+    """{metric: value}, rounded to what repeats. rows: only these; progress(what) is called before each count; debug:
+    words for GOS_DEBUG."""
     needed('valgrind', 'strace', 'setarch', 'nm')
     values = {}
     table = rows_of(program)
@@ -138,10 +143,10 @@ def measure(program, progress, rows=None, kinds=('instructions', 'system_calls',
         for row in rows or [row for row, kind in table.items() if kind in ('single', 'noisy')]:
             if 'instructions' in kinds:
                 progress(f'instructions of {row}')
-                values[f'instructions/{row}'] = round(instructions(path, row), 2)
+                values[f'instructions/{row}'] = round(instructions(path, row, debug), 2)
             if 'system_calls' in kinds:
                 progress(f'system calls of {row}')
-                every, futexes = system_calls(path, row)
+                every, futexes = system_calls(path, row, debug)
                 values.update({f'system_calls/{row}': round(every, 2), f'futexes/{row}': round(futexes, 2)})
         if 'memory' in kinds and 'parked' in table.values():
             progress('memory of parked tasks')

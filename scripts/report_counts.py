@@ -7,7 +7,8 @@ import rows
 WORDS = """Beside time, what an operation does can be counted, and such counts repeat on any machine with the same
 compiler and C library: instructions under callgrind, system calls under strace, faults and switches by the kernel's
 account, each as the slope between two lengths of one loop of gossamer on one worker. `make perf-check` holds them to a
-committed budget."""
+committed budget. Rows that say `clear` are with `GOS_DEBUG=clear`: what a task leaves on its stacks is wiped before
+another gets them."""
 
 HEADS = ("operation", "instructions", "system calls", "futex calls", "page faults", "context switches")
 

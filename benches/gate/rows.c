@@ -132,7 +132,7 @@ static uint64_t run_select(uint64_t ops)
     return word;
 }
 
-/* ---- spawn: start, run and end ----------------------------------------------------------------------------------- */
+/* ---- spawn, deep: start, run and end ----------------------------------------------------------------------------- */
 
 static gos_waitgroup all_ended;
 static uint64_t ran;
@@ -144,17 +144,28 @@ static void counting_task(void *unused)
     gos_waitgroup_done(&all_ended);
 }
 
-static uint64_t run_spawn(uint64_t ops)
+static void deep_task(void *unused)
+{
+    (void)unused;
+    ran += crossing_checked(1);
+    gos_waitgroup_done(&all_ended);
+}
+
+static uint64_t run_tasks(void (*task)(void *), uint64_t ops)
 {
     ran = 0;
     gos_waitgroup_add(&all_ended, (long)ops);
     for (uint64_t i = 0; i < ops; i++) {
         EACH_OPERATION();
-        start(counting_task);
+        start(task);
     }
     gos_waitgroup_wait(&all_ended);
     return ran;
 }
+
+static uint64_t run_spawn(uint64_t ops) { return run_tasks(counting_task, ops); }
+
+static uint64_t run_deep(uint64_t ops) { return run_tasks(deep_task, ops); }
 
 /* ---- mutex, timer, calls, crossing ------------------------------------------------------------------------------- */
 
@@ -272,6 +283,7 @@ const gate_row task_rows[] = {
     { "chan", "single", "send and receive on a channel with room", prepare_chan, run_chan },
     { "select", "single", "send, then select among two channels", prepare_chan, run_select },
     { "spawn", "single", "start, run and end a task", NULL, run_spawn },
+    { "deep", "single", "the same with a call that goes from the nursery to a deep region and back", NULL, run_deep },
     { "mutex", "single", "lock and unlock a free mutex", NULL, run_mutex },
     { "timer", "single", "make, stop and free a timer", NULL, run_timer },
     { "call", "single", "a call with a stack check", NULL, run_call },

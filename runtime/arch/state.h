@@ -281,6 +281,7 @@ struct __attribute__((aligned(64))) gos__thread {
     int32_t status_fd;         /* the monitor's view of it (os.h: gos__thread_blocked); -1: none */
     struct gos__ring *ring;    /* what is recorded of its worker (os/ring.h) */
     uint32_t owned;            /* locks of the C library that its pinned task holds in this thread's name */
+    gos__region *uncleared;    /* a free region that still holds what its last task left: stack/clear.c */
 #if !defined(__x86_64__)
     uintptr_t limit;           /* the limit word: nothing compares with it here */
 #endif

@@ -22,6 +22,7 @@ typedef struct gos__env {
     bool flight;      /* GOS_DEBUG=flight: what workers did of late on standard error when the program ends by force */
     const char *flight_file; /* GOS_DEBUG=flight=FILE: in a file then; NULL: not */
     bool noflight;    /* GOS_DEBUG=noflight: nothing is recorded */
+    bool clear;       /* GOS_DEBUG=clear: no task finds on its stacks what another left there */
     bool creators;    /* GOS_DEBUG=creators: where each task was started is noted, for dumps */
     bool stats;       /* GOS_DEBUG=stats: counters on standard error when gos_run ends */
 } gos__env;

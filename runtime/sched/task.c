@@ -247,6 +247,7 @@ static GOS_NOINLINE gos__task *exit_slowly(gos__worker *worker, gos__task *self)
         gos__store_relaxed(&self->pinned, (uint8_t)0);
         gos__pinned_ended();
     }
+    gos__clear_ended(self);
     gos__san_end(self);
     gos__store_release(&worker->ended, worker->ended + 1); /* after its start: gos__ntasks */
     gos__stack_free(&worker->stacks, self);

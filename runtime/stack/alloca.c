@@ -2,7 +2,9 @@
  * alloca.c: alloca and variable-length arrays that do not fit the stack their frame is on live on the heap. A frame's
  * end is not announced, so a block is freed when a frame further up on the same stack asks next, or with the task.
  */
+#include <malloc.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/check.h"
 #include "stack/stack.h"
@@ -11,6 +13,21 @@ typedef struct block {
     struct block *next;
     uintptr_t sp; /* of the frame that it belongs to */
 } block;
+
+void *gos__allocas_none;
+
+void gos__allocas_open(bool are_cleared)
+{
+    static block last;
+    gos__allocas_none = are_cleared ? &last : NULL;
+}
+
+static void give_back(block *it)
+{
+    if (gos__allocas_none)
+        explicit_bzero(it, malloc_usable_size(it));
+    free(it);
+}
 
 /* Whether two addresses lie on the same of a task's stacks. */
 static bool same_stack(const gos__task *task, uintptr_t a, uintptr_t b)
@@ -29,11 +46,11 @@ void *gos__alloca(size_t size, uintptr_t sp)
 {
     gos__task *task = gos__self.task;
     gos__require(task != NULL, "alloca: no room on a stack that is not a task's");
-    for (void **at = gos__allocas(task); *at;) {
+    for (void **at = gos__allocas(task); *at != gos__allocas_none;) {
         block *it = *at;
         if (it->sp < sp && same_stack(task, it->sp, sp)) { /* its frame has returned: it was deeper */
             *at = it->next;
-            free(it);
+            give_back(it);
         } else {
             at = (void **)&it->next;
         }
@@ -48,9 +65,9 @@ void *gos__alloca(size_t size, uintptr_t sp)
 
 void gos__allocas_free(gos__task *task)
 {
-    while (*gos__allocas(task)) {
+    while (*gos__allocas(task) != gos__allocas_none) {
         block *it = *gos__allocas(task);
         *gos__allocas(task) = it->next;
-        free(it);
+        give_back(it);
     }
 }

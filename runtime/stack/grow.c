@@ -94,7 +94,7 @@ static gos__region *spare_take(void)
 void gos__spares_flush(gos__stack_cache *cache)
 {
     gos__region *region;
-    while ((region = spare_take()))
+    while ((region = spare_take()) || (region = gos__clear_take(NULL)))
         gos__region_free(cache, region);
 }
 
@@ -113,7 +113,9 @@ static void pop(gos__task *task)
 {
     gos__region *region = task->region;
     task->region = region->prev;
-    if (gos__self.spares < GOS_SPARES && !region->is_large) {
+    if (gos__env_get()->clear) {
+        gos__clear_returned(task, region);
+    } else if (gos__self.spares < GOS_SPARES && !region->is_large) {
         region->prev = NULL;
         region->plain = 1;
         region->next = gos__self.more_spares;
@@ -177,6 +179,8 @@ static gos__region *borrow(gos__task *task, uintptr_t need, uintptr_t sp)
     if (task->region && task->region->is_large)
         gos__overflow(task, sp);
     gos__region *region = large ? NULL : spare_take();
+    if (!region && !large)
+        region = gos__clear_take(task);
     if (!region)
         region = gos__region_alloc(gos__self.cache, large);
     if (!region)
@@ -186,7 +190,7 @@ static gos__region *borrow(gos__task *task, uintptr_t need, uintptr_t sp)
     gos__ring_note(gos__self.ring, GOS_EV_GROW, (uintptr_t)task, need, large);
     region->prev = task->region;
     region->owner = task;
-    region->plain = !region->prev && !large;
+    region->plain = !region->prev && !large && !gos__env_get()->clear;
     gos__self.cache->borrows++;
     gos__self.cache->large_borrows += large;
     return region;

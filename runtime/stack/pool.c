@@ -79,6 +79,7 @@ static size_t lay_out(uintptr_t base, size_t budget)
 int gos__stacks_open(void)
 {
     const gos__env *env = gos__env_get();
+    gos__allocas_open(env->clear);
     pool.memory_limit = env->maxmem ? env->maxmem : gos__memory_limit(GOS_MAXMEM_PERCENT);
     /* Under RLIMIT_AS a third of what is left is for the program's own mappings. */
     int64_t room = gos__address_space_left();
@@ -197,7 +198,7 @@ static gos__task *nursery_init(uintptr_t slot, enum gos__kind kind)
     task->region = NULL;
     task->pinned = 0;
     task->waiter.task = task;
-    *gos__allocas(task) = NULL;
+    *gos__allocas(task) = gos__allocas_none;
     return task;
 }
 
@@ -210,6 +211,7 @@ static gos__task *paged_init(uintptr_t slot)
     gos__region_init(region, slot, false, true);
     task->kind = GOS_PAGED;
     task->region = region;
+    *gos__allocas(task) = gos__allocas_none;
     task->pinned = 0;
     task->waiter.task = task;
     return task;

@@ -86,6 +86,17 @@ static inline void gos__stack_free(gos__stack_cache *cache, gos__task *task);
 static inline bool gos__stack_fits(const gos__stack_cache *cache, enum gos__kind kind);
 static inline void gos__stack_put(gos__stack_cache *cache, gos__task *task);
 
+/* ---- clear.c: nothing without GOS_DEBUG=clear ---- */
+
+/* A task that has given its regions back ends: what it left on its first stack, and on the last region, is wiped. */
+void gos__clear_ended(gos__task *task);
+
+/* A task has given a region back: it is free when this returns, and clear but perhaps for one of the thread's. */
+void gos__clear_returned(const gos__task *task, gos__region *region);
+
+/* That one: as `task` left it, if it is its own and nobody ran here meanwhile; else cleared. NULL: there is none. */
+gos__region *gos__clear_take(const gos__task *task);
+
 /* Gives back the regions that a task holds. */
 void gos__regions_drop(gos__task *task);
 
@@ -155,6 +166,11 @@ bool gos__stacks_next_deep(gos__deep_walk *walk, gos__task **found, int looks);
 /* Memory for an alloca or variable-length array of the frame at sp that its stack has no room for. */
 void *gos__alloca(size_t size, uintptr_t sp);
 void gos__allocas_free(gos__task *task);
+
+/* The end of every such list: NULL, or, where they are to be cleared, something that keeps all tasks from ending as if
+ * they had left nothing (sched/task.c:is_clean). */
+extern void *gos__allocas_none;
+void gos__allocas_open(bool are_cleared);
 
 /* Where a task's list of such memory begins: beside the canary, or in its own region. */
 static inline void **gos__allocas(gos__task *task)

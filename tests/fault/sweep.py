@@ -34,7 +34,7 @@ VARIANTS = {  # what the environment adds
     "one worker": {"GOS_PROCS": "1"},
     "paged": {"GOS_PROCS": "2", "GOS_DEBUG": "paged"},
     "cold": {"GOS_PROCS": "2", "GOS_DEBUG": "cold=1,trim=1"},
-    "observed": {"GOS_PROCS": "2", "GOS_DEBUG": "creators,stats,trim=1,schedtrace=3,contention=/dev/null"},
+    "observed": {"GOS_PROCS": "2", "GOS_DEBUG": "creators,stats,clear,trim=1,schedtrace=3,contention=/dev/null"},
 }
 FOR_EVER = 1000000000
 OFTEN = 100  # what a call is tried again for ends at some time
