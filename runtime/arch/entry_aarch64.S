@@ -97,10 +97,16 @@ FUNC(gos__leave)
 END(gos__leave)
 
 /*
- * int gos_go(void (*fn)(void *), void *arg): x0, x1. As PARK, but a child that is to run at once (any task but self
- * that C returns) needs no context: it starts with its parent's FPCR, fn in x19, arg in x20, parent in x28.
+ * int gos_go(void (*fn)(void *), void *arg): x0, x1; gos__go_by: and in whose name, x2. As PARK, but a child that is
+ * to run at once (any task but self that C returns) needs no context: it starts with its parent's FPCR, fn in x19, arg
+ * in x20, parent in x28.
  */
 EXPORT(gos_go)
+    mov x2, x30
+    .globl gos__go_by
+    .hidden gos__go_by
+    .type gos__go_by, %function
+gos__go_by:
     SELF x9
     ldr x3, [x9, #GOS_THREAD_TASK]
     cbz x3, 1f

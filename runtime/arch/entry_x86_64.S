@@ -182,10 +182,16 @@ FUNC(gos__leave)
 END(gos__leave)
 
 /*
- * int gos_go(void (*fn)(void *), void *arg): rdi, rsi. As PARK, but a child that is to run at once (any task but self
- * that C returns) needs no context: it starts with its parent's control words, fn in rbx, arg in r12, parent in r15.
+ * int gos_go(void (*fn)(void *), void *arg): rdi, rsi; gos__go_by: and in whose name, rdx. As PARK, but a child that
+ * is to run at once (any task but self that C returns) needs no context: it starts with its parent's control words, fn
+ * in rbx, arg in r12, parent in r15.
  */
 EXPORT(gos_go)
+    movl (%rsp), %edx
+    .globl gos__go_by
+    .hidden gos__go_by
+    .type gos__go_by, @function
+gos__go_by:
     movq gos__self@gottpoff(%rip), %rax
     movq %fs:GOS_THREAD_TASK(%rax), %rcx
     testq %rcx, %rcx

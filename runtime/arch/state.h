@@ -239,7 +239,8 @@ struct gos__region {
         gos__region *next;     /* link of a free list */
         gos__task *owner;      /* whose it is: a hint, as a region that has come back is not wiped */
     };
-    uint64_t owned;            /* 1: part of a paged task's stack: never given back on its own */
+    uint32_t owned;            /* 1: part of a paged task's stack: never given back on its own */
+    uint32_t creator;          /* then: gos__creator_at */
     void *allocas;             /* of a paged task's own region: see stack/alloca.c */
 };
 
@@ -370,6 +371,9 @@ _Noreturn void gos__leave_run(void);
 /* Where a new task's saved context continues: rbx holds the function, r12 its argument. */
 void gos__task_start(void);
 void gos__main_start(void);
+
+/* gos_go in the name of who called the caller: `by` is a return address, or 0. */
+int gos__go_by(void (*fn)(void *), void *arg, uintptr_t by);
 
 /* fn(a, b, c) of the program, which may be unchecked code, from code that runs on tasks' stacks. */
 intptr_t gos__call(intptr_t a, intptr_t b, intptr_t c, void *fn);

@@ -46,7 +46,6 @@ static bool *debug_flag(gos__env *env, const char *word, size_t len)
         { "paged", &env->paged },
         { "nobind", &env->nobind },
         { "stats", &env->stats },
-        { "creators", &env->creators },
         { "clear", &env->clear },
         { "flight", &env->flight },
         { "noflight", &env->noflight },
@@ -113,7 +112,7 @@ static void parse_debug(gos__env *env)
             !parse_file(&env->contention, "contention=", word, len) &&
             !parse_file(&env->trace, "trace=", word, len) && !parse_file(&env->flight_file, "flight=", word, len))
             gos__die("GOS_DEBUG: unknown word \"%.*s\": expected a comma list of paged, nobind, stats, cold=ms, "
-                     "trim=ms, creators, clear, schedtrace=ms, contention=FILE, trace=FILE, flight, flight=FILE, "
+                     "trim=ms, clear, schedtrace=ms, contention=FILE, trace=FILE, flight, flight=FILE, "
                      "noflight", len < 40 ? (int)len : 40, word);
         if (flag)
             *flag = true;

@@ -23,7 +23,6 @@ typedef struct gos__env {
     const char *flight_file; /* GOS_DEBUG=flight=FILE: in a file then; NULL: not */
     bool noflight;    /* GOS_DEBUG=noflight: nothing is recorded */
     bool clear;       /* GOS_DEBUG=clear: no task finds on its stacks what another left there */
-    bool creators;    /* GOS_DEBUG=creators: where each task was started is noted, for dumps */
     bool stats;       /* GOS_DEBUG=stats: counters on standard error when gos_run ends */
 } gos__env;
 

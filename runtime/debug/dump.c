@@ -82,8 +82,9 @@ static void add_group(gos__text *text, const gos__group *it, const gos__names *n
     add_subject(text, it);
     uintptr_t entry = (uintptr_t)it->entry;
     gos__text_add(text, " started with %s (%p)", gos__name_of(names, entry), (void *)entry);
-    if (it->creator) {
-        const char *name = gos__name_of(names, it->creator - 1);
+    uintptr_t creator = gos__symbol_whole(it->creator);
+    if (creator) {
+        const char *name = gos__name_of(names, creator - 1);
         gos__text_add(text, " by %.*s", (int)strcspn(name, "\n"), name);
     }
     if (it->kind == GOS_PAGED)
@@ -107,8 +108,9 @@ static size_t collect(gos__group *const *groups, size_t n, uintptr_t *to)
     for (size_t i = 0; i < n; i++) {
         const gos__group *it = groups[i];
         to[used++] = (uintptr_t)it->entry;
-        if (it->creator)
-            to[used++] = it->creator - 1;
+        uintptr_t creator = gos__symbol_whole(it->creator);
+        if (creator)
+            to[used++] = creator - 1;
         for (uint32_t k = 0; k < it->backtrace.n; k++)
             to[used++] = it->backtrace.at[k] - 1;
     }

@@ -6,8 +6,8 @@
 #include "arch/ctx.h"
 #include "os/os.h"
 #include "sched/claim.h"
-#include "sched/creators.h"
 #include "sched/subject.h"
+#include "stack/cold.h"
 
 enum { SHAPES = 4096, BUCKETS = 4096, EXCEPT = 4, PAUSE = 256 };
 
@@ -31,6 +31,7 @@ struct gos__groups {
     gos__group *sorted[GOS_GROUPS];
     gos__group groups[GOS_GROUPS];
     shape shapes[SHAPES];
+    gos__unpacked unpacked;
 };
 
 static size_t size_of_all(void)
@@ -83,11 +84,11 @@ static bool is_same(const gos__group *a, const gos__group *b)
 }
 
 /* What of a header does not depend on its stack. */
-static void read_header(gos__group *it, const gos__task *task)
+static void read_header(gos__groups *groups, gos__group *it, const gos__task *task)
 {
     *it = (gos__group){ .entry = gos__entry_of(task), .state = gos__load_relaxed(&task->state), .kind = task->kind,
                         .one = task->waiter.task, .descriptor = -1, .is_away = task != task->waiter.task };
-    it->creator = gos__creator_of(it->one);
+    it->creator = gos__creator_of(task, &groups->unpacked);
     it->is_deep = gos__load_relaxed(&task->region) && gos__has_nursery(task);
     it->is_pinned = gos__load_relaxed(&task->pinned) & GOS_PIN_DEPTH;
     if (gos__is_parked(it->state)) {
@@ -226,7 +227,7 @@ static void note_shape(gos__groups *groups, gos__group *group, const gos__task *
 static void add_parked(gos__groups *groups, const gos__task *task)
 {
     gos__group it;
-    read_header(&it, task);
+    read_header(groups, &it, task);
     read_subject(&it, task);
     uint64_t key = key_of(&it, task);
     bool may_share = is_plain(task) && !it.is_pinned;
@@ -243,7 +244,7 @@ static void add_parked(gos__groups *groups, const gos__task *task)
 static void add_unclaimed(gos__groups *groups, const gos__task *task)
 {
     gos__group it;
-    read_header(&it, task);
+    read_header(groups, &it, task);
     if (it.state == GOS_FREE)
         return;
     if (!it.is_away && it.state != GOS_RUNNING && !GOS_SAN) {
@@ -328,7 +329,7 @@ void gos__groups_except(gos__groups *groups, const gos__task *task)
 void gos__groups_add_running(gos__groups *groups, const gos__task *task, const gos__backtrace *backtrace)
 {
     gos__group it;
-    read_header(&it, task);
+    read_header(groups, &it, task);
     it.backtrace = *backtrace;
     add(groups, &it);
 }

@@ -18,7 +18,7 @@ enum { GOS_GROUPS = 2048 };
 
 typedef struct gos__group {
     gos__entry *entry;
-    uintptr_t creator; /* where it was started; 0: not known */
+    uint32_t creator; /* of gos__creator_at */
     uint8_t state, why, kind;
     bool is_deep, is_pinned;
     bool is_away;      /* packed: its stack was not looked at */

@@ -93,3 +93,32 @@ void gos__symbol_find(uintptr_t address, gos__symbol *symbol)
     if (dl_iterate_phdr(see_object, &it))
         search_file(symbol);
 }
+
+typedef struct half {
+    uint32_t low;
+    int found;
+    uintptr_t whole;
+} half;
+
+static int see_code(struct dl_phdr_info *info, size_t size, void *arg)
+{
+    (void)size;
+    half *it = arg;
+    for (int i = 0; i < info->dlpi_phnum; i++) {
+        const ElfW(Phdr) *segment = &info->dlpi_phdr[i];
+        uintptr_t start = info->dlpi_addr + segment->p_vaddr, ahead = (uint32_t)(it->low - (uint32_t)start);
+        if (segment->p_type != PT_LOAD || !(segment->p_flags & PF_X) || ahead >= segment->p_memsz)
+            continue;
+        it->found++;
+        it->whole = start + ahead;
+    }
+    return 0;
+}
+
+uintptr_t gos__symbol_whole(uint32_t low)
+{
+    half it = { .low = low };
+    if (low)
+        dl_iterate_phdr(see_code, &it);
+    return it.found == 1 ? it.whole : 0;
+}

@@ -22,6 +22,9 @@ typedef struct gos__symbol {
 /* What is at an address; takes a descriptor for a moment. */
 void gos__symbol_find(uintptr_t address, gos__symbol *symbol);
 
+/* The address of code whose lower half is `low`; 0: none is, or, which is unlikely, several are. */
+uintptr_t gos__symbol_whole(uint32_t low);
+
 /* A line for each of n addresses: function, and file and line if they are known; and one for each function that this
  * one is inlined into. */
 typedef struct gos__names {

@@ -21,7 +21,6 @@
 #include "base/env.h"
 #include "os/os.h"
 #include "sched/cold.h"
-#include "sched/creators.h"
 #include "sched/interrupt.h"
 #include "sched/lot.h"
 #include "sched/netpoll.h"
@@ -191,7 +190,7 @@ static int launch(gos__runtime *rt)
             return -ENOMEM;
         if (!i) {
             void (*main)(void *) = (void (*)(void *))(uintptr_t)rt->fn;
-            gos__task *task = gos__task_new(rt->workers[0], gos__main_start, main, rt->arg);
+            gos__task *task = gos__task_new(rt->workers[0], gos__main_start, main, rt->arg, 0);
             if (!task) {
                 worker_free(rt->workers[0]);
                 return -ENOMEM;
@@ -260,7 +259,6 @@ static void dismantle(gos__runtime *rt, bool all_left)
     gos__cold_end(!all_left);
     gos__stacks_close(!all_left);
     gos__foreign_reset();
-    gos__creators_forget();
     if (!all_left)
         return;
     for (uint32_t i = 0; i < rt->made; i++)

@@ -8,7 +8,6 @@
 #include "base/check.h"
 #include "base/env.h"
 #include "os/os.h"
-#include "sched/creators.h"
 #include "sched/seed.h"
 #include "sched/trace.h"
 #include "sched/worker.h"
@@ -25,7 +24,7 @@ static enum gos__kind kind_for(gos__worker *worker, void (*fn)(void *))
     enum gos__kind kind = gos__kind_of(fn);
     if (kind == GOS_NURSERY)
         kind = gos__sizing_start(&worker->sizing, fn);
-    if (fn != worker->hog && !gos__is_seeded() && !gos__env_get()->creators && !gos__is_traced(worker) &&
+    if (fn != worker->hog && !gos__is_seeded() && !gos__is_traced(worker) &&
         (kind == GOS_NURSERY || kind == GOS_PAGED)) {
         gos__store_relaxed(&worker->usual_entry, fn);
         worker->usual_kind = kind;
@@ -44,9 +43,9 @@ static gos__task *stack_for(gos__worker *worker, void (*fn)(void *))
 }
 
 /* A context that begins in `start`. It lies at the very top, so that the function starts with an aligned stack. */
-static void make_context(gos__task *task, void (*start)(void), void (*fn)(void *), void *arg)
+static void make_context(gos__task *task, void (*start)(void), void (*fn)(void *), void *arg, uintptr_t by)
 {
-    gos__creator_note(task, 0);
+    gos__store_relaxed(gos__creator_at(task), (uint32_t)by);
     uintptr_t top = task->kind == GOS_PAGED ? (uintptr_t)task->region - GOS_SAN_BYTES : (uintptr_t)task;
     gos__san_begin(task);
     gos__ctx *ctx = (gos__ctx *)top - 1;
@@ -55,11 +54,11 @@ static void make_context(gos__task *task, void (*start)(void), void (*fn)(void *
     task->entry = fn;
 }
 
-gos__task *gos__task_new(gos__worker *worker, void (*start)(void), void (*fn)(void *), void *arg)
+gos__task *gos__task_new(gos__worker *worker, void (*start)(void), void (*fn)(void *), void *arg, uintptr_t by)
 {
     gos__task *task = stack_for(worker, fn);
     if (gos__likely(task != NULL)) {
-        make_context(task, start, fn, arg);
+        make_context(task, start, fn, arg, by);
         GOS_PROBE2(spawn, task, fn);
         gos__store_relaxed(&worker->spawned, worker->spawned + 1); /* gos_ntasks reads both, from anywhere */
     }
@@ -68,15 +67,14 @@ gos__task *gos__task_new(gos__worker *worker, void (*start)(void), void (*fn)(vo
 
 /* Behind a parent that goes on: it is pinned, and nothing else runs on its thread; or tasks of this function use up
  * their slices, and each would cost it one. */
-static gos__task *go_behind(gos__worker *worker, void (*fn)(void *), void *arg, gos__task *self)
+static gos__task *go_behind(gos__worker *worker, void (*fn)(void *), void *arg, uintptr_t by, gos__task *self)
 {
-    gos__task *task = gos__task_new(worker, gos__task_start, fn, arg);
+    gos__task *task = gos__task_new(worker, gos__task_start, fn, arg, by);
     if (!task) {
         self->result = -ENOMEM;
         return self;
     }
     const gos__ctx *parent = self->sp;
-    gos__creator_note(task, parent->pc);
     gos__ctx_inherit(task->sp, parent);
     self->result = 0;
     gos__store_relaxed(&task->state, (uint8_t)GOS_READY);
@@ -98,12 +96,14 @@ static GOS_NOINLINE gos__task *waking(gos__worker *worker, gos__task *task)
 }
 
 /* The parent waits in front of the queue, in which there is room. */
-static inline gos__task *begin(gos__worker *worker, gos__task *task, void (*fn)(void *), gos__task *self)
+__attribute__((always_inline)) /* gos__go is to be a leaf */
+static inline gos__task *begin(gos__worker *worker, gos__task *task, void (*fn)(void *), uintptr_t by, gos__task *self)
 {
     gos__san_begin(task);
     GOS_PROBE2(spawn, task, fn);
     gos__store_relaxed(&worker->spawned, worker->spawned + 1); /* gos_ntasks reads it, from anywhere */
     task->entry = fn;
+    gos__store_relaxed(gos__creator_at(task), (uint32_t)by);
     gos__store_relaxed(&task->state, (uint8_t)GOS_RUNNING);
     self->result = 0;
     gos__store_relaxed(&self->state, (uint8_t)GOS_READY);
@@ -116,17 +116,17 @@ static inline gos__task *begin(gos__worker *worker, gos__task *task, void (*fn)(
     return task;
 }
 
-static GOS_NOINLINE gos__task *go_slowly(gos__worker *worker, void (*fn)(void *), void *arg, gos__task *self)
+static GOS_NOINLINE gos__task *go_slowly(gos__worker *worker, void (*fn)(void *), void *arg, uintptr_t by,
+                                         gos__task *self)
 {
     gos__require(fn != NULL, "gos_go: fn is NULL");
     if ((gos__load_relaxed(&self->pinned) & GOS_PIN_DEPTH) || fn == worker->hog || gos__is_seeded())
-        return go_behind(worker, fn, arg, self);
+        return go_behind(worker, fn, arg, by, self);
     gos__task *task = stack_for(worker, fn);
     if (task) {
         if (worker->back - worker->front == GOS_QUEUE_SIZE)
             gos__queue_overflow(worker);
-        gos__creator_note(task, ((const gos__ctx *)self->sp)->pc);
-        task = begin(worker, task, fn, self);
+        task = begin(worker, task, fn, by, self);
         if (gos__is_traced(worker))
             gos__trace_go(worker, self, task);
         return task;
@@ -138,18 +138,17 @@ static GOS_NOINLINE gos__task *go_slowly(gos__worker *worker, void (*fn)(void *)
 /* The new task runs at once and its parent waits: a burst of short tasks then reuses one warm stack, and what a thief
  * takes first is the oldest parent, with the most work behind it. What is usual is a leaf, as in gos__exit: whatever
  * calls another function is left to one that is called last. */
-gos__task *gos__go(void (*fn)(void *), void *arg, void *unused, gos__task *self)
+gos__task *gos__go(void (*fn)(void *), void *arg, uintptr_t by, gos__task *self)
 {
-    (void)unused;
     gos__worker *worker = gos__self.worker;
     enum gos__kind kind = worker->usual_kind;
     gos__task *task = worker->stacks.loaded[kind];
     if (gos__unlikely(fn != gos__load_relaxed(&worker->usual_entry) || !fn || !task ||
                       gos__load_relaxed(&self->pinned) || worker->back - worker->front == GOS_QUEUE_SIZE))
-        return go_slowly(worker, fn, arg, self);
+        return go_slowly(worker, fn, arg, by, self);
     worker->stacks.loaded[kind] = task->next;
     worker->stacks.loaded_n[kind]--;
-    return begin(worker, task, fn, self);
+    return begin(worker, task, fn, by, self);
 }
 
 /* Stacks for tasks started by threads that are not ours; under gos__rt_lock. */
@@ -162,7 +161,7 @@ void gos__foreign_reset(void)
     foreign_sizing = (gos__sizing){ .larger = 0 };
 }
 
-int gos__go_foreign(void (*fn)(void *), void *arg)
+int gos__go_foreign(void (*fn)(void *), void *arg, uintptr_t by)
 {
     gos__require(fn != NULL, "gos_go: fn is NULL");
     gos__spin_lock(&gos__rt_lock);
@@ -177,7 +176,7 @@ int gos__go_foreign(void (*fn)(void *), void *arg)
             task = gos__stack_alloc(&foreign_stacks, GOS_NURSERY);
         result = task ? 0 : -ENOMEM;
         if (task) {
-            make_context(task, gos__task_start, fn, arg);
+            make_context(task, gos__task_start, fn, arg, by);
             GOS_PROBE2(spawn, task, fn);
             gos__store_relaxed(&rt->foreign_spawned, rt->foreign_spawned + 1);
             gos__store_relaxed(&rt->foreign_larger, foreign_sizing.larger);

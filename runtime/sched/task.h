@@ -7,7 +7,7 @@
 
 #include "arch/state.h"
 
-gos__task *gos__go(void (*fn)(void *), void *arg, void *unused, gos__task *self);
+gos__task *gos__go(void (*fn)(void *), void *arg, uintptr_t by, gos__task *self); /* by: gos__creator_at */
 gos__task *gos__yield(void *a, void *b, void *c, gos__task *self);
 gos__task *gos__preempted(void *a, void *b, void *c, gos__task *self);
 gos__task *gos__exit(void *a, void *b, void *c, gos__task *self);
@@ -15,7 +15,7 @@ gos__task *gos__exit_asked(void *a, void *b, void *c, gos__task *self); /* by go
 gos__task *gos__main_returned(intptr_t result, void *b, void *c, gos__task *self);
 gos__task *gos__sleep(int64_t ns, void *b, void *c, gos__task *self);
 gos__task *gos__procs(intptr_t n, void *b, void *c, gos__task *self);
-int gos__go_foreign(void (*fn)(void *), void *arg);
+int gos__go_foreign(void (*fn)(void *), void *arg, uintptr_t by);
 int gos__procs_foreign(int n);
 void gos__pin(void);
 void gos__unpin(void);

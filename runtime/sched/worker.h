@@ -242,7 +242,7 @@ void gos__worker_unlock(gos__worker *victim);
 /* ---- task.c ---- */
 
 /* A task that will run fn(arg) through `start`, not yet in any queue; NULL at the memory limit. */
-gos__task *gos__task_new(gos__worker *worker, void (*start)(void), void (*fn)(void *), void *arg);
+gos__task *gos__task_new(gos__worker *worker, void (*start)(void), void (*fn)(void *), void *arg, uintptr_t by);
 
 /* Forgets the stacks that foreign threads had in stock. */
 void gos__foreign_reset(void);

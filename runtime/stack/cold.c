@@ -337,26 +337,40 @@ void gos__cold_put_back(gos__cold *cold, uintptr_t page)
 
 /* ---- the others ---- */
 
-const gos__task *gos__cold_look(const gos__task *task, gos__task *copy, uintptr_t *unpacked, void *scratch)
+/* The bytes at an address whose page is packed away; NULL: it is not. */
+static const void *look_at(gos__cold *cold, uintptr_t at, gos__unpacked *unpacked)
 {
-    gos__cold *cold = gos__cold_now;
-    if (!cold || !gos__cold_is_away(cold, (uintptr_t)task))
-        return task;
-    uintptr_t number = ((uintptr_t)task - cold->slots.base) / GOS_PACK_PAGE;
+    uintptr_t number = (at - cold->slots.base) / GOS_PACK_PAGE;
     uintptr_t index = number / GOS_COLD_PAGES, page = cold->slots.base + number * GOS_PACK_PAGE;
-    if (page != *unpacked) {
+    if (page != unpacked->page) {
         gos__spin_lock(&cold->lock);
         bool away = gos__cold_is_away(cold, page);
         const blob *blob = blob_of(cold, index);
         if (away)
-            gos__unpack(blob->patterns, cold->slots, page, packed_page(blob, number % GOS_COLD_PAGES), scratch);
+            gos__unpack(blob->patterns, cold->slots, page, packed_page(blob, number % GOS_COLD_PAGES), unpacked->bytes);
         gos__spin_unlock(&cold->lock);
         if (!away)
-            return task;
-        *unpacked = page;
+            return NULL;
+        unpacked->page = page;
     }
-    memcpy(copy, (unsigned char *)scratch + ((uintptr_t)task - page), sizeof *copy);
-    return copy;
+    return unpacked->bytes + (at - page);
+}
+
+const gos__task *gos__cold_look(const gos__task *task, gos__task *copy, gos__unpacked *unpacked)
+{
+    gos__cold *cold = gos__cold_now;
+    bool may_be_away = cold && gos__cold_is_away(cold, (uintptr_t)task);
+    const void *away = may_be_away ? look_at(cold, (uintptr_t)task, unpacked) : NULL;
+    return away ? memcpy(copy, away, sizeof *copy) : task;
+}
+
+uint32_t gos__creator_of(const gos__task *task, gos__unpacked *unpacked)
+{
+    gos__cold *cold = gos__cold_now;
+    uintptr_t at = (uintptr_t)task->waiter.task + ((uintptr_t)gos__creator_at(task) - (uintptr_t)task);
+    bool may_be_away = cold && task->kind == GOS_NURSERY && gos__cold_is_away(cold, at);
+    const void *away = may_be_away ? look_at(cold, at, unpacked) : NULL;
+    return away ? *(const uint32_t *)away : gos__load_relaxed((uint32_t *)at);
 }
 
 void gos__cold_hold(gos__cold *cold)

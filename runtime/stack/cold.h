@@ -62,6 +62,12 @@ typedef struct gos__cold {
     uint32_t only_puts_back; /* 1: in a child process, or the run is over */
 } gos__cold;
 
+/* A page of the nurseries as it was when it was packed. */
+typedef struct gos__unpacked {
+    uintptr_t page; /* its address; 0: none yet */
+    _Alignas(8) unsigned char bytes[GOS_PACK_PAGE];
+} gos__unpacked;
+
 /* Room for the book-keeping, and the kernel's consent; NULL: *why is -EPERM, -ENOSYS, -EOPNOTSUPP or -ENOMEM. */
 gos__cold *gos__cold_new(int *why);
 void gos__cold_free(gos__cold *cold);
@@ -89,9 +95,12 @@ void gos__cold_put_back(gos__cold *cold, uintptr_t page);
 /* The nurseries that are packed away in this run; NULL: the option is not given. */
 extern gos__cold *gos__cold_now;
 
-/* A task's header without touching its page: the task itself, or a copy at `copy` made from the page at `scratch`,
- * which is that of *unpacked afterwards. */
-const gos__task *gos__cold_look(const gos__task *task, gos__task *copy, uintptr_t *unpacked, void *scratch);
+/* A task's header without touching its page: the task itself, or a copy at `copy`. Begins with a page of 0; who goes
+ * upwards unpacks each once. */
+const gos__task *gos__cold_look(const gos__task *task, gos__task *copy, gos__unpacked *unpacked);
+
+/* What is at gos__creator_at of a task, likewise; `task` may be such a copy. */
+uint32_t gos__creator_of(const gos__task *task, gos__unpacked *unpacked);
 
 /* Around a fork: no page is taken meanwhile. In the child afterwards; false: there is nothing to put back. */
 void gos__cold_hold(gos__cold *cold);

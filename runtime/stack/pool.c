@@ -192,7 +192,7 @@ gos__task *gos__paged_task_in(uintptr_t slot)
 
 static gos__task *nursery_init(uintptr_t slot, enum gos__kind kind)
 {
-    *(uint64_t *)slot = GOS_CANARY;
+    *gos__canary_at(slot) = GOS_CANARY;
     gos__task *task = task_in(slot, kind);
     task->kind = kind;
     task->region = NULL;
@@ -328,8 +328,7 @@ uint64_t gos__stacks_count(void)
 
 void gos__stacks_walk_some(uint64_t first, uint64_t step, void (*see)(const gos__task *task, void *arg), void *arg)
 {
-    unsigned char page[GOS_PACK_PAGE];
-    uintptr_t unpacked = 0;
+    gos__unpacked unpacked = { .page = 0 };
     gos__task copy;
     for (int kind = 0; kind < GOS_KINDS; kind++) {
         const arena *part = &pool.stacks[kind];
@@ -337,7 +336,7 @@ void gos__stacks_walk_some(uint64_t first, uint64_t step, void (*see)(const gos_
         for (; at < (n = slots_in(part)); at += step) {
             const gos__task *task = task_in(part->base + at * part->stride, kind);
             if (!gos__vacant_has(kind, task))
-                see(kind == GOS_NURSERY ? gos__cold_look(task, &copy, &unpacked, page) : task, arg);
+                see(kind == GOS_NURSERY ? gos__cold_look(task, &copy, &unpacked) : task, arg);
         }
         first = at - n;
     }

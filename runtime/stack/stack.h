@@ -12,7 +12,7 @@
  *     | checked frames     | 304       | stack              |            | struct gos__region |
  *     +- - - limit - - - - +           +- - - limit - - - - +            | stack              |
  *     | small frame, entry | 400       |  (lowered in steps)|            |                    |
- *     | allocas, canary    | of it 16  | guard page         |            | guard page         |
+ *     | allocas, canary, by| of it 16  | guard page         |            | guard page         |
  *     +--------------------+ low       +--------------------+            +--------------------+
  *
  * Nurseries have no guard: checked code cannot overrun them, and the canary shows what unchecked code did.
@@ -118,7 +118,7 @@ static inline bool gos__has_nursery(const gos__task *task)
     return task->kind < GOS_PAGED;
 }
 
-/* The lowest address of a task's nursery, where its canary is. */
+/* The lowest address of a task's nursery: who started it, the canary, its allocas. */
 static inline uintptr_t gos__nursery_low(const gos__task *task)
 {
     if (__builtin_expect(task->kind == GOS_NURSERY, 1))
@@ -178,6 +178,16 @@ static inline void **gos__allocas(gos__task *task)
     if (gos__has_nursery(task))
         return (void **)(gos__nursery_low(task) + sizeof(uint64_t));
     return &((gos__region *)task - 1)->allocas;
+}
+
+/* Where the lower half of the address stands that the call which started the task was to return to; 0: the program did
+ * not start it. A task has no room for more, and two modules share a half only where they are a multiple of 4 GiB
+ * apart: gos__symbol_whole. Of a task that may be packed away: gos__creator_of. */
+static inline uint32_t *gos__creator_at(const gos__task *task)
+{
+    if (gos__has_nursery(task))
+        return (uint32_t *)gos__nursery_low(task);
+    return &((gos__region *)task - 1)->creator;
 }
 
 /* Which kind of stack a function may start on: checked prologue: nursery. */
@@ -314,15 +324,20 @@ static inline void gos__stack_free(gos__stack_cache *cache, gos__task *task)
     gos__stack_put(cache, task);
 }
 
-#define GOS_CANARY 0x676f7373616d6572u
+#define GOS_CANARY 0x676f7373u
 
 _Noreturn void gos__canary_broken(const gos__task *task);
+
+static inline uint32_t *gos__canary_at(uintptr_t nursery_low)
+{
+    return (uint32_t *)nursery_low + 1;
+}
 
 static inline bool gos__stack_is_overrun(const gos__task *task)
 {
     if (gos__likely(task->kind == GOS_NURSERY)) /* an address that needs no table */
-        return *(const uint64_t *)((uintptr_t)task + GOS_TASK_SIZE - GOS_NURSERY_SIZE) != GOS_CANARY;
-    return gos__has_nursery(task) && *(const uint64_t *)gos__nursery_low(task) != GOS_CANARY;
+        return *gos__canary_at((uintptr_t)task + GOS_TASK_SIZE - GOS_NURSERY_SIZE) != GOS_CANARY;
+    return gos__has_nursery(task) && *gos__canary_at(gos__nursery_low(task)) != GOS_CANARY;
 }
 
 static inline void gos__stack_verify(const gos__task *task)

@@ -8,7 +8,7 @@
 #include "tests/test.h"
 
 /* The caller frees it. */
-static char *dumped(void)
+TEST_HELPER char *dumped(void)
 {
     FILE *file = tmpfile();
     CHECK(file != NULL);
@@ -25,7 +25,7 @@ static char *dumped(void)
 }
 
 /* The line with this in it, ended where it ends; moves *at behind it. */
-static char *line_with(char **at, const char *what)
+TEST_HELPER char *line_with(char **at, const char *what)
 {
     char *found = strstr(*at, what);
     if (!found)

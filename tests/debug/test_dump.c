@@ -75,7 +75,7 @@ static void pinned(void *unused)
     gos_unpin();
 }
 
-static void start(int n, void (*fn)(void *))
+TEST_HELPER void start(int n, void (*fn)(void *))
 {
     for (int i = 0; i < n; i++)
         CHECK_EQ(gos_go(fn, NULL), 0);
