@@ -8,6 +8,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/atomics.h"
+
 /* Rather than stdio, whose lock the code that failed may hold. By number: the interposed call would look for a task
  * that waits, in the midst of what failed. */
 static void write_out(const char *line, size_t size)
@@ -38,9 +40,21 @@ void gos__warn(const char *format, ...)
     va_end(args);
 }
 
+/* A program ends once: another thread that has found what is wrong as well waits until it has. */
+static void begin_end(void)
+{
+    static uintptr_t who;
+    static _Thread_local char self;
+    if (gos__cas_ptr_seq(&who, 0, (uintptr_t)&self) || gos__load_relaxed(&who) == (uintptr_t)&self)
+        return;
+    for (;;)
+        syscall(SYS_ppoll, NULL, 0l, NULL, NULL, 0l);
+}
+
 _Noreturn void gos__die(const char *format, ...)
 {
     va_list args;
+    begin_end();
     va_start(args, format);
     print_line(format, args);
     va_end(args);
@@ -51,6 +65,7 @@ _Noreturn void gos__die(const char *format, ...)
 _Noreturn void gos__fatal(const char *format, ...)
 {
     va_list args;
+    begin_end();
     va_start(args, format);
     print_line(format, args);
     va_end(args);
