@@ -210,15 +210,14 @@ static void name_track(gos__trace_out *out, uint32_t track)
     add(out, "\"}}");
 }
 
-/* ---- arrows: known by their task and the moment at which it was made ready ---- */
+/* ---- arrows: known by their task and the moment at which it was made ready, mixed into a number of 64 bits, since
+ * Perfetto takes no other identifiers ---- */
 
 static void flow(gos__trace_out *out, const char *phase, uint32_t track, int64_t when, uint64_t task, int64_t since)
 {
     begin(out, phase, track, when);
     add(out, ",\"cat\":\"ready\",\"name\":\"ready\",\"id\":\"");
-    add_hex(out, task);
-    add(out, ".");
-    add_number(out, (uint64_t)since);
+    add_hex(out, task ^ (uint64_t)since * 0x9e3779b97f4a7c15u);
     add(out, *phase == 'f' ? "\",\"bp\":\"e\"}" : "\"}");
 }
 

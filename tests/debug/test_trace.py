@@ -6,6 +6,7 @@ import collections
 import errno
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -84,6 +85,7 @@ class Trace:
         begun = {}
         for event in self.events:
             if event["ph"] == "s":
+                check(re.fullmatch("0x[0-9a-f]{1,16}", event["id"]), f"not a number of 64 bits: {event}")
                 check(event["id"] not in begun, f"an arrow twice: {event}")
                 begun[event["id"]] = event["ts"]
         self.arrows = len(begun)
