@@ -32,7 +32,7 @@ COLD = 'gossamer-cold'
 # Programs of other languages, beside gosbench in the build folder: their contenders, cases, and how to install them.
 PEERS = {'gobench': {'contenders': ('go', 'go-nogc'),
                      'cases': ('memory', 'spawn', 'yield', 'handover', 'depth', 'descent', 'burst',
-                               *bench_blocking.CASES, 'timers'),
+                               *bench_blocking.CASES, *bench_sync.CASES, 'timers'),
                      'install': 'Go is not installed: apt-get install golang-go, then make'},
          'libgcc-split': {'contenders': ('libgcc',), 'cases': ('check',),
                           'install': 'this libgcc has no __morestack: use one for x86-64 Linux, then make'},

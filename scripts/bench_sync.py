@@ -1,4 +1,4 @@
-"""The case `sync`: words by select and through buffers, and locks, on tasks and on threads of the kernel."""
+"""The case `sync`: words by select and through buffers, and locks, on tasks, on threads of the kernel and in Go."""
 
 CASES = ('sync',)
 ONE_THREAD = ('recv', 'select', 'buffered', 'mutex')
@@ -11,7 +11,7 @@ PROFILES = {'quick': {'launches': 1, 'reps': 3}, 'default': {'launches': 3, 'rep
 def plan(add, profile, cases, contenders, cpus):
     """Adds the jobs: add(launches, case, contender, ...)."""
     p = PROFILES[profile]
-    for name in ('gossamer', 'pthread'):
+    for name in ('gossamer', 'pthread', 'go'):
         if name not in contenders or 'sync' not in cases:
             continue
         for variant in (*ONE_THREAD, *ALL_THREADS):

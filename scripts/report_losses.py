@@ -2,6 +2,7 @@
 import prep_server
 import prep_stacks
 import report_cases as cases
+import report_sync
 import rows
 import stats
 from report_reasons import reason
@@ -80,10 +81,16 @@ def progress_comparisons(run):
                 yield compared(f"slowdown of others by {n:,} blocked units", pieces[rows.US], theirs, name, cases.times)
 
 
+def sync_comparisons(run):
+    for variant, words in report_sync.LINES.items():
+        yield from cases.timed(run, words, "sync", variant=variant)
+
+
 def comparisons(run):
     """Every quantity of gossamer against every contender that has it."""
     found = list(cases.comparisons(run))
-    for more in (timer_comparisons, descent_comparisons, depth_comparisons, server_comparisons, progress_comparisons):
+    for more in (timer_comparisons, descent_comparisons, depth_comparisons, server_comparisons, progress_comparisons,
+                 sync_comparisons):
         found += more(run)
     return found
 

@@ -86,6 +86,10 @@ REASONS = (
     ("server, .*", ("pthread", "go"),
      "with few connections the thread that waits for a socket is woken by the kernel itself, without a poller between",
      "a blocking read for a task that is alone on its worker"),
+    ("a lock, by .*", ("go", "pthread"),
+     "an atomic instruction to take it and one to leave it are all there is; Go's are compiled into the caller where "
+     "ours are calls, and the kernel lets one thread go on for long while the others of a crowd sleep",
+     "a lock of plain memory, biased to the worker that uses it"),
     ("slowdown of others by .*", ("pthread", "pthread-min", "go"),
      "who blocked was a competitor for the processors before, and a yield among fewer threads is cheaper; those of "
      "ours "

@@ -86,7 +86,7 @@ class Cases(unittest.TestCase):
                 self.assertGreater(row["ns_per_op"]["ops"], 0)
 
     def test_words_and_locks_are_counted(self):
-        for name in ("gossamer", "pthread"):
+        for name in self.contenders():
             for variant, n in SYNC.items():
                 row = self.rows_of("sync", name, variant=variant, n=n, threads=2)["ns_per_op"]
                 offered = (name, variant) != ("pthread", "select")

@@ -186,17 +186,20 @@ class Pipeline(unittest.TestCase):
         self.assertIn(f"| {report_losses.UNEXPLAINED} |", loses)
 
     def test_words_and_locks_have_verdicts(self):
-        costs = {"recv": (10, 4000), "select": (20, None), "buffered": (11, 100), "mutex": (10, 10),
-                 "crowd": (30, 40), "held": (100, 6000)}
+        costs = {"recv": (10, 4000), "select": (20, None), "buffered": (11, 100), "mutex": (10, 10, 5),
+                 "crowd": (30, 40), "held": (100, 6000, 2000)}
         self.make([row("sync", name, variant, launch=launch, value=cost) for launch in range(3)
-                   for variant, pair in costs.items() for name, cost in zip(("gossamer", "pthread"), pair) if cost])
+                   for variant, of in costs.items() for name, cost in zip(("gossamer", "pthread", "go"), of) if cost])
         self.both()
         found = self.read("REPORT.md").split("words and locks")[1].split("\n### ")[0].split("\n## ")[0]
-        self.assertIn("| a word, by a select of two | 20.0 ns | – | – |", found)
-        self.assertIn("| a lock, by 100 units that yield while they have it | 100 ns | 6.00 µs | 60.0 |", found)
+        self.assertIn("| a word, by a select of two | 20.0 ns | – | – | – | – |", found)
+        self.assertIn("units that yield while they have it | 100 ns | 6.00 µs | 60.0 | 2.00 µs | 20.0 |", found)
         self.assertIn("| a word, buffered | 10.0 ns | 11.0 ns | **not reached** |", found)
+        self.assertRegex(found, r"a lock by 100 units in loops: .* \| 5.0 times \| 1.3 times \|")
         self.assertIn("| a word by a select of two, over one received | 2.5 times | 2.0 times | reached |", found)
         self.assertIn("at least | 5.0 times | 60.0 times | reached |", found)
+        lost = self.read("REPORT.md").split("## Where gossamer loses")[1].split("\n## ")[0]
+        self.assertIn("| a lock, by one unit | Go | 5.00 ns | 10.0 ns |", lost)
 
     def test_counts_stand_beside_time(self):
         costs = {"instructions_per_op": 118.0, "system_calls_per_op": 0.0, "futexes_per_op": 0.0,

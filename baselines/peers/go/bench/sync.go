@@ -1,6 +1,6 @@
 package main
 
-// A lock: the counterparts of workload_sync.c.
+// The case sync: a lock here, words in words.go; the counterparts of workload_sync.c.
 
 import (
 	"runtime"
@@ -9,15 +9,24 @@ import (
 
 const crowdSize = 100
 
-type lockProgram struct {
+// What a variant does: run gives the operations that were right, and the time.
+type syncProgram struct {
 	units, n int
-	yields   bool
+	run      func(n int) (right int, ns int64)
 }
 
-var lockPrograms = map[string]lockProgram{
-	"mutex": {1, 500000, false},
-	"crowd": {crowdSize, 400000, false},
-	"held":  {crowdSize, 50000, true},
+var syncPrograms = map[string]syncProgram{
+	"recv":     {2, 400000, received},
+	"select":   {2, 200000, selected},
+	"buffered": {2, 1000000, buffered},
+	"mutex":    {1, 500000, lockProgram{1, false}.run},
+	"crowd":    {crowdSize, 400000, lockProgram{crowdSize, false}.run},
+	"held":     {crowdSize, 50000, lockProgram{crowdSize, true}.run},
+}
+
+type lockProgram struct {
+	units  int
+	yields bool
 }
 
 func (p lockProgram) hold(mutex *sync.Mutex, held *int, times int) {
@@ -51,9 +60,9 @@ func (p lockProgram) run(n int) (held int, ns int64) {
 }
 
 func caseSync(o *options) bool {
-	program, known := lockPrograms[o.variant]
+	program, known := syncPrograms[o.variant]
 	if !known {
-		fail("--case=sync --variant: use mutex, crowd or held")
+		fail("--case=sync --variant: use recv, select, buffered, mutex, crowd or held")
 	}
 	if o.n == 0 {
 		o.n = program.n
@@ -66,11 +75,11 @@ func caseSync(o *options) bool {
 	}
 	program.run(o.n) // a warm-up
 	for rep := 0; rep < o.reps; rep++ {
-		held, ns := program.run(o.n)
+		right, ns := program.run(o.n)
 		s := newSheet(o, o.variant)
-		s.Asked, s.Made, s.Ops = program.units, program.units, held
-		if held != o.n {
-			return s.without("failed", "ns_per_op", "%d of %d operations were done", held, o.n)
+		s.Asked, s.Made, s.Ops = program.units, program.units, right
+		if right != o.n {
+			return s.without("failed", "ns_per_op", "%d of %d operations were done", right, o.n)
 		}
 		s.row(rep, "ns_per_op", float64(ns)/float64(o.n))
 	}
