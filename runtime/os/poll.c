@@ -50,11 +50,8 @@ void gos__poll_close(gos__poll *poll)
 /* A call for the runtime's own descriptor `fd` failed: with what it does when the program has closed or replaced it? */
 static void require_own(int fd)
 {
-    static uint32_t said;
     if (errno != EBADF && errno != EINVAL)
         return;
-    while (gos__exchange_acquire(&said, 1u)) /* one line is enough: its thread ends them all */
-        gos__give_way();
     gos__fatal("the program has closed descriptor %d, which is the runtime's: close what is yours, or all by "
                "close_range or closefrom, which know it", fd);
 }
