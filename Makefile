@@ -2,6 +2,7 @@
 #   setup         install what is missing (Debian, Ubuntu); may be followed by others: make setup bench
 #   setup-programs  fetch the sources of real programs that the suite measures (pinned, by npm and cargo)
 #   setup-peers   install the libraries that bench compares with where it finds them (Debian, Ubuntu; Rust's by cargo)
+#   setup-fuzz    install clang's libFuzzer (Debian, Ubuntu): without it fuzz tries random inputs alone
 #   setup-cross   install what building for aarch64 and running that here need (Debian): make check CC=aarch64-linux-gnu-gcc
 #   programs      build these, each as the suite compares it
 #   all           the default: library, benches, tests and examples, without network
@@ -82,7 +83,7 @@ endif
 # ---- bad input ends here, before anything is touched
 
 TARGETS := all bench check check-faults check-layers check-model check-valgrind clean compare doctor fuzz help install man \
-           perf-budget perf-check perf-check-aa plots programs reliability report setup setup-cross setup-peers \
+           perf-budget perf-check perf-check-aa plots programs reliability report setup setup-cross setup-fuzz setup-peers \
            soak setup-programs nightly uninstall
 TARGETS += deb dist
 BUILDS  := all bench check check-faults soak install programs perf-budget perf-check perf-check-aa
@@ -271,7 +272,7 @@ keep  = @mkdir -p $(@D); text='$(subst ','\'',$1)'; \
 	[ "$$text" = "$$(cat $@ 2>/dev/null)" ] || printf '%s\n' "$$text" >$@
 
 .PHONY: all bench check check-faults check-layers check-model check-valgrind clean compare doctor fuzz help install man \
-        nightly perf-budget perf-check perf-check-aa plots reliability report soak setup setup-cross setup-peers \
+        nightly perf-budget perf-check perf-check-aa plots reliability report soak setup setup-cross setup-fuzz setup-peers \
         uninstall FORCE
 FORCE:
 
@@ -476,6 +477,8 @@ setup:
 setup-cross:
 	@scripts/setup cross
 	@scripts/cross_libs aarch64
+setup-fuzz:
+	@scripts/setup fuzz
 setup-peers:
 	@scripts/setup peers
 	@for peer in tokio may; do \
@@ -495,6 +498,7 @@ soak: $(SOAK)
 	@$(PYTHON) tests/soak/soak.py --program $< --results $(if $(SEED),--seed '$(SEED)')
 check-layers:
 	@$(PYTHON) .ci/layers.py
+	@$(PYTHON) .ci/orders.py
 	@$(PYTHON) .ci/tidy.py
 nightly:
 	@.ci/run nightly
