@@ -83,13 +83,18 @@ def read_directives(source):
     return asked
 
 
+def all_paged(env):
+    """Whether every task of this build has a paged stack."""
+    return env.get("SAN") in ("address", "thread") or env.get("ARCH", "x86_64") != "x86_64"
+
+
 def find_tests(build, only):
     sources = [s for kind in ("c", "cc", "py", "sh") for s in ROOT.glob(f"tests/*/test_*.{kind}")]
     sources = sorted(sources) + sorted(ROOT.glob("examples/*.c"))
     tests = []
     for source in sources:
         tests.append(Test(source, build))
-        if "paged" in tests[-1].asked.get("also", []) and os.environ.get("ARCH", "x86_64") == "x86_64":
+        if "paged" in tests[-1].asked.get("also", []) and not all_paged(os.environ):
             tests.append(Test(source, build, paged=True))
     return [t for t in tests if only in t.name]
 
@@ -155,7 +160,7 @@ def unsuited(test, env):
         if env.get("ARCH") and env["ARCH"] not in asked.split("(")[0].split():
             return asked.partition("(")[2].rstrip(")")
     kinds = {env.get("SAN")}
-    if env.get("SAN") in ("address", "thread") or env.get("ARCH", "x86_64") != "x86_64":
+    if all_paged(env):
         kinds.add("paged")
     if env.get("EMULATOR"):
         kinds.add("emulator")
