@@ -231,7 +231,7 @@ static bool doze(gos__worker *worker)
         bool is_exact = deadline == worker->timers.first && deadline != INT64_MAX;
         gos__store_relaxed(&worker->dozing, 1u);
         gos__store_relaxed(&worker->dozes, worker->dozes + 1);
-        gos__self.task = NULL; /* a thread that carries no task does not ask for a worker */
+        gos__store_relaxed(&gos__self.task, NULL); /* a thread that carries no task does not ask for a worker */
         gos__store_release(&gos__self.in_runtime, 0u);
         sleep_until(&batch, polls, deadline, is_exact ? gos__self.wake_late : 0);
         gos__wait_unlocked();

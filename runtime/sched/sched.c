@@ -229,7 +229,7 @@ void gos__ready(gos__task *task, bool hand_over)
 static void wait_unlocked(gos__thread *self, gos__task *task)
 {
     for (;;) {
-        self->task = NULL;
+        gos__store_relaxed(&self->task, NULL); /* gos__trace_thread looks, from elsewhere */
         gos__store_release(&self->in_runtime, 0u);
         for (int spins = 0; gos__load_acquire(&self->locked); spins++) {
             uint32_t locked = gos__load_relaxed(&self->locked);
@@ -237,7 +237,7 @@ static void wait_unlocked(gos__thread *self, gos__task *task)
                 gos__sleep_for_ever();
             if (locked == GOS_FORKED) {
                 gos__store_relaxed(&self->in_runtime, 1u);
-                self->task = task;
+                gos__store_relaxed(&self->task, task);
                 gos__fork_revive();
                 break;
             }
@@ -245,7 +245,7 @@ static void wait_unlocked(gos__thread *self, gos__task *task)
                 /* What follows uses the run, so it is not to be abandoned meanwhile (stop.c, B1-B3). */
                 gos__store_relaxed(&self->in_runtime, 1u);
                 gos__compiler_fence(); /* B2, partner: the membarrier of A2 */
-                self->task = task;
+                gos__store_relaxed(&self->task, task);
                 if (task)
                     gos__regain();
                 else if (gos__load_acquire(&self->locked) != GOS_ABANDONED)
@@ -259,7 +259,7 @@ static void wait_unlocked(gos__thread *self, gos__task *task)
         }
         gos__store_relaxed(&self->in_runtime, 1u);
         gos__compiler_fence(); /* O2, partner: the membarrier of T3 */
-        self->task = task;
+        gos__store_relaxed(&self->task, task);
         if (!gos__load_acquire(&self->locked))
             return;
     }
@@ -269,7 +269,7 @@ void gos__let_others_in(void)
 {
     gos__thread *self = &gos__self;
     gos__task *task = self->task;
-    self->task = NULL;                           /* as in wait_unlocked */
+    gos__store_relaxed(&self->task, NULL);       /* as in wait_unlocked */
     gos__store_relaxed(&self->keeps_worker, 1u); /* before in_runtime = 0: gos__hand_off looks after T4 */
     gos__store_release(&self->in_runtime, 0u);
     /* The door stays open for a while that differs each time, since two that wait for each other could else go on in

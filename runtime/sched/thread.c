@@ -359,7 +359,7 @@ static void *thread_main(void *arg)
             gos__task *task = gos__next(self->worker, GOS_LEFT_ENDED);
             if (task)
                 gos__enter(task);
-            self->task = NULL;
+            gos__store_relaxed(&self->task, NULL);
         }
         if (gos__load_relaxed(&rt->stopping) || self->must_end || !wait_as_spare(self))
             break;

@@ -276,7 +276,7 @@ void gos__trace_spawn_outside(gos__runtime *rt, gos__task *task)
 
 void gos__trace_thread(gos__worker *worker, enum gos__event_kind kind, const gos__thread *thread)
 {
-    const gos__task *task = thread->task;
+    const gos__task *task = gos__load_relaxed(&thread->task); /* its thread may be on its way into the runtime */
     gos__trace_note(worker, kind, (uintptr_t)task, task ? (uintptr_t)gos__entry_of(task) : 0, (uint64_t)thread->tid);
 }
 
