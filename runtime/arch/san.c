@@ -6,6 +6,7 @@
 #include <sys/syscall.h>
 
 #include "arch/syscall.h"
+#include "os/os.h"
 
 #if GOS_ASAN
 #include <sanitizer/asan_interface.h>
@@ -53,6 +54,7 @@ static picture *of(gos__task *task)
 
 static void change(picture *from, picture *to)
 {
+    gos__run_handlers(); /* that were put off: as `from`, which may not be the current one again */
 #if GOS_ASAN
     __sanitizer_start_switch_fiber(&from->fake, to->bottom, to->size);
     __sanitizer_finish_switch_fiber(to->fake, &from->bottom, &from->size);
@@ -204,6 +206,7 @@ long gos__san_syscall(long number, long a, long b, long c, long d, long e, long 
 #else
     long result = gos__bare_syscall(number, a, b, c, d, e, f);
 #endif
+    gos__run_handlers(); /* one that has ended the call comes before its result */
     if (number == SYS_read || number == SYS_recvfrom)
         sees(result, (void *)b, true);
 #if GOS_TSAN

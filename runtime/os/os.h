@@ -171,6 +171,24 @@ void gos__membarrier_forked(void);
 /* False when the kernel refuses membarrier(2): gos__membarrier then costs some microseconds for each CPU. */
 bool gos__membarrier_works(void);
 
+/* ---- signal handlers under thread sanitizer ---- */
+
+/* It puts a handler off until its thread, or the task that the thread was on, next calls a function of libc that it
+ * knows, and takes a sleep by number for none, nor for one that a handler ends. So who sleeps calls one after each
+ * turn; a signal that came just before the sleep waits for one. */
+#if GOS_TSAN
+int64_t gos__sleep_turn(int64_t deadline);
+void gos__run_handlers(void);
+#else
+static inline int64_t gos__sleep_turn(int64_t deadline)
+{
+    return deadline;
+}
+static inline void gos__run_handlers(void)
+{
+}
+#endif
+
 /* ---- readiness of descriptors (poll.c) ---- */
 
 typedef struct gos__poll {

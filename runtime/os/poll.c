@@ -110,25 +110,33 @@ static int wait_ms(const gos__poll *poll, gos__poll_event *events, int room, int
     return (int)syscall(SYS_epoll_pwait, poll->fd, events, room, ms > 1000000 ? 1000000 : (int)ms, NULL, 0);
 }
 
-int gos__poll_wait(const gos__poll *poll, gos__poll_event *events, int room, int64_t deadline)
+static int wait_ns(const gos__poll *poll, gos__poll_event *events, int room, int64_t ns)
 {
     static uint32_t is_old;
-    int64_t ns = deadline;
-    if (deadline && deadline != INT64_MAX) {
-        ns = deadline - gos__clock_ns();
-        ns = ns > 0 ? ns : 0;
-    }
-    int n = -1;
-    if (!ns || gos__load_relaxed(&is_old)) {
+    if (!ns || gos__load_relaxed(&is_old))
+        return wait_ms(poll, events, room, ns);
+    struct timespec time = { .tv_sec = ns / 1000000000, .tv_nsec = ns % 1000000000 };
+    int n = (int)syscall(SYS_epoll_pwait2, poll->fd, events, room, ns == INT64_MAX ? NULL : &time, NULL, 0);
+    if (n < 0 && (errno == ENOSYS || errno == EPERM)) { /* EPERM: a seccomp filter that does not know it */
+        gos__store_relaxed(&is_old, 1u);
         n = wait_ms(poll, events, room, ns);
-    } else {
-        struct timespec time = { .tv_sec = ns / 1000000000, .tv_nsec = ns % 1000000000 };
-        n = (int)syscall(SYS_epoll_pwait2, poll->fd, events, room, ns == INT64_MAX ? NULL : &time, NULL, 0);
-        if (n < 0 && (errno == ENOSYS || errno == EPERM)) { /* EPERM: a seccomp filter that does not know it */
-            gos__store_relaxed(&is_old, 1u);
-            n = wait_ms(poll, events, room, ns);
-        }
     }
+    return n;
+}
+
+int gos__poll_wait(const gos__poll *poll, gos__poll_event *events, int room, int64_t deadline)
+{
+    int64_t ns, turn;
+    int n;
+    do {
+        ns = turn = gos__sleep_turn(deadline);
+        if (turn && turn != INT64_MAX) {
+            ns = turn - gos__clock_ns();
+            ns = ns > 0 ? ns : 0;
+        }
+        n = wait_ns(poll, events, room, ns);
+        gos__run_handlers();
+    } while (!n && turn != deadline);
     if (n < 0 && poll->fd >= 0)
         require_own(poll->fd);
     for (int i = 0; ns && i < n; i++) {

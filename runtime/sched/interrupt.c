@@ -95,8 +95,10 @@ bool gos__signals_are_due(void)
 
 void gos__signals_attend(void)
 {
-    if (gos__signals_are_due())
-        gos__signals_send(gos__exchange_seq(&arrived, 0ull)); /* seq: what comes from now on is for the next look */
+    if (!gos__signals_are_due())
+        return;
+    uint64_t numbers = gos__exchange_seq(&arrived, 0ull); /* seq: what comes from now on is for the next look */
+    gos__load_relaxed(&gos__signals_send)(numbers);
 }
 
 void gos__interrupt_forget(void)
