@@ -277,21 +277,29 @@ static GOS_NOINLINE void take_back(gos__worker *worker)
 /*
  * What has just been put at the back, `n` tasks, goes to the front, behind those that were put there before: behind
  * tasks that use up their slices a sleeper would be late by a slice for each of them. Not without end, since sleepers
- * that compute must not keep all others from running: then they stay at the back, and so do those that follow until
- * they have run, or they would be overtaken.
+ * that compute must not keep all others from running, be they many or a few of which one is always due: when so many
+ * have gone ahead since one of the others ran, they stay at the back, and so do those that follow until they have run,
+ * or they would be overtaken.
  */
 static void to_front(gos__worker *worker, uint32_t n)
 {
     const uint32_t mask = GOS_QUEUE_SIZE - 1;
     uint32_t others = worker->back - worker->front - n, ahead = worker->due_end - worker->front;
-    if ((int32_t)ahead < 0)
-        ahead = 0; /* all of them have run */
+    if ((int32_t)ahead < 0) {
+        ahead = 0; /* all of them have run, and another */
+        worker->due_streak = 0;
+    }
     if (ahead > others)
         ahead = others; /* some were stolen */
-    if (n > GOS_FRONT_STREAK || ahead + n > GOS_FRONT_STREAK || (int32_t)(worker->due_until - worker->tick) > 0) {
+    if (!others)
+        worker->due_streak = 0;
+    if (n > GOS_FRONT_STREAK || worker->due_streak + n > GOS_FRONT_STREAK ||
+        (int32_t)(worker->due_until - worker->tick) > 0) {
         worker->due_until = worker->tick + (worker->back - worker->front);
+        worker->due_streak = 0;
         return;
     }
+    worker->due_streak += n;
     gos__task *moved[GOS_FRONT_STREAK];
     for (uint32_t i = 0; i < n; i++)
         moved[i] = worker->queue[(worker->back - n + i) & mask];

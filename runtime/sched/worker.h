@@ -67,6 +67,7 @@ typedef struct gos__worker {
     gos__task *queue[GOS_QUEUE_SIZE];
 
     uint32_t due_end;     /* up to here, from the front, stand those that timers put there */
+    uint32_t due_streak;  /* how many they put there since one of the others ran */
     uint32_t due_until;   /* the tick by which others have run that timers left at the back */
     uint32_t shared_at;   /* the tick of the last look at the shared queue there */
     uint32_t looked_at;   /* the tick of the last look that was not an early one */

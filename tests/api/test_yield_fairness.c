@@ -53,6 +53,34 @@ static void third(void *unused)
     gos_waitgroup_done(&all);
 }
 
+/* Nor must a few that sleep for less long than each of them computes, so that one of them is always due. */
+enum { SLEEPERS = 4, TURNS = 20, MOST_SLEEPS = 400 /* for each turn of another */ };
+static int sleeps;
+
+static void sleeper(void *unused)
+{
+    (void)unused;
+    while (!stop) {
+        for (volatile int i = 0; i < 20000; i++)
+            ;
+        CHECK(++sleeps <= TURNS * MOST_SLEEPS);
+        gos_sleep(1000);
+    }
+    gos_waitgroup_done(&all);
+}
+
+static void beside_sleepers(void)
+{
+    stop = 0;
+    gos_waitgroup_add(&all, SLEEPERS);
+    for (int i = 0; i < SLEEPERS; i++)
+        CHECK_EQ(gos_go(sleeper, NULL), 0);
+    for (int i = 0; i < TURNS; i++)
+        gos_yield();
+    stop = 1;
+    gos_waitgroup_wait(&all);
+}
+
 static int run(void *unused)
 {
     (void)unused;
@@ -71,6 +99,7 @@ static int run(void *unused)
     gos_waitgroup_add(&all, 3);
     CHECK_EQ(gos_go(partner, NULL) + gos_go(leader, NULL) + gos_go(third, NULL), 0);
     gos_waitgroup_wait(&all);
+    beside_sleepers();
     return 0;
 }
 
