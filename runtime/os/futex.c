@@ -23,7 +23,7 @@ int64_t gos__clock_ns(void)
 }
 
 #if GOS_TSAN
-#define TURN_NS 10000000
+#define TURN_NS 100000000
 
 size_t __interceptor_strlen(const char *text);
 
