@@ -6,6 +6,7 @@
 #include <sys/syscall.h>
 
 #include "arch/syscall.h"
+#include "base/spin.h"
 #include "os/os.h"
 
 #if GOS_ASAN
@@ -32,6 +33,7 @@ typedef struct picture {
     size_t size;
     int is_poisoned;  /* a task's: it has ended */
     int is_away;      /* a thread's: a task's picture is the current one */
+    int is_amid;      /* a task's: it ends within its calls */
 } picture;
 
 #if GOS_ASAN
@@ -93,6 +95,34 @@ void gos__san_resume(gos__task *task)
     own.is_away = 1;
 }
 
+#if GOS_TSAN
+/* A fiber has 800 KB, which take longer to make and to clear than most tasks run. One whose task has returned, and left
+ * no call on it, serves another; in reports that is then of the same thread, made where the first one was. */
+enum { FIBERS = 64 };
+static gos__spin fibers_lock;
+static void *fibers[FIBERS];
+static int fibers_n;
+
+static void *fiber_new(void)
+{
+    gos__spin_lock(&fibers_lock);
+    void *fiber = fibers_n ? fibers[--fibers_n] : NULL;
+    gos__spin_unlock(&fibers_lock);
+    return fiber ? fiber : __tsan_create_fiber(0);
+}
+
+static void fiber_free(void *fiber, bool is_amid)
+{
+    gos__spin_lock(&fibers_lock);
+    bool kept = fiber && !is_amid && fibers_n < FIBERS;
+    if (kept)
+        fibers[fibers_n++] = fiber;
+    gos__spin_unlock(&fibers_lock);
+    if (fiber && !kept)
+        __tsan_destroy_fiber(fiber);
+}
+#endif
+
 void gos__san_begin(gos__task *task)
 {
     picture *it = of(task);
@@ -103,8 +133,13 @@ void gos__san_begin(gos__task *task)
 #endif
     *it = (picture){ .bottom = (void *)region->bottom, .size = (uintptr_t)it - region->bottom };
 #if GOS_TSAN
-    it->fiber = __tsan_create_fiber(0);
+    it->fiber = fiber_new();
 #endif
+}
+
+void gos__san_amid(gos__task *task)
+{
+    of(task)->is_amid = 1;
 }
 
 void gos__san_end(gos__task *task)
@@ -120,8 +155,7 @@ void gos__san_end(gos__task *task)
     __asan_poison_memory_region(it->bottom, it->size);
 #endif
 #if GOS_TSAN
-    if (it->fiber)
-        __tsan_destroy_fiber(it->fiber);
+    fiber_free(it->fiber, it->is_amid);
     it->fiber = NULL;
 #endif
 }

@@ -35,6 +35,9 @@ void gos__san_leave(void);
 void gos__san_begin(gos__task *task);
 void gos__san_end(gos__task *task);
 
+/* One that is about to end other than by returning from its function. */
+void gos__san_amid(gos__task *task);
+
 /* Memory of stacks that goes back to the kernel; and before that each task that may be on it. */
 void gos__san_forget(uintptr_t start, uintptr_t end);
 #else
@@ -43,6 +46,10 @@ static inline void gos__san_begin(gos__task *task)
     (void)task;
 }
 static inline void gos__san_end(gos__task *task)
+{
+    (void)task;
+}
+static inline void gos__san_amid(gos__task *task)
 {
     (void)task;
 }

@@ -270,6 +270,7 @@ gos__task *gos__exit_asked(void *a, void *b, void *c, gos__task *self)
 {
     gos__require(!gos__owes(self), "gos_exit: in a function that others wait for (of a group, gos_parallel_for or "
                                    "gos_once_do): return from it");
+    gos__san_amid(self);
     return gos__exit(a, b, c, self);
 }
 

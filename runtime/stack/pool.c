@@ -113,8 +113,10 @@ static void release_uncarved(const arena *part)
 static void end_left(const gos__task *task, void *unused)
 {
     (void)unused;
-    if (task->state != GOS_FREE)
-        gos__san_end((gos__task *)task);
+    if (task->state == GOS_FREE)
+        return;
+    gos__san_amid((gos__task *)task);
+    gos__san_end((gos__task *)task);
 }
 
 void gos__stacks_close(bool abandoned)
