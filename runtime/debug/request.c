@@ -105,7 +105,7 @@ static request *take(void)
     request *it = requests;
     if (it) {
         requests = it->next;
-        it->progress = TAKEN;
+        gos__store_relaxed(&it->progress, (uint32_t)TAKEN); /* who asked looks without the lock */
     }
     gos__spin_unlock(&lock);
     return it;
@@ -143,7 +143,7 @@ static void ask(request *it)
 static bool withdraw(request *it)
 {
     gos__spin_lock(&lock);
-    bool found = it->progress == ASKED;
+    bool found = gos__load_relaxed(&it->progress) == ASKED;
     for (request **at = &requests; found && *at; at = &(*at)->next)
         if (*at == it) {
             *at = it->next;
