@@ -32,4 +32,5 @@ int main(void) {
 }
 
 // not-with: emulator (more tasks than there are mappings for guards)
+// not-with: thread (it has room for 8,128 tasks at once)
 // expect: 100000 tasks sent numbers that add up to 5000050000

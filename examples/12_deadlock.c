@@ -2,7 +2,7 @@
  * Two tasks each hold the lock that the other one wants. When no task can ever run again, the program ends with exit
  * status 2 and says what each of them waits for.
  */
-// not-with: emulator (it has a thread of its own)
+// not-with: emulator thread (it has a thread of its own)
 // expect-exit: 2
 // expect-stderr: all tasks are asleep - deadlock!
 // expect-stderr: 2 tasks like 0x[0-9a-f]+ \[mutex
