@@ -1,5 +1,5 @@
 /* What tests/debug/test_trace.py traces; alone: a run without any. */
-// not-with: address thread (their tasks have no large stacks)
+// not-with: paged (no larger stacks)
 #define _GNU_SOURCE 1
 #include <gossamer/trace.h>
 #include <stdio.h>
