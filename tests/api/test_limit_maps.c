@@ -57,6 +57,7 @@ static void unfill(void)
 __attribute__((noinline)) static int deep(int n)
 {
     volatile char frame[2000];
+    __asm__ volatile("" : : "r"(frame) : "memory"); /* the compiler may not make do with fewer bytes */
     frame[n] = 1;
     gos_yield();
     return frame[n];
