@@ -51,7 +51,7 @@ static void make_context(gos__task *task, void (*start)(void), void (*fn)(void *
     gos__ctx *ctx = (gos__ctx *)top - 1;
     gos__ctx_begin(ctx, start, fn, arg);
     task->sp = ctx;
-    task->entry = fn;
+    gos__store_relaxed(&task->entry, fn); /* the monitor may be looking at all tasks */
 }
 
 gos__task *gos__task_new(gos__worker *worker, void (*start)(void), void (*fn)(void *), void *arg, uintptr_t by)
@@ -102,7 +102,7 @@ static inline gos__task *begin(gos__worker *worker, gos__task *task, void (*fn)(
     gos__san_begin(task);
     GOS_PROBE2(spawn, task, fn);
     gos__store_relaxed(&worker->spawned, worker->spawned + 1); /* gos_ntasks reads it, from anywhere */
-    task->entry = fn;
+    gos__store_relaxed(&task->entry, fn); /* the monitor may be looking at all tasks */
     gos__store_relaxed(gos__creator_at(task), (uint32_t)by);
     gos__store_relaxed(&task->state, (uint8_t)GOS_RUNNING);
     self->result = 0;
