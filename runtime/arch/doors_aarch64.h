@@ -117,13 +117,14 @@
     stlr wzr, [x10]             /* O5 */
 .endm
 
-/* O3: to `held` unless this thread may touch its worker. */
-.macro TO_SYSTEM_STACK held
+/* O3: to `held` unless this thread may touch its worker; word: x10, or w10 where the call does not park, and
+ * GOS_THREAD_OWNED beside it does not matter. */
+.macro TO_SYSTEM_STACK held, word=x10
     ldr x10, [x9, #GOS_THREAD_SYSTEM_SP]
     mov sp, x10
     add x10, x9, #GOS_THREAD_LOCKED
-    ldar w10, [x10]
-    cbnz w10, \held
+    ldar \word, [x10]
+    cbnz \word, \held
 .endm
 
 /* From the task, x3, to the system stack. */
@@ -136,7 +137,7 @@
 .endm
 
 .macro WAIT_UNLOCKED
-8:  bl gos__wait_unlocked_saving
+8:  bl gos__held_up_saving
     b 7b
 .endm
 
@@ -240,7 +241,7 @@ EXPORT(\name)
     cbz x10, 1f
     IN_RUNTIME 1
     FRAME
-    TO_SYSTEM_STACK 8f
+    TO_SYSTEM_STACK 8f, w10
 7:  bl \cfn
     .cfi_remember_state
     SELF x9

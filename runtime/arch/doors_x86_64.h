@@ -100,7 +100,7 @@
     movl $1, %fs:GOS_THREAD_IN_RUNTIME(%rax)
     movq %fs:GOS_THREAD_SYSTEM_SP(%rax), %rsp
     SAN_CALL gos__san_enter
-    cmpl $0, %fs:GOS_THREAD_LOCKED(%rax)
+    cmpq $0, %fs:GOS_THREAD_LOCKED(%rax)    /* and GOS_THREAD_OWNED */
     jne 8f
 7:  SAN_CALL gos__san_holds
 .endm
@@ -112,7 +112,7 @@
 .endm
 
 .macro WAIT_UNLOCKED
-8:  callq gos__wait_unlocked_saving
+8:  callq gos__held_up_saving
     jmp 7b
 .endm
 
@@ -132,7 +132,7 @@
     testq %rdi, %rdi
     jz 1f
     movl $1, %fs:GOS_THREAD_IN_RUNTIME(%rax)
-    cmpl $0, %fs:GOS_THREAD_LOCKED(%rax)
+    cmpq $0, %fs:GOS_THREAD_LOCKED(%rax)
     jne 1f
     movl %fs:GOS_THREAD_TAG(%rax), %ecx
     cmpl %ecx, GOS_CHAN_BIAS(%rdi)
@@ -278,7 +278,7 @@ EXPORT(\name)
     .cfi_def_cfa_register %rbp
     movq %fs:GOS_THREAD_SYSTEM_SP(%rax), %rsp
     SAN_CALL gos__san_enter
-    cmpl $0, %fs:GOS_THREAD_LOCKED(%rax)
+    cmpq $0, %fs:GOS_THREAD_LOCKED(%rax)
     jne 8f
 7:  SAN_CALL gos__san_holds
     pushq %rdi
@@ -318,7 +318,7 @@ EXPORT(\name)
     callq \cfn
     jmp gos__resume
 8:  .cfi_def_cfa %rbp, 16
-    callq gos__wait_unlocked_saving
+    callq gos__held_up_saving
     jmp 7b
 END(\name)
 .endm
@@ -361,7 +361,7 @@ EXPORT(\name)
     .cfi_def_cfa %rsp, 8
     retq
 8:  .cfi_def_cfa %rbp, 16
-    callq gos__wait_unlocked_saving
+    callq gos__held_up_saving
     jmp 7b
 END(\name)
 .endm

@@ -4,8 +4,8 @@
  */
 #include "arch/doors_aarch64.h"
 
-/* Another thread holds our worker (or it is lost): wait in C, keeping the arguments of the call. */
-FUNC(gos__wait_unlocked_saving)
+/* Another thread holds our worker (or it is lost), or the task is to be pinned: in C, keeping the call's arguments. */
+FUNC(gos__held_up_saving)
     stp x29, x30, [sp, #-80]!
     .cfi_adjust_cfa_offset 80
     .cfi_rel_offset x29, 0
@@ -14,7 +14,7 @@ FUNC(gos__wait_unlocked_saving)
     stp x2, x3, [sp, #32]
     stp x4, x5, [sp, #48]
     stp x6, x7, [sp, #64]
-    bl gos__wait_unlocked
+    bl gos__held_up
     ldp x0, x1, [sp, #16]
     ldp x2, x3, [sp, #32]
     ldp x4, x5, [sp, #48]
@@ -24,7 +24,7 @@ FUNC(gos__wait_unlocked_saving)
     .cfi_restore x29
     .cfi_restore x30
     ret
-END(gos__wait_unlocked_saving)
+END(gos__held_up_saving)
 
 /*
  * x0: the task to run, or NULL: leave gos__enter. x28: who came in, w27: the FPCR now loaded. On the system stack.

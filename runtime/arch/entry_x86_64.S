@@ -8,8 +8,8 @@
  */
 #include "arch/doors_x86_64.h"
 
-/* Another thread holds our worker (or it is lost): wait in C, keeping the arguments of the call. */
-FUNC(gos__wait_unlocked_saving)
+/* Another thread holds our worker (or it is lost), or the task is to be pinned: in C, keeping the call's arguments. */
+FUNC(gos__held_up_saving)
     pushq %rdi
     .cfi_adjust_cfa_offset 8
     pushq %rsi
@@ -20,7 +20,7 @@ FUNC(gos__wait_unlocked_saving)
     .cfi_adjust_cfa_offset 8
     pushq %r8
     .cfi_adjust_cfa_offset 8
-    callq gos__wait_unlocked
+    callq gos__held_up
     popq %r8
     .cfi_adjust_cfa_offset -8
     popq %rcx
@@ -32,7 +32,7 @@ FUNC(gos__wait_unlocked_saving)
     popq %rdi
     .cfi_adjust_cfa_offset -8
     retq
-END(gos__wait_unlocked_saving)
+END(gos__held_up_saving)
 
 /* A door of a channel has put a task into the queue, and some worker is idle (S4). rax: gos__self. */
 FUNC(gos__met_waking)
@@ -254,7 +254,7 @@ FUNC(gos__task_start)
     movl $1, %fs:GOS_THREAD_IN_RUNTIME(%rax)
     movq %fs:GOS_THREAD_SYSTEM_SP(%rax), %rsp
     SAN_CALL gos__san_enter
-    cmpl $0, %fs:GOS_THREAD_LOCKED(%rax)
+    cmpq $0, %fs:GOS_THREAD_LOCKED(%rax)
     jne 8f
 7:  SAN_CALL gos__san_holds
     CONTROL_WORDS %r12          /* late: see SAVE_CONTEXT */

@@ -39,9 +39,9 @@
 #define GOS_THREAD_SYSTEM_SP 8
 #define GOS_THREAD_SPARE 16
 #define GOS_THREAD_IN_RUNTIME 24
-#define GOS_THREAD_LOCKED 28
-#define GOS_THREAD_PREEMPT 32
-#define GOS_THREAD_SPARES 36
+#define GOS_THREAD_PREEMPT 28
+#define GOS_THREAD_LOCKED 32
+#define GOS_THREAD_OWNED 36
 #define GOS_THREAD_MORE_SPARES 40
 #define GOS_THREAD_ERRNO 48
 #define GOS_THREAD_WORKER 56
@@ -49,6 +49,7 @@
 #define GOS_THREAD_HOT_TASK 88
 #define GOS_THREAD_EDGE 96
 #define GOS_THREAD_HOT_LEFT 104
+#define GOS_THREAD_SPARES 108
 
 /* Of a worker and a run (sched/worker.h). */
 #define GOS_WORKER_FRONT 0
@@ -187,6 +188,11 @@ enum gos__lock {
     GOS_ABANDONED, /* the run is over and did without this thread: never again */
 };
 
+/* Parts of gos__thread.owned: a lock of the C library that knows its owner by the thread, held by the running task; and
+ * that the task is pinned for such, which it becomes when it comes in by a door that may park (sched/pin.h). The doors
+ * look at it and at `locked` together. */
+enum { GOS_OWNED_PINNED = 1, GOS_OWNED = 2 };
+
 /* Parts of gos__task.pinned: how often gos_pin was called, which is the task's own business; that the time is known
  * since when it is ready (sched/trace.h); and what the monitor and who readies the task settle between them. */
 enum { GOS_PIN_DEPTH = 31, GOS_TIMED = 32, GOS_WANTED = 64, GOS_CLAIMED = 128 };
@@ -250,9 +256,9 @@ struct __attribute__((aligned(64))) gos__thread {
     void *system_sp;           /* where runtime code called from a task continues on this thread's own stack */
     gos__region *spare;        /* a plain region ready to be borrowed */
     uint32_t in_runtime;       /* 1: this thread may be touching its worker */
-    uint32_t locked;           /* enum gos__lock: may it touch its worker? */
     uint32_t preempt;          /* 1: the running task's slice is over; GOS_PREEMPT_SEEDED: see there */
-    uint32_t spares;           /* so many are in more_spares */
+    uint32_t locked;           /* enum gos__lock: may it touch its worker? */
+    uint32_t owned;            /* GOS_OWNED, as often as its task holds locks in its name, and GOS_OWNED_PINNED */
     gos__region *more_spares;  /* for when the one is in use, linked by next */
     int *error;                /* where errno is */
     struct gos__worker *worker;
@@ -263,7 +269,7 @@ struct __attribute__((aligned(64))) gos__thread {
     gos__task *hot_task;       /* who has crossed from a nursery here and not parked since, */
     uintptr_t edge;            /* its limit there, raised by crossings (arch/morestack_x86_64.S), */
     uint32_t hot_left;         /* and how many until it is raised again */
-    uint32_t bound;            /* 1 + index of the worker whose CPU this thread is bound to; 0: none */
+    uint32_t spares;           /* so many are in more_spares */
     int32_t tid;
     uint32_t blocking;         /* 1: between gos_block_begin and gos_block_end */
     gos__thread *next;         /* link there */
@@ -281,7 +287,7 @@ struct __attribute__((aligned(64))) gos__thread {
     uint32_t masked;           /* 1: its task has a mask of its own, and is pinned for it */
     int32_t status_fd;         /* the monitor's view of it (os.h: gos__thread_blocked); -1: none */
     struct gos__ring *ring;    /* what is recorded of its worker (os/ring.h) */
-    uint32_t owned;            /* locks of the C library that its pinned task holds in this thread's name */
+    uint32_t bound;            /* 1 + index of the worker whose CPU this thread is bound to; 0: none */
     gos__region *uncleared;    /* a free region that still holds what its last task left: stack/clear.c */
 #if !defined(__x86_64__)
     uintptr_t limit;           /* the limit word: nothing compares with it here */
@@ -350,6 +356,9 @@ _Static_assert(offsetof(gos__region, owner) == GOS_REGION_OWNER, "region: owner"
 _Static_assert(offsetof(gos__thread, in_runtime) == GOS_THREAD_IN_RUNTIME, "thread: in_runtime");
 _Static_assert(offsetof(gos__thread, locked) == GOS_THREAD_LOCKED, "thread: locked");
 _Static_assert(offsetof(gos__thread, preempt) == GOS_THREAD_PREEMPT, "thread: preempt");
+_Static_assert(offsetof(gos__thread, owned) == GOS_THREAD_OWNED && GOS_THREAD_OWNED == GOS_THREAD_LOCKED + 4 &&
+                   GOS_THREAD_LOCKED % 8 == 0,
+               "thread: what doors that may park look at is one word");
 _Static_assert(offsetof(gos__thread, hot_task) == GOS_THREAD_HOT_TASK, "thread: hot_task");
 _Static_assert(offsetof(gos__thread, edge) == GOS_THREAD_EDGE, "thread: edge");
 _Static_assert(offsetof(gos__thread, hot_left) == GOS_THREAD_HOT_LEFT, "thread: hot_left");

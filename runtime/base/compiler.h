@@ -11,6 +11,7 @@
 #define GOS_EXPORT __attribute__((visibility("default")))
 #define GOS_HIDDEN __attribute__((visibility("hidden"))) /* extern objects: used without the detour of the GOT */
 #define GOS_NOINLINE __attribute__((noinline))
+#define GOS_ALWAYS_INLINE inline __attribute__((always_inline))
 #define GOS_ALIGNED(n) __attribute__((aligned(n)))
 
 /* Two lines: the adjacent-line prefetcher of x86 pairs them. */

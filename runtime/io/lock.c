@@ -58,51 +58,51 @@ GOS_NOINLINE int gos__io_lot_wait(const void *key, int why, int64_t deadline, in
 
 /* ---- who knows its owner ---- */
 
-/* While pinned: the thread is this task's alone. A task that holds several is pinned once. */
-static inline int hold_if(int result)
+/* A lock that knows its owner was asked for. */
+static GOS_ALWAYS_INLINE int own_if(int result)
 {
-    if ((result && result != EOWNERDEAD) || gos__self.owned++)
-        gos__unpin_here();
+    if (gos__likely(!result) || result == EOWNERDEAD)
+        gos__own();
     return result;
 }
 
-/* Before a try, between which and the count the task could change threads. Who waits is not pinned. */
-static inline void pin(void)
+static GOS_NOINLINE void own_none(void)
 {
-    if (gos__unlikely(!gos__pin_again()))
-        gos_pin();
+    gos__own_none();
 }
 
-static inline void let_go(void)
+/* And was let go of. */
+static GOS_ALWAYS_INLINE void disown(void)
 {
-    if (gos__self.owned && !--gos__self.owned)
-        gos__unpin_here();
+    if (gos__unlikely(gos__disown()))
+        own_none();
 }
 
 /* ---- mutexes ---- */
 
-static int try_mutex(void *mutex)
+/* Who knows its owner never changes, and who has just got one may look at it. */
+static GOS_ALWAYS_INLINE int try_mutex(pthread_mutex_t *mutex)
 {
-    return gos__real_pthread_mutex_trylock(mutex);
+    int result = gos__real_pthread_mutex_trylock(mutex);
+    return gos__mutex_knows_owner(mutex->__data.__kind) ? own_if(result) : result;
 }
 
-static int try_owned(void *mutex)
+static int try_mutex_again(void *mutex)
 {
-    pin();
-    return hold_if(gos__real_pthread_mutex_trylock(mutex));
+    return try_mutex(mutex);
 }
 
 /* The C library's own wait; clock -1: without a limit. */
 static GOS_NOINLINE int block_on_mutex(pthread_mutex_t *mutex, clockid_t clock, const struct timespec *until)
 {
     bool knows_owner = gos__mutex_knows_owner(mutex->__data.__kind);
-    if (knows_owner)
-        pin();
     gos_block_begin();
     int result = clock == -1 ? gos__real_pthread_mutex_lock(mutex)
                              : gos__real_pthread_mutex_clocklock(mutex, clock, until);
+    if (knows_owner)
+        own_if(result);
     gos_block_end();
-    return knows_owner ? hold_if(result) : result;
+    return result;
 }
 
 static GOS_NOINLINE int wait_for_mutex(pthread_mutex_t *mutex, clockid_t clock, const struct timespec *until)
@@ -121,21 +121,13 @@ static GOS_NOINLINE int wait_for_mutex(pthread_mutex_t *mutex, clockid_t clock, 
         if (!gos__load_relaxed(&mutex->__data.__lock) && !gos__real_pthread_mutex_trylock(mutex))
             return 0;
     }
-    int result = gos__io_lot_wait(mutex, GOS_WAIT_MUTEX, deadline, knows_owner ? try_owned : try_mutex, mutex, NULL);
+    int result = gos__io_lot_wait(mutex, GOS_WAIT_MUTEX, deadline, try_mutex_again, mutex, NULL);
     return result == -1 ? block_on_mutex(mutex, clock, until) : result;
-}
-
-static GOS_NOINLINE int lock_owned(pthread_mutex_t *mutex, clockid_t clock, const struct timespec *until)
-{
-    int result = try_owned(mutex);
-    return result != EBUSY ? result : wait_for_mutex(mutex, clock, until);
 }
 
 static inline int lock(pthread_mutex_t *mutex, clockid_t clock, const struct timespec *until)
 {
-    if (gos__unlikely(gos__mutex_knows_owner(mutex->__data.__kind)))
-        return lock_owned(mutex, clock, until);
-    int result = gos__real_pthread_mutex_trylock(mutex);
+    int result = try_mutex(mutex);
     return gos__likely(result != EBUSY) ? result : wait_for_mutex(mutex, clock, until);
 }
 
@@ -146,9 +138,7 @@ int gos__io_pthread_mutex_lock(pthread_mutex_t *mutex)
 
 int gos__io_pthread_mutex_trylock(pthread_mutex_t *mutex)
 {
-    if (gos__unlikely(gos__mutex_knows_owner(mutex->__data.__kind)))
-        return try_owned(mutex);
-    return gos__real_pthread_mutex_trylock(mutex);
+    return try_mutex(mutex);
 }
 
 int gos__io_pthread_mutex_timedlock(pthread_mutex_t *mutex, const struct timespec *until)
@@ -168,8 +158,8 @@ int gos__io_pthread_mutex_unlock(pthread_mutex_t *mutex)
     int result = gos__real_pthread_mutex_unlock(mutex);
     if (gos__lot_any())
         gos__lot_wake_from(mutex, 0);
-    if (gos__unlikely(knows_owner) && !result)
-        let_go();
+    if (knows_owner && !result)
+        disown();
     return result;
 }
 
@@ -182,8 +172,7 @@ static int try_read(void *lock)
 
 static int try_write(void *lock)
 {
-    pin();
-    return hold_if(gos__real_pthread_rwlock_trywrlock(lock));
+    return own_if(gos__real_pthread_rwlock_trywrlock(lock));
 }
 
 static GOS_NOINLINE int block_to_read(pthread_rwlock_t *lock, clockid_t clock, const struct timespec *until)
@@ -197,12 +186,11 @@ static GOS_NOINLINE int block_to_read(pthread_rwlock_t *lock, clockid_t clock, c
 
 static GOS_NOINLINE int block_to_write(pthread_rwlock_t *lock, clockid_t clock, const struct timespec *until)
 {
-    pin();
     gos_block_begin();
-    int result = clock == -1 ? gos__real_pthread_rwlock_wrlock(lock)
-                             : gos__real_pthread_rwlock_clockwrlock(lock, clock, until);
+    int result = own_if(clock == -1 ? gos__real_pthread_rwlock_wrlock(lock)
+                                    : gos__real_pthread_rwlock_clockwrlock(lock, clock, until));
     gos_block_end();
-    return hold_if(result);
+    return result;
 }
 
 /* One release wakes one waiter, so a reader that got in lets the next one look. */
@@ -286,6 +274,6 @@ int gos__io_pthread_rwlock_unlock(pthread_rwlock_t *lock)
     if (gos__lot_any())
         gos__lot_wake_from(lock, 0);
     if (was_writer && !result)
-        let_go();
+        disown();
     return result;
 }

@@ -26,8 +26,7 @@ enum { KIND_RECURSIVE = 1, KIND_ERRORCHECK = 2, KIND_BASE = 3, KIND_ROBUST = 16,
 
 static inline bool gos__mutex_knows_owner(int kind)
 {
-    int base = kind & KIND_BASE;
-    return base == KIND_RECURSIVE || base == KIND_ERRORCHECK || kind & (KIND_ROBUST | KIND_INHERIT | KIND_PROTECT);
+    return (((kind & KIND_BASE) + 1) & 2) | (kind & (KIND_ROBUST | KIND_INHERIT | KIND_PROTECT)); /* 1 or 2, or others */
 }
 
 /* Not only this program's interposed calls let go of it. */

@@ -36,8 +36,8 @@ static uint32_t slot_of(const gos__task *task)
 }
 _Static_assert(GOS_PIN_SLOTS == 1 << (32 - 26), "as many slots as the hash has values");
 
-/* Into the list, and the task's slot names this thread. Tasks are pinned and unpinned at every lock that knows its
- * owner (io/lock.c), so the thread stays listed, and the slot its own, until it is somebody else's turn: who looks for
+/* Into the list, and the task's slot names this thread. Tasks that own locks are pinned and unpinned all the time
+ * (sched/pin.h), so the thread stays listed, and the slot its own, until it is somebody else's turn: who looks for
  * a task has it parked and pinned in hand, and reads nothing of slots whose task is not. */
 static GOS_NOINLINE void list(gos__thread *self, gos__task *task)
 {
@@ -103,6 +103,17 @@ void gos__unpin(void)
     gos__unpin_here();
 }
 
+void gos__held_up(void)
+{
+    gos__thread *self = &gos__self;
+    if (gos__load_acquire(&self->locked))
+        gos__wait_unlocked();
+    if (self->owned < GOS_OWNED || self->owned & GOS_OWNED_PINNED)
+        return;
+    gos__pin();
+    self->owned |= GOS_OWNED_PINNED;
+}
+
 void gos__pin_forget(gos__thread *self)
 {
     if (self->listed)
@@ -123,6 +134,7 @@ void gos__pinned_ended(void)
 {
     gos__thread *self = &gos__self;
     unlist(self);
+    self->owned = 0;
     self->must_end = 1; /* it may carry what the task did to its thread: credentials, masks, name spaces */
     gos__call_attention(self->worker);
 }

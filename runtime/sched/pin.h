@@ -1,37 +1,33 @@
 /*
- * pin.h: gos_pin and gos_unpin where no other thread has to hear of it, for task code that does so all the time: a lock
- * that knows its owner pins its task to the thread (io/lock.c).
+ * pin.h: locks of the C library that know their owner by the thread (io/lock.c). A task that holds one may not leave its
+ * thread, which it can only do by a door that may park: there it is pinned (gos__held_up), if it holds one still. Most
+ * are held between two such doors, and cost no pin.
  */
 #ifndef GOS_SCHED_PIN_H
 #define GOS_SCHED_PIN_H
 
+#include <stdbool.h>
+
 #include "base/compiler.h"
 #include "sched/worker.h"
 
-/* Pins the task, if it is the last one that was pinned to this thread; false: that takes gos_pin. */
-static inline bool gos__pin_again(void)
+/* What the doors call for a thread that may not touch its worker, or whose task owns locks. */
+void gos__held_up(void);
+
+/* The task has one more, as the C library has just said: no checked prologue, and so no change of threads, between. */
+static GOS_ALWAYS_INLINE void gos__own(void)
 {
-    gos__thread *self = &gos__self;
-    gos__task *task = self->task;
-    uint8_t depth = gos__load_relaxed(&task->pinned) & GOS_PIN_DEPTH;
-    if (depth && depth < GOS_PIN_DEPTH) {
-        gos__store_relaxed(&task->pinned, (uint8_t)(depth + 1));
-        return true;
-    }
-    const gos__pin_slot *slot = self->pin_slot;
-    if (depth || !slot || gos__load_relaxed(&slot->task) != task || gos__load_relaxed(&slot->thread) != self)
-        return false;
-    gos__store_relaxed(&self->in_runtime, 1u);
-    gos__compiler_fence(); /* O2, partner: the membarrier of T3 */
-    if (gos__likely(!gos__load_acquire(&self->locked))) {
-        gos__store_relaxed(&task->pinned, (uint8_t)1);
-        gos__store_relaxed(&self->pinned_task, task);
-        gos__store_relaxed(&self->worker->attention, gos__load_relaxed(&self->worker->attention) | GOS_ATTEND);
-        gos__store_release(&self->in_runtime, 0u);        /* O5 */
-        return true;
-    }
-    gos__store_release(&self->in_runtime, 0u);
-    return false;
+    gos__self.owned += GOS_OWNED;
+}
+
+/* And one less; true: the last one, and the task is pinned: gos__own_none. */
+static GOS_ALWAYS_INLINE bool gos__disown(void)
+{
+    uint32_t owned = gos__self.owned;
+    if (gos__unlikely(owned < GOS_OWNED))
+        return false; /* it was taken while no task ran here */
+    gos__self.owned = owned - GOS_OWNED;
+    return owned - GOS_OWNED == GOS_OWNED_PINNED;
 }
 
 /* Undoes one gos_pin. This thread stays listed, and its worker looks once in vain. */
@@ -43,6 +39,12 @@ static inline void gos__unpin_here(void)
         gos__store_relaxed(&self->task->pinned, (uint8_t)(depth - 1));
     if (depth == 1)
         gos__store_relaxed(&self->pinned_task, NULL);
+}
+
+static inline void gos__own_none(void)
+{
+    gos__self.owned = 0;
+    gos__unpin_here();
 }
 
 #endif
