@@ -24,6 +24,7 @@ NAMES = ["GOS_SLACK", "GOS_NURSERY_WORDS", "GOS_BELOW_FRAME", "GOS_THREAD_TASK",
          "GOS_LIMIT_WORD"]
 SMALL_FRAME = 248  # the largest multiple of 8 that compilers compare without adding it: less than 256
 WORD = 8
+REAL = "gos__real_at_"  # io/real.h: where the C library's function of that name is
 INSTRUCTION = re.compile(r"^ *([0-9a-f]+):\t(?:(?:bnd|notrack|rep[nz]*|data16|cs|lock) )*(\S+) *(.*)$")
 RELOCATION = re.compile(r"\t([0-9a-f]+): (R_X86_64_\w+)\t(\S+?)([+-]0x[0-9a-f]+)?$")
 MEMORY = re.compile(r"(%[a-z]s:)?(-?0x[0-9a-f]+)?\(%(rsp|rbp)(?:,[^)]*)?\)")
@@ -147,7 +148,7 @@ def leaves():
     names = set()
     for line in (ROOT / "runtime/thunks/functions.list").read_text().splitlines():
         kind, *rest = line.split()
-        if kind == "leaf":
+        if kind in ("leaf", "inside"):
             names |= {f"__real_{n}" for n in rest} | set(rest)
     return names
 
@@ -166,7 +167,7 @@ class Proof:
         limit = f"%fs:{self.values['GOS_LIMIT_WORD']:#x},"
         room = self.values["GOS_SLACK"] - self.values["GOS_NURSERY_WORDS"]
         mnemonic, operands, _ = self.code.at[place]
-        if mnemonic.startswith("cmp") and operands.startswith(limit + "%rsp"):
+        if mnemonic.startswith("cmp") and (operands.startswith(limit + "%rsp") or "%rsp," + limit == operands + ","):
             return room
         match = LARGE.match(operands)
         after = self.code.at.get((*place[:2], self.code.ends.get(place)))
@@ -242,6 +243,9 @@ class Proof:
         _, operands, relocation = self.code.at[place]
         if rsp is None:
             return (WORD, [name])
+        if operands.startswith("*") and relocation and relocation[3].startswith(REAL):
+            bytes_, chain = self.need(relocation[3][len(REAL):])
+            return WORD + rsp + WORD + bytes_, [name] + chain
         if operands.startswith("*"):  # tasks' functions are checked, or reached through a check
             bytes_, chain = self.need(self.code.symbols["__morestack"])
             return WORD + rsp + WORD + bytes_, [name, "a checked function"] + chain

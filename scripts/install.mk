@@ -36,7 +36,7 @@ $(B)/shared/libgossamer.so: $(SHARED_FILE) $(NONSHARED)
 $(NONSHARED): $(NONSHARED_OBJ) $(B)/thunk.s runtime/thunks/functions.list
 	$(call say,AR,$@)
 	$(Q)rm -rf $@ $(@D)/thunks && mkdir -p $(@D)/thunks
-	$(Q)awk '/^[a-z]/ { for (i = 2; i <= NF; i++) print "THUNK_" ($$1 == "leaf" ? $$1 : "away_" $$1), $$i }' \
+	$(Q)awk '/^(leaf|plain|variadic) / { for (i = 2; i <= NF; i++) print "THUNK_" ($$1 == "leaf" ? $$1 : "away_" $$1), $$i }' \
 	    runtime/thunks/functions.list | \
 	    while read -r thunk; do printf '.include "$(B)/thunk.s"\n%s\n' "$$thunk" | \
 	    as -o "$(@D)/thunks/$${thunk#* }.o" - || exit 1; done

@@ -73,6 +73,15 @@
 /* glibc's tcbhead_t.__private_ss, reserved for split stacks: the word that every checked prologue compares with. */
 #define GOS_LIMIT_WORD 0x70
 
+/* Of gos__thread.owned: one lock, and what is looked at when there is one less: pinned, or there was none. */
+#define GOS_OWNED_ONE 2
+#define GOS_OWNED_CHANGES 0x80000001
+
+/* Of a pthread_mutex_t (io/lock.h): its kind; robust, priority inheritance or protection. */
+#define GOS_PTHREAD_KIND 16
+#define GOS_PTHREAD_SPECIAL 0x70
+#define GOS_EBUSY 16
+
 /* What a call says that cannot end before its task has parked (doors_x86_64.h: MAY_PARK). */
 #define GOS_MUST_PARK (-0x7fffffff)
 
@@ -191,7 +200,7 @@ enum gos__lock {
 /* Parts of gos__thread.owned: a lock of the C library that knows its owner by the thread, held by the running task; and
  * that the task is pinned for such, which it becomes when it comes in by a door that may park (sched/pin.h). The doors
  * look at it and at `locked` together. */
-enum { GOS_OWNED_PINNED = 1, GOS_OWNED = 2 };
+enum { GOS_OWNED_PINNED = 1, GOS_OWNED = GOS_OWNED_ONE };
 
 /* Parts of gos__task.pinned: how often gos_pin was called, which is the task's own business; that the time is known
  * since when it is ready (sched/trace.h); and what the monitor and who readies the task settle between them. */

@@ -78,7 +78,10 @@ static GOS_ALWAYS_INLINE void disown(void)
         own_none();
 }
 
-/* ---- mutexes ---- */
+/* ---- mutexes; what is short of lock and unlock: arch/posix_x86_64.S ---- */
+
+_Static_assert(offsetof(pthread_mutex_t, __data.__kind) == GOS_PTHREAD_KIND, "mutex: kind");
+_Static_assert(GOS_PTHREAD_SPECIAL == (KIND_ROBUST | KIND_INHERIT | KIND_PROTECT) && GOS_EBUSY == EBUSY, "as in assembly");
 
 /* Who knows its owner never changes, and who has just got one may look at it. */
 static GOS_ALWAYS_INLINE int try_mutex(pthread_mutex_t *mutex)
@@ -152,15 +155,20 @@ int gos__io_pthread_mutex_clocklock(pthread_mutex_t *mutex, clockid_t clock, con
 }
 
 /* Nothing of the mutex is touched after it is free: it may be gone. */
-int gos__io_pthread_mutex_unlock(pthread_mutex_t *mutex)
+int gos__io_mutex_let_go(pthread_mutex_t *mutex, int knows_owner)
 {
-    bool knows_owner = gos__mutex_knows_owner(mutex->__data.__kind);
-    int result = gos__real_pthread_mutex_unlock(mutex);
     if (gos__lot_any())
         gos__lot_wake_from(mutex, 0);
-    if (knows_owner && !result)
+    if (knows_owner)
         disown();
-    return result;
+    return 0;
+}
+
+int gos__io_pthread_mutex_unlock(pthread_mutex_t *mutex)
+{
+    int knows_owner = gos__mutex_knows_owner(mutex->__data.__kind);
+    int result = gos__real_pthread_mutex_unlock(mutex);
+    return result ? result : gos__io_mutex_let_go(mutex, knows_owner);
 }
 
 /* ---- rwlocks ---- */

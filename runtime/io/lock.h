@@ -50,6 +50,9 @@ static inline clockid_t gos__cond_clock(const pthread_cond_t *cond)
     return cond->__data.__wrefs & COND_MONOTONIC ? CLOCK_MONOTONIC : CLOCK_REALTIME;
 }
 
+/* After the C library has let go of it: 0. */
+int gos__io_mutex_let_go(pthread_mutex_t *mutex, int knows_owner);
+
 typedef void gos__handler(int);
 
 #define GOS_LOCK_CALLS(CALL)                                                                                           \

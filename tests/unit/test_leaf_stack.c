@@ -9,6 +9,7 @@
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
+#include <pthread.h>
 #include <sys/wait.h>
 
 #include "base/config.h"
@@ -30,17 +31,22 @@ static void call_there(void *f, void *a, void *b, size_t n)
                        "xmm15");
 }
 
-static size_t depth(void *f, size_t n)
+static size_t depth_of(void *f, void *a, void *b, size_t n)
 {
     memset(stack, 0xa5, sizeof stack);
-    memset(one, 'a', n);
-    memset(two, 'a', n);
-    one[n] = two[n] = 0;
-    call_there(f, one, two, n + 1); /* two's address ends in a zero byte: the character that is looked for */
+    call_there(f, a, b, n);
     size_t untouched = 0;
     while (untouched < PAINTED && stack[untouched] == 0xa5)
         untouched++;
     return PAINTED - untouched;
+}
+
+static size_t depth(void *f, size_t n)
+{
+    memset(one, 'a', n);
+    memset(two, 'a', n);
+    one[n] = two[n] = 0;
+    return depth_of(f, one, two, n + 1); /* two's address ends in a zero byte: the character that is looked for */
 }
 
 static int is_jump(const char *name)
@@ -61,6 +67,28 @@ static void measure(const char *name, size_t *worst)
     }
 }
 
+/* `inside` in the list: all kinds of mutexes that arch/posix_x86_64.S calls them for, free, held and let go of twice. */
+static void measure_mutexes(size_t *worst)
+{
+    void *f[] = { dlsym(RTLD_NEXT, "pthread_mutex_trylock"), dlsym(RTLD_NEXT, "pthread_mutex_unlock") };
+    CHECK(f[0] != NULL && f[1] != NULL);
+    for (int kind = PTHREAD_MUTEX_NORMAL; kind <= PTHREAD_MUTEX_ADAPTIVE_NP; kind++) {
+        pthread_mutexattr_t attributes;
+        pthread_mutex_t mutex;
+        pthread_mutexattr_init(&attributes);
+        CHECK_EQ(pthread_mutexattr_settype(&attributes, kind), 0);
+        pthread_mutex_init(&mutex, &attributes);
+        for (int i = 0; i < 8; i++) {
+            size_t needs = depth_of(f[i >> 1 & 1], &mutex, NULL, 0);
+            if (needs > GOS_BELOW_FRAME)
+                fprintf(stderr, "mutex, kind %d, call %d: %zu bytes of stack, more than %d\n", kind, i, needs,
+                        GOS_BELOW_FRAME);
+            *worst = needs > *worst ? needs : *worst;
+        }
+        pthread_mutex_destroy(&mutex);
+    }
+}
+
 static size_t measure_all(void)
 {
     char line[512];
@@ -72,6 +100,7 @@ static size_t measure_all(void)
             for (char *name = strtok(line + 5, " \n"); name; name = strtok(NULL, " \n"))
                 measure(name, &worst);
     fclose(list);
+    measure_mutexes(&worst);
     return worst;
 }
 
