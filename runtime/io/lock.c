@@ -81,7 +81,8 @@ static GOS_ALWAYS_INLINE void disown(void)
 /* ---- mutexes; what is short of lock and unlock: arch/posix_x86_64.S ---- */
 
 _Static_assert(offsetof(pthread_mutex_t, __data.__kind) == GOS_PTHREAD_KIND, "mutex: kind");
-_Static_assert(GOS_PTHREAD_SPECIAL == (KIND_ROBUST | KIND_INHERIT | KIND_PROTECT) && GOS_EBUSY == EBUSY, "as in assembly");
+_Static_assert(GOS_PTHREAD_SPECIAL == (KIND_ROBUST | KIND_INHERIT | KIND_PROTECT), "mutex: what is special");
+_Static_assert(GOS_EBUSY == EBUSY, "errno");
 
 /* Who knows its owner never changes, and who has just got one may look at it. */
 static GOS_ALWAYS_INLINE int try_mutex(pthread_mutex_t *mutex)

@@ -26,7 +26,8 @@ enum { KIND_RECURSIVE = 1, KIND_ERRORCHECK = 2, KIND_BASE = 3, KIND_ROBUST = 16,
 
 static inline bool gos__mutex_knows_owner(int kind)
 {
-    return (((kind & KIND_BASE) + 1) & 2) | (kind & (KIND_ROBUST | KIND_INHERIT | KIND_PROTECT)); /* 1 or 2, or others */
+    int is_base = ((kind & KIND_BASE) + 1) & 2; /* KIND_RECURSIVE, KIND_ERRORCHECK */
+    return is_base | (kind & (KIND_ROBUST | KIND_INHERIT | KIND_PROTECT));
 }
 
 /* Not only this program's interposed calls let go of it. */

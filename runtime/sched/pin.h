@@ -1,7 +1,7 @@
 /*
- * pin.h: locks of the C library that know their owner by the thread (io/lock.c). A task that holds one may not leave its
- * thread, which it can only do by a door that may park: there it is pinned (gos__held_up), if it holds one still. Most
- * are held between two such doors, and cost no pin.
+ * pin.h: locks of the C library that know their owner by the thread (io/lock.c). A task that holds one may not leave
+ * its thread, which it can only do by a door that may park: there it is pinned (gos__held_up), if it holds one still.
+ * Most are held between two such doors, and cost no pin.
  */
 #ifndef GOS_SCHED_PIN_H
 #define GOS_SCHED_PIN_H

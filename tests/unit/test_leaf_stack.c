@@ -67,7 +67,7 @@ static void measure(const char *name, size_t *worst)
     }
 }
 
-/* `inside` in the list: all kinds of mutexes that arch/posix_x86_64.S calls them for, free, held and let go of twice. */
+/* `inside` in the list: all kinds of mutexes that arch/posix_x86_64.S calls them for, free, held, let go of twice. */
 static void measure_mutexes(size_t *worst)
 {
     void *f[] = { dlsym(RTLD_NEXT, "pthread_mutex_trylock"), dlsym(RTLD_NEXT, "pthread_mutex_unlock") };
