@@ -93,6 +93,10 @@
  * that it does not fall in step with a program's own period). */
 #define GOS_SHARED_PERIOD 61
 
+/* After so many uses of channels that another worker was the last to use, a worker looks how long that took
+ * (sched/gather.c). */
+#define GOS_CROSSINGS 32
+
 /* Front-of-queue hand-overs in a row before one goes to the back, so that a pair cannot starve the others. */
 #define GOS_FRONT_STREAK 64
 

@@ -78,9 +78,15 @@ static gos__task *steal(gos__worker *thief, gos__worker *victim)
     return task;
 }
 
+/* Tasks that a thief may take. */
+static uint32_t stealable(const gos__worker *victim)
+{
+    return gos__load_relaxed(&victim->gathered) ? 0 : gos__queue_length(victim);
+}
+
 static bool worth_stealing(gos__worker *victim, gos__sighting *seen, int64_t now)
 {
-    uint32_t n = gos__queue_length(victim);
+    uint32_t n = stealable(victim);
     if (n > 1)
         return true;
     uint32_t tick = gos__load_relaxed(&victim->tick);
@@ -175,7 +181,7 @@ static bool work_anywhere(const gos__worker *worker)
         gos__load_relaxed(&rt->retired))
         return true;
     for (uint32_t i = 0; i < gos__load_acquire(&rt->made); i++)
-        if (rt->workers[i] != worker && gos__queue_length(rt->workers[i]) > 1)
+        if (rt->workers[i] != worker && stealable(rt->workers[i]) > 1)
             return true;
     return false;
 }
@@ -258,6 +264,8 @@ gos__task *gos__find(gos__worker *worker)
     if (!gos__is_traced(worker))
         gos__trace_resume(worker);
     gos__trace_idle(worker, GOS_EV_SEARCH);
+    if (gos__load_relaxed(&worker->gathered))
+        gos__gather_end(worker);
     for (;;) {
         if (gos__unlikely(gos__load_relaxed(&gos__rt->retired) != NULL) && !gos__load_relaxed(&worker->quit))
             gos__inherit(worker);
@@ -298,6 +306,8 @@ void gos__wake_one(gos__worker *worker)
 {
     gos__runtime *rt = gos__rt;
     if (gos__load_relaxed(&rt->searching))
+        return;
+    if (worker && gos__load_relaxed(&worker->gathered) && !gos__load_relaxed(&rt->shared_n))
         return;
     if (worker && gos__queue_length(worker) < 2 && !gos__load_relaxed(&rt->shared_n)) {
         if (!worker->wake_credit)

@@ -212,6 +212,8 @@ static void look_at(gos__runtime *rt, gos__worker *worker, int64_t now, findings
         found->due = due < found->due ? due : found->due;
         return;
     }
+    if (gos__load_relaxed(&worker->gathered))
+        gos__exchange_seq(&worker->gathered, 0u); /* seq: S2, partner: the membarrier of I2 */
     /* Somebody idle may take them, and overdue timers, whatever wake-ups were rationed. */
     if (gos__load_relaxed(&rt->idle_n))
         gos__wake_one(NULL);

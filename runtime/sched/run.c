@@ -106,6 +106,7 @@ static void take_back_bequest(gos__worker *worker)
 
 void gos__worker_clear(gos__worker *worker)
 {
+    gos__store_relaxed(&worker->gathered, 0u);
     while (worker->front != worker->back) {
         gos__task *task = worker->queue[worker->front & (GOS_QUEUE_SIZE - 1)];
         gos__store_relaxed(&worker->front, worker->front + 1);
@@ -228,7 +229,7 @@ static bool stop(gos__runtime *rt)
 static void print_stats(const gos__runtime *rt)
 {
     int64_t spawned = rt->foreign_spawned, borrows = 0, large = 0, extensions = 0, steals = 0, stolen = 0, wakes = 0;
-    int64_t larger = rt->foreign_larger, waits[GOS_STATS_WAITS] = { 0 }, counted = 0;
+    int64_t larger = rt->foreign_larger, gathered = 0, waits[GOS_STATS_WAITS] = { 0 }, counted = 0;
     for (uint32_t i = 0; i < rt->made; i++) {
         const gos__worker *worker = rt->workers[i];
         spawned += worker->spawned;
@@ -239,15 +240,17 @@ static void print_stats(const gos__runtime *rt)
         stolen += worker->stolen_tasks;
         wakes += worker->wakes;
         larger += worker->sizing.larger;
+        gathered += worker->gathering.n;
         gos__waits_add(worker, waits);
     }
     for (int i = 0; i < GOS_STATS_WAITS; i++)
         counted += waits[i];
     gos__warn("stats: tasks started %lld, steals %lld of %lld tasks, wake-ups %lld, slow borrows %lld (large %lld), "
-              "limits lowered %lld, larger nurseries %lld, hand-offs %lld, threads at most %u, abandoned %lld",
+              "limits lowered %lld, larger nurseries %lld, gathered %lld, hand-offs %lld, threads at most %u, "
+              "abandoned %lld",
               (long long)spawned, (long long)steals, (long long)stolen, (long long)wakes, (long long)borrows,
-              (long long)large, (long long)extensions, (long long)larger, (long long)rt->handoffs,
-              rt->threads_peak, (long long)rt->abandoned);
+              (long long)large, (long long)extensions, (long long)larger, (long long)gathered,
+              (long long)rt->handoffs, rt->threads_peak, (long long)rt->abandoned);
     gos__warn("stats: ready before they ran, of %lld: half below %lld ns, 99 %% below %lld ns, all below %lld ns",
               (long long)counted, (long long)gos__waits_below(waits, 50), (long long)gos__waits_below(waits, 99),
               (long long)gos__waits_below(waits, 100));

@@ -53,8 +53,11 @@ static GOS_NOINLINE gos__task *periodic(gos__worker *worker)
     worker->periodic_at = next + GOS_SHARED_PERIOD;
     worker->looked_at = next;
     worker->early = 0;
-    if (!is_early)
+    if (!is_early) {
         worker->wake_credit = gos__wake_credit();
+        if (gos__load_relaxed(&worker->gathered) || worker->gathering.crossings >= GOS_CROSSINGS)
+            gos__gather_look(worker);
+    }
     int64_t now = gos__timers_run(worker);
     if (now)
         gos__pace(worker, now);

@@ -34,6 +34,7 @@
 #include "base/config.h"
 #include "base/rng.h"
 #include "os/os.h"
+#include "sched/gather.h"
 #include "sched/timer.h"
 #include "sched/traced.h"
 #include "stack/stack.h"
@@ -85,6 +86,7 @@ typedef struct gos__worker {
     gos__timers timers;
     gos__sighting seen[GOS_MAX_PROCS];
     gos__sizing sizing;
+    gos__gathering gathering;
 
     /* Shared with thieves and wakers. */
     GOS_ALIGNED(GOS_FALSE_SHARING) gos__spin lock;
@@ -93,6 +95,7 @@ typedef struct gos__worker {
     uint32_t orphan;     /* 1: given away while no other thread was to be had: the monitor makes one */
     uint32_t dozing;     /* 1: its thread sleeps, or is about to, for want of work */
     uint32_t dozes;      /* how often it did */
+    uint32_t gathered;   /* 1: its tasks stay with it: gather.c */
     uint32_t quit;       /* 1: its thread shall end at the next switch */
     uint32_t left;       /* futex: 1 when no thread runs it any more */
     struct gos__worker *next_retired;
@@ -147,6 +150,9 @@ typedef struct gos__runtime {
     gos__task *shared_first, *shared_last;
     uint32_t shared_n;
     int64_t foreign_spawned, foreign_larger;
+
+    gos__spin gather_lock;
+    int64_t gather_from, gather_pause; /* not before then is a worker gathered; how long it was until then */
 
     gos__spin retired_lock;
     gos__worker *retired; /* out of use, with timers that nobody has inherited yet */

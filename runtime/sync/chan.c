@@ -84,7 +84,7 @@ gos_chan *gos__chan_new(size_t elem_size, size_t capacity)
     uintptr_t shift = -(uintptr_t)memory % GOS_CHAN_LINE;
     gos_chan *chan = (gos_chan *)(memory + shift);
     memset(chan, 0, GOS_CHAN_LINE);
-    chan->shift = (uint16_t)shift;
+    chan->shift = (uint8_t)shift;
     if (capacity)
         chan->head = 0;
     chan->elem_size = elem_size;

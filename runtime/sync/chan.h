@@ -24,7 +24,8 @@ struct gos_chan {
     uint64_t word;  /* the element for who watches */
     uint32_t bias;  /* `tag` of a worker; 0: none, the lock counts */
     uint16_t closed;
-    uint16_t shift; /* bytes from where its memory begins */
+    uint8_t user;  /* index of the worker that was the last to use it under the lock */
+    uint8_t shift; /* bytes from where its memory begins */
     uint64_t elem_size;
     size_t capacity;
     size_t len;                       /* elements in the ring */
@@ -34,6 +35,7 @@ struct gos_chan {
     unsigned char ring[];
 };
 
+_Static_assert(GOS_MAX_PROCS - 1 <= UINT8_MAX, "channel: user");
 _Static_assert(offsetof(gos_chan, bias) == GOS_CHAN_BIAS, "channel: bias");
 _Static_assert(offsetof(gos_chan, closed) == GOS_CHAN_CLOSED, "channel: closed");
 _Static_assert(offsetof(gos_chan, elem_size) == GOS_CHAN_ELEM_SIZE, "channel: elem_size");
@@ -78,6 +80,18 @@ static inline bool gos__chan_is_ours(const gos_chan *chan)
     return bias && gos__self.worker && gos__self.worker->tag == bias;
 }
 
+/* For sched/gather.c; the lock is held. */
+static inline void gos__chan_is_used(gos_chan *chan)
+{
+    gos__worker *worker = gos__self.worker;
+    if (gos__unlikely(!worker))
+        return;
+    gos__gathering *own = &worker->gathering;
+    gos__store_relaxed(&own->uses, own->uses + 1);
+    if (gos__unlikely(chan->user != worker->index))
+        chan->user = gos__gather_crossing(worker, chan->user);
+}
+
 static inline void gos__chan_lock(gos_chan *chan)
 {
     if (gos__likely(gos__chan_is_ours(chan)))
@@ -88,6 +102,7 @@ static inline void gos__chan_lock(gos_chan *chan)
             return;
     }
     gos__spin_lock(&chan->lock);
+    gos__chan_is_used(chan);
 }
 
 static inline void gos__chan_unlock(gos_chan *chan)

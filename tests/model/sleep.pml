@@ -8,21 +8,28 @@
  * a worker does not sleep while a task is in the shared queue and nobody else is up, nor while two are in a queue. For a
  * lone task, a rationed wake-up, and one left out because of a searcher that was about to stop, it takes the monitor.
  *
- * config: -DFOREIGN=2 -DLONG=0 -DCHILDREN=0 -DMONITOR=0
- * config: -DFOREIGN=1 -DLONG=1 -DCHILDREN=2 -DMONITOR=0
- * config: -DFOREIGN=1 -DLONG=1 -DCHILDREN=1 -DMONITOR=1
- * config: -DFOREIGN=2 -DLONG=1 -DCHILDREN=0 -DMONITOR=1
- * mutant: 1 -DFOREIGN=1 -DLONG=0 -DCHILDREN=0 -DMONITOR=0  no membarrier at I2, shared queue
- * mutant: 2 -DFOREIGN=1 -DLONG=0 -DCHILDREN=0 -DMONITOR=0  no second look at I3
- * mutant: 3 -DFOREIGN=1 -DLONG=0 -DCHILDREN=0 -DMONITOR=0  the second look before I1
- * mutant: 4 -DFOREIGN=1 -DLONG=0 -DCHILDREN=0 -DMONITOR=0  a wake-up before S1
- * mutant: 5 -DFOREIGN=1 -DLONG=1 -DCHILDREN=2 -DMONITOR=0  I3 does not look at the others' queues
- * mutant: 6 -DFOREIGN=1 -DLONG=0 -DCHILDREN=0 -DMONITOR=0  futex = 0 after I3
- * mutant: 7 -DFOREIGN=1 -DLONG=1 -DCHILDREN=1 -DMONITOR=0  no monitor, and a lone task
- * mutant: 8 -DFOREIGN=1 -DLONG=1 -DCHILDREN=1 -DMONITOR=1  the monitor sleeps without looking at idle_n again
- * mutant: 9 -DFOREIGN=1 -DLONG=1 -DCHILDREN=1 -DMONITOR=1  who leaves its sleep does not wake the monitor
- * mutant: 10 -DFOREIGN=1 -DLONG=1 -DCHILDREN=1 -DMONITOR=1  who clears another's bit does not wake the monitor
- * mutant: 11 -DFOREIGN=1 -DLONG=1 -DCHILDREN=2 -DMONITOR=0  no membarrier at I2, own queue
+ * With GATHER the worker of the long task is gathered (gather.c) while it puts its children into its queue, and ends
+ * that itself before it goes on. That the monitor may have to is left out: to wake somebody in vain ends nothing.
+ *
+ * config: -DFOREIGN=2 -DLONG=0 -DCHILDREN=0 -DMONITOR=0 -DGATHER=0
+ * config: -DFOREIGN=1 -DLONG=1 -DCHILDREN=2 -DMONITOR=0 -DGATHER=0
+ * config: -DFOREIGN=1 -DLONG=1 -DCHILDREN=1 -DMONITOR=1 -DGATHER=0
+ * config: -DFOREIGN=2 -DLONG=1 -DCHILDREN=0 -DMONITOR=1 -DGATHER=0
+ * config: -DFOREIGN=1 -DLONG=1 -DCHILDREN=2 -DMONITOR=0 -DGATHER=1
+ * mutant: 1 -DFOREIGN=1 -DLONG=0 -DCHILDREN=0 -DMONITOR=0 -DGATHER=0  no membarrier at I2, shared queue
+ * mutant: 2 -DFOREIGN=1 -DLONG=0 -DCHILDREN=0 -DMONITOR=0 -DGATHER=0  no second look at I3
+ * mutant: 3 -DFOREIGN=1 -DLONG=0 -DCHILDREN=0 -DMONITOR=0 -DGATHER=0  the second look before I1
+ * mutant: 4 -DFOREIGN=1 -DLONG=0 -DCHILDREN=0 -DMONITOR=0 -DGATHER=0  a wake-up before S1
+ * mutant: 5 -DFOREIGN=1 -DLONG=1 -DCHILDREN=2 -DMONITOR=0 -DGATHER=0  I3 does not look at the others' queues
+ * mutant: 6 -DFOREIGN=1 -DLONG=0 -DCHILDREN=0 -DMONITOR=0 -DGATHER=0  futex = 0 after I3
+ * mutant: 7 -DFOREIGN=1 -DLONG=1 -DCHILDREN=1 -DMONITOR=0 -DGATHER=0  no monitor, and a lone task
+ * mutant: 8 -DFOREIGN=1 -DLONG=1 -DCHILDREN=1 -DMONITOR=1 -DGATHER=0  the monitor sleeps without looking at idle_n again
+ * mutant: 9 -DFOREIGN=1 -DLONG=1 -DCHILDREN=1 -DMONITOR=1 -DGATHER=0  who leaves its sleep does not wake the monitor
+ * mutant: 10 -DFOREIGN=1 -DLONG=1 -DCHILDREN=1 -DMONITOR=1 -DGATHER=0  who clears another's bit does not wake the monitor
+ * mutant: 11 -DFOREIGN=1 -DLONG=1 -DCHILDREN=2 -DMONITOR=0 -DGATHER=0  no membarrier at I2, own queue
+ * mutant: 12 -DFOREIGN=1 -DLONG=1 -DCHILDREN=2 -DMONITOR=0 -DGATHER=1  who is gathered no more wakes nobody
+ * mutant: 13 -DFOREIGN=1 -DLONG=1 -DCHILDREN=2 -DMONITOR=0 -DGATHER=1  it looks at idle_n first
+ * mutant: 14 -DFOREIGN=1 -DLONG=1 -DCHILDREN=2 -DMONITOR=0 -DGATHER=1  no membarrier at I2, gathered
  */
 #define WORKERS 2
 #define CPUS (WORKERS + 1 + MONITOR)
@@ -31,7 +38,14 @@
 #define QUEUE(worker) worker /* a worker's queue, its length */
 #define SHARED WORKERS         /* the shared queue's */
 #define RT_LOCK (WORKERS + 1)
+#if GATHER
+#define GATHERED(worker) (WORKERS + 2 + worker)
+#define VARS (2 * WORKERS + 2)
+#define IS_GATHERED(worker) LOAD(GATHERED(worker))
+#else
 #define VARS (WORKERS + 2)
+#define IS_GATHERED(worker) 0
+#endif
 #define DEPTH 3
 #include "tso.pml"
 
@@ -123,18 +137,43 @@ inline ready()
     store(QUEUE(me), LOAD(QUEUE(me)) + 1); /* S1 */
     /* S2: a compiler fence */
     if
-    :: idle_n -> wake_one((LOAD(QUEUE(me)) < 2 && !LOAD(SHARED))) /* S3 */
-    :: !idle_n
+    :: idle_n && !(IS_GATHERED(me) && !LOAD(SHARED)) ->
+        wake_one((LOAD(QUEUE(me)) < 2 && !LOAD(SHARED))) /* S3 */
+    :: !idle_n || (IS_GATHERED(me) && !LOAD(SHARED))
     fi;
     inside[me] = false
 }
+
+#if GATHER
+/* gos__gather_end */
+inline end_gather()
+{
+    atomic { !inside[me] -> inside[me] = true }
+#if MUTANT == 13
+    seen = idle_n;
+    store(GATHERED(me), 0);
+#else
+    store(GATHERED(me), 0); /* S1 */
+    seen = idle_n; /* S3 */
+#endif
+#if MUTANT != 12
+    if
+    :: seen && LOAD(QUEUE(me)) > 1 -> wake_one(false)
+    :: else
+    fi;
+#endif
+    seen = 0;
+    inside[me] = false
+}
+#endif
 
 /* Half of the other's queue, if it is worth it: see lock.pml for what makes this atomic. */
 inline steal(at_least)
 {
     atomic {
         if
-        :: !got && !inside[1 - me] && memory[QUEUE(1 - me)] + waiting[AT(1 - me, QUEUE(1 - me))] > 0 ->
+        :: !got && !inside[1 - me] && !IS_GATHERED(1 - me) &&
+            memory[QUEUE(1 - me)] + waiting[AT(1 - me, QUEUE(1 - me))] > 0 ->
             FENCED;
             do
             :: nempty(buffer[1 - me]) -> drain_one(1 - me)
@@ -176,7 +215,7 @@ inline look_again() /* I3: work_anywhere */
 {
     work = LOAD(SHARED) > 0;
 #if MUTANT != 5
-    work = work || LOAD(QUEUE(1 - me)) > 1
+    work = work || (LOAD(QUEUE(1 - me)) > 1 && !IS_GATHERED(1 - me))
 #endif
 }
 
@@ -190,7 +229,7 @@ inline doze()
 #endif
     atomic { FENCED -> idle[me] = true }; /* I1 */
     atomic { FENCED -> idle_n++ };
-#if MUTANT != 1 && MUTANT != 11
+#if MUTANT != 1 && MUTANT != 11 && MUTANT != 14
     membarrier(); /* I2 */
 #endif
 #if MUTANT != 2 && MUTANT != 3
@@ -222,7 +261,7 @@ inline doze()
 
 proctype worker(byte me)
 {
-    byte pick, drained, content, before;
+    byte pick, drained, content, before, seen;
     bool got, picked, work, last, lone;
     do
     :: FINISHED -> break
@@ -239,10 +278,16 @@ proctype worker(byte me)
         fi;
         if
         :: atomic { got && long_left -> long_left-- }
+#if GATHER
+            atomic { FENCED -> memory[GATHERED(me)] = 1 } /* by another worker, which holds this one */
+#endif
             do
             :: before < CHILDREN -> ready(); before++
             :: else -> break
             od;
+#if GATHER
+            end_gather();
+#endif
             stuck[me] = true;
             ran > 0; /* outside the runtime all the time */
             stuck[me] = false;
