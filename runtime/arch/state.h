@@ -203,8 +203,9 @@ enum gos__lock {
 enum { GOS_OWNED_PINNED = 1, GOS_OWNED = GOS_OWNED_ONE };
 
 /* Parts of gos__task.pinned: how often gos_pin was called, which is the task's own business; that the time is known
- * since when it is ready (sched/trace.h); and what the monitor and who readies the task settle between them. */
-enum { GOS_PIN_DEPTH = 31, GOS_TIMED = 32, GOS_WANTED = 64, GOS_CLAIMED = 128 };
+ * since when it is ready (sched/trace.h); and what the monitor and who readies the task settle between them. Where it
+ * is not claimed, nobody can want it, and that bit says that it was found to block (sched/handoff.c). */
+enum { GOS_PIN_DEPTH = 31, GOS_TIMED = 32, GOS_WANTED = 64, GOS_BLOCKS = GOS_WANTED, GOS_CLAIMED = 128 };
 
 /* Kinds of stack a task starts on: nurseries by size, smallest first, then paged stacks. */
 enum gos__kind { GOS_NURSERY, GOS_NURSERY_1280, GOS_NURSERY_1984, GOS_NURSERY_4032, GOS_PAGED, GOS_KINDS };
@@ -297,6 +298,9 @@ struct __attribute__((aligned(64))) gos__thread {
     int32_t status_fd;         /* the monitor's view of it (os.h: gos__thread_blocked); -1: none */
     struct gos__ring *ring;    /* what is recorded of its worker (os/ring.h) */
     uint32_t bound;            /* 1 + index of the worker whose CPU this thread is bound to; 0: none */
+    int64_t slept;             /* so often when its worker went; -1, INT64_MAX: it has since, or it does not matter */
+    uint32_t losses;           /* how often its worker went */
+    uint32_t is_lax;           /* 1: gos__thread_lax */
     gos__region *uncleared;    /* a free region that still holds what its last task left: stack/clear.c */
 #if !defined(__x86_64__)
     uintptr_t limit;           /* the limit word: nothing compares with it here */

@@ -37,7 +37,7 @@ uint32_t gos__claim(gos__task **tasks, uint32_t n)
         return 0;
     uint32_t tried = 0;
     for (uint32_t i = 0; i < n; i++) {
-        uint8_t from = 0;
+        uint8_t from = gos__load_relaxed(&tasks[i]->pinned) & GOS_BLOCKS; /* a mark that old is worth nothing */
         if (__atomic_compare_exchange_n(&tasks[i]->pinned, &from, GOS_CLAIMED, false, __ATOMIC_SEQ_CST,
                                         __ATOMIC_RELAXED)) /* C1; seq: no partner but C2 */
             tasks[tried++] = tasks[i];
@@ -61,8 +61,9 @@ void gos__claim_settle(gos__task *task)
 
 void gos__claim_release(gos__task *task)
 {
-    uint8_t depth = (uint8_t)~(GOS_CLAIMED | GOS_WANTED);
-    if (!(__atomic_fetch_and(&task->pinned, depth, __ATOMIC_SEQ_CST) & GOS_WANTED)) /* seq: pairs with R3 and R4 */
+    uint8_t both = GOS_CLAIMED | GOS_WANTED;
+    uint8_t before = __atomic_fetch_and(&task->pinned, (uint8_t)~both, __ATOMIC_SEQ_CST); /* seq: pairs with R3, R4 */
+    if ((before & both) != both)
         return;
     gos__shared_push(task, task, 1);
     gos__wake_one(NULL);

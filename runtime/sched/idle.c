@@ -1,6 +1,7 @@
 /* idle.c: what a worker does without work of its own: look around, steal, sleep. Protocols: worker.h. */
 #include "base/check.h"
 #include "os/os.h"
+#include "sched/handoff.h"
 #include "sched/netpoll.h"
 #include "sched/seed.h"
 #include "sched/trace.h"
@@ -174,16 +175,20 @@ static gos__task *search(gos__worker *worker)
     return task;
 }
 
-static bool work_anywhere(const gos__worker *worker)
+bool gos__work_elsewhere(const gos__worker *worker)
 {
     gos__runtime *rt = gos__rt;
-    if (gos__load_relaxed(&rt->shared_n) || gos__load_relaxed(&worker->quit) || gos__load_relaxed(&rt->returning_n) ||
-        gos__load_relaxed(&rt->retired))
-        return true;
     for (uint32_t i = 0; i < gos__load_acquire(&rt->made); i++)
         if (rt->workers[i] != worker && stealable(rt->workers[i]) > 1)
             return true;
     return false;
+}
+
+static bool work_anywhere(const gos__worker *worker)
+{
+    gos__runtime *rt = gos__rt;
+    return gos__load_relaxed(&rt->shared_n) || gos__load_relaxed(&worker->quit) ||
+           gos__load_relaxed(&rt->returning_n) || gos__load_relaxed(&rt->retired) || gos__work_elsewhere(worker);
 }
 
 static void clear_idle(gos__worker *worker)
@@ -200,6 +205,8 @@ static void clear_idle(gos__worker *worker)
 static void sleep_until(gos__netpoll_batch *batch, bool polls, int64_t deadline, int64_t early)
 {
     int64_t until = deadline - early;
+    if (deadline != INT64_MAX)
+        gos__thread_lax(false);
     if (polls)
         gos__netpoll_sleep(batch, until);
     else

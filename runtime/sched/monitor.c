@@ -4,6 +4,7 @@
  */
 #include "base/check.h"
 #include "os/os.h"
+#include "sched/handoff.h"
 #include "sched/interrupt.h"
 #include "sched/lot.h"
 #include "sched/netpoll.h"
@@ -182,7 +183,7 @@ static void end_slice(gos__worker *worker)
 
 static void take_from_blocked(gos__worker *worker, findings *found)
 {
-    if (!gos__hand_off(worker))
+    if (!gos__hand_off(worker, false))
         return;
     found->blocked = true;
     worker->doubt = 0;
@@ -207,10 +208,12 @@ static void look_at(gos__runtime *rt, gos__worker *worker, int64_t now, findings
     }
     if (gos__load_relaxed(&worker->left))
         return;
-    if (!others_wait(rt, worker, now)) {
+    bool waiting_here = others_wait(rt, worker, now);
+    if (!waiting_here) {
         int64_t due = gos__is_seeded() ? INT64_MAX : gos__load_relaxed(&worker->timers.first);
         found->due = due < found->due ? due : found->due;
-        return;
+        if (!gos__work_elsewhere(worker))
+            return;
     }
     if (gos__load_relaxed(&worker->gathered))
         gos__exchange_seq(&worker->gathered, 0u); /* seq: S2, partner: the membarrier of I2 */
@@ -220,6 +223,8 @@ static void look_at(gos__runtime *rt, gos__worker *worker, int64_t now, findings
     if (gos__load_relaxed(&worker->dozing))
         return;
     enum conduct conduct = conduct_of(worker, true, now, found);
+    if (!waiting_here && conduct != BLOCKED)
+        return;
     /* A thread that is to have the worker of a blocked one says so when it is there. */
     found->waiting |= conduct == RUNS || conduct == UNKNOWN;
     found->stuck |= conduct == UNKNOWN;
@@ -231,7 +236,7 @@ static void look_at(gos__runtime *rt, gos__worker *worker, int64_t now, findings
     if (conduct == BLOCKED)
         take_from_blocked(worker, found);
     else if (conduct == HEEDLESS)
-        gos__hand_off(worker);
+        gos__hand_off(worker, true);
     else if (slice_over(worker, now))
         end_slice(worker);
 }
@@ -418,6 +423,8 @@ void gos__monitor(gos__runtime *rt)
         if (gos__load_acquire(&gos__inspect_due))
             gos__inspect_attend();
         int64_t now = gos__clock_ns();
+        gos__spare_ahead(rt);
+        gos__roam_look(rt, now);
         gos__trace_look(rt, now);
         bool lately = handed_off && now - handed_off < LATELY_NS;
         bool idle = gos__load_relaxed(&rt->idle_n) >= rt->procs;

@@ -299,7 +299,7 @@ int gos__run(int (*fn)(void *), void *arg)
     gos__watch_begin();
     gos__trace_run_begins();
     failed = launch(rt);
-    int64_t slack = gos__timer_slack(1);
+    int64_t slack = rt->slack = gos__timer_slack(1);
     if (!failed)
         gos__monitor(rt);
     gos__timer_slack(slack);

@@ -2,6 +2,7 @@
 #include "base/check.h"
 #include "os/os.h"
 #include "sched/claim.h"
+#include "sched/handoff.h"
 #include "sched/netpoll.h"
 #include "sched/seed.h"
 #include "sched/trace.h"
@@ -123,8 +124,9 @@ static GOS_NOINLINE bool may_run(gos__worker *worker, gos__task **task)
         worker->trace.ready_since = 0;
         return false;
     }
-    if (!gos__load_relaxed(&(*task)->pinned))
-        return true;
+    uint8_t pinned = gos__load_relaxed(&(*task)->pinned);
+    if (!(pinned & GOS_PIN_DEPTH))
+        return !(pinned & GOS_BLOCKS) || gos__roam(worker, *task);
     if (!gos__pass_to_pinned(worker, *task))
         return false;
     *task = NULL;
@@ -163,7 +165,7 @@ static GOS_NOINLINE gos__task *next_traced(gos__worker *worker, enum gos__left h
         gos__trace_leaves(worker, how);
     gos__task *next = choose(worker);
     worker = gos__self.worker;
-    if (next && gos__is_traced(worker))
+    if (next && worker && gos__is_traced(worker))
         gos__trace_runs(worker, next);
     return next;
 }

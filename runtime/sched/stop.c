@@ -77,6 +77,8 @@ void gos__reap_threads(gos__runtime *rt)
             gos__monitor_forgets(record->thread);
             pthread_join(record->pthread, NULL);
             *at = record->next;
+            if (rt->roam_next == record)
+                rt->roam_next = record->next;
             free(record);
             gos__store_relaxed(&rt->threads_n, rt->threads_n - 1);
         } else {

@@ -80,9 +80,13 @@ static gos__task *go_behind(gos__worker *worker, void (*fn)(void *), void *arg, 
     gos__store_relaxed(&task->state, (uint8_t)GOS_READY);
     if (gos__is_traced(worker))
         gos__trace_spawn(worker, task, self);
+    if (fn == worker->hog) { /* it may have changed */
+        if (worker->hog_blocks)
+            gos__store_relaxed(&task->pinned, (uint8_t)GOS_BLOCKS);
+        if (!--worker->hog_credit)
+            worker->hog = NULL;
+    }
     gos__push_back(worker, task);
-    if (fn == worker->hog && !--worker->hog_credit)
-        worker->hog = NULL; /* it may have changed */
     gos__compiler_fence(); /* S2, partner: the membarrier of I2 */
     if (gos__load_relaxed(&gos__rt->idle_n))
         gos__wake_one(worker);
@@ -221,6 +225,7 @@ gos__task *gos__preempted(void *a, void *b, void *c, gos__task *self)
     worker->periodic_at = worker->tick + 1;
     worker->early = 0;
     worker->hog = gos__entry_of(self);
+    worker->hog_blocks = 0;
     worker->hog_credit = HOG_CREDIT;
     worker->usual_entry = NULL;
     gos__trace_note(worker, GOS_EV_PREEMPT, (uintptr_t)self, 0, 0);
@@ -230,7 +235,7 @@ gos__task *gos__preempted(void *a, void *b, void *c, gos__task *self)
 /* Whether a task that has ended leaves nothing but its stack, as new. */
 static inline bool is_clean(const gos__task *self)
 {
-    if (gos__load_relaxed(&self->pinned) & GOS_PIN_DEPTH)
+    if (gos__load_relaxed(&self->pinned) & (GOS_PIN_DEPTH | GOS_BLOCKS))
         return false;
     const gos__region *own = (const gos__region *)self - 1;
     return self->kind != GOS_PAGED ? self->region == NULL && !*gos__allocas((gos__task *)self)
@@ -242,10 +247,10 @@ static GOS_NOINLINE gos__task *exit_slowly(gos__worker *worker, gos__task *self)
     gos__stack_verify(self);
     gos__regions_drop(self);
     gos__allocas_free(self);
-    if (gos__load_relaxed(&self->pinned) & GOS_PIN_DEPTH) {
-        gos__store_relaxed(&self->pinned, (uint8_t)0);
+    bool is_pinned = gos__load_relaxed(&self->pinned) & GOS_PIN_DEPTH;
+    gos__store_relaxed(&self->pinned, (uint8_t)0);
+    if (is_pinned)
         gos__pinned_ended();
-    }
     gos__clear_ended(self);
     gos__san_end(self);
     gos__store_release(&worker->ended, worker->ended + 1); /* after its start: gos__ntasks */

@@ -7,20 +7,20 @@
  *   finds at its next O3 that it lost its worker, however long that takes. It then owns nothing but its spare region
  *   and the task it carries, and asks for a worker.
  *
- *     the monitor, a thread being blocked             that thread, back at O3
+ *     the monitor (handoff.c), a thread being blocked that thread, back at O3
  *     H1  T1-T4                                       R1  LOST? take an idle worker's bit; none: R4
  *     H2  it is back, or dozes: T6                    R2  T1-T4; its thread does not doze: wake it, R4
  *     H3  an heir as in G1; none: T6, start a         R3  tie it to this thread; the sleeper: AWAITS, then
  *         spare, and look again                           into the spares, woken; this one: UNLOCKED
  *     H4  the blocked thread: LOST                    R4  AWAITS, then into `returning`; attention everywhere
- *     H5  G2-G4, release worker->lock; no spare is    R5  membarrier, wake one (as I2: an idle worker sees it or
- *         left: start one for the next time               is seen); sleep until UNLOCKED
+ *     H5  G2-G4; no spare is left: start one for      R5  fence, wake one (as S3: an idle worker sees it at I3 or
+ *         the next time                                   is seen); sleep until UNLOCKED
  *     a thread that gives its worker away             R6  the run ends: leave, but not while somebody who took
  *     G1  let go of it; an heir: the first of             it off the list has yet to grant it a worker
  *         `returning`, else a spare
  *     G2  tie worker and heir, under worker->lock
  *     G3  the heir: in_runtime = 1, UNLOCKED
- *     G4  wake it
+ *     G4  release worker->lock, wake it
  *
  *   AWAITS comes before the list, since G3 overwrites it without asking. At H3 nothing is held or taken while the C
  *   library makes a thread: that takes locks of its own and of the program's malloc, whose holder may be this thread.
@@ -31,6 +31,7 @@
 #include "base/check.h"
 #include "base/env.h"
 #include "os/os.h"
+#include "sched/handoff.h"
 #include "sched/netpoll.h"
 #include "sched/seed.h"
 #include "sched/trace.h"
@@ -38,6 +39,9 @@
 
 /* A spare thread without work for so long ends. */
 #define SPARE_NS 5000000000
+
+/* So many spares are looked at for the right one. */
+enum { SPARE_LOOKS = 8 };
 
 void gos__thread_wake(gos__thread *thread)
 {
@@ -59,6 +63,7 @@ void gos__thread_tie(gos__worker *worker, gos__thread *thread)
     gos__store_relaxed(&worker->seen_since, (int64_t)0);
     worker->asked_cpu = -1;
     worker->seen_at = 0;
+    worker->passed_at = gos__clock_ns();
     if (gos__load_relaxed(&thread->pinned_task))
         gos__call_attention(worker);
 }
@@ -72,6 +77,8 @@ void gos__worker_detach(gos__worker *worker)
     gos__spin_unlock(&worker->lock);
     self->worker = NULL;
     self->cache = NULL;
+    self->slept = INT64_MAX;
+    gos__store_relaxed(&self->losses, self->losses + 1);
     gos__store_relaxed(&self->locked, (uint32_t)GOS_LOST);
 }
 
@@ -90,37 +97,33 @@ void gos__bind(gos__thread *self)
     bind_to(self, self->worker);
 }
 
-/* The thread is asleep for want of a worker. It counts as inside the runtime from now on, so that nobody takes the
- * worker from it before it has woken. */
+/* Under worker->lock, which is released before the thread is woken: it may be on this processor at once, and want it.
+ * The thread is asleep for want of a worker, and in no list. It counts as inside the runtime from now on, so that
+ * nobody takes the worker from it before it has woken. */
 static void grant(gos__worker *worker, gos__thread *thread)
 {
-    bind_to(thread, worker);
     gos__thread_tie(worker, thread); /* G2 */
     gos__store_relaxed(&thread->in_runtime, 1u);
     gos__store_release(&thread->locked, (uint32_t)GOS_UNLOCKED); /* G3 */
-    gos__thread_wake(thread);                                     /* G4 */
-}
-
-static gos__thread *pop(gos__thread **list, uint32_t *count)
-{
-    gos__runtime *rt = gos__rt;
-    if (!gos__load_relaxed(count))
-        return NULL;
-    gos__spin_lock(&rt->threads_lock);
-    gos__thread *thread = *list;
-    if (thread) {
-        *list = thread->next;
-        gos__store_relaxed(count, *count - 1);
-    }
-    gos__spin_unlock(&rt->threads_lock);
-    return thread;
+    gos__store_release(&thread->futex, 1u);
+    gos__spin_unlock(&worker->lock);
+    gos__futex_wake(&thread->futex, 1); /* G4: it may have ended by now: an address, no more */
+    gos__netpoll_wake(thread);
 }
 
 /* Whoever waits longest gets a worker first; the others' turn is at its next switch. */
 static gos__thread *pop_returning(gos__worker *worker)
 {
     gos__runtime *rt = gos__rt;
-    gos__thread *thread = pop(&rt->returning, &rt->returning_n);
+    if (!gos__load_relaxed(&rt->returning_n))
+        return NULL;
+    gos__spin_lock(&rt->threads_lock);
+    gos__thread *thread = rt->returning;
+    if (thread) {
+        rt->returning = thread->next;
+        gos__store_relaxed(&rt->returning_n, rt->returning_n - 1);
+    }
+    gos__spin_unlock(&rt->threads_lock);
     if (thread && gos__load_relaxed(&rt->returning_n))
         gos__call_attention(worker);
     return thread;
@@ -184,22 +187,49 @@ static bool leave_returning(gos__thread *self)
 
 void gos__worker_grant(gos__worker *worker, gos__thread *thread)
 {
+    bind_to(thread, worker);
     gos__spin_lock(&worker->lock);
     grant(worker, thread);
-    gos__spin_unlock(&worker->lock);
 }
 
-static gos__thread *find_heir(gos__worker *worker)
+void gos__worker_grant_locked(gos__worker *worker, gos__thread *thread)
+{
+    bind_to(thread, worker);
+    grant(worker, thread);
+}
+
+/* One that wakes on the worker's processor, if it is among the first: to move a thread takes as long as to wake it. */
+static gos__thread *pop_spare(const gos__worker *worker)
+{
+    gos__runtime *rt = gos__rt;
+    if (!gos__load_relaxed(&rt->spares_n))
+        return NULL;
+    gos__spin_lock(&rt->threads_lock);
+    gos__thread **at = &rt->spares;
+    for (int looks = 0; *at && (*at)->bound != worker->index + 1 && looks < SPARE_LOOKS; looks++)
+        at = &(*at)->next;
+    if (!*at || (*at)->bound != worker->index + 1)
+        at = &rt->spares;
+    gos__thread *spare = *at;
+    if (spare) {
+        *at = spare->next;
+        gos__store_relaxed(&rt->spares_n, rt->spares_n - 1);
+    }
+    gos__spin_unlock(&rt->threads_lock);
+    return spare;
+}
+
+gos__thread *gos__find_heir(gos__worker *worker)
 {
     gos__thread *heir = pop_returning(worker);
-    return heir ? heir : pop(&gos__rt->spares, &gos__rt->spares_n);
+    return heir ? heir : pop_spare(worker);
 }
 
 void gos__worker_give_away(gos__worker *worker)
 {
     gos__runtime *rt = gos__rt;
     gos__worker_detach(worker);
-    gos__thread *heir = find_heir(worker);
+    gos__thread *heir = gos__find_heir(worker);
     if (heir) {
         gos__worker_grant(worker, heir);
     } else {
@@ -212,7 +242,7 @@ void gos__worker_give_away(gos__worker *worker)
 void gos__adopt(gos__worker *worker)
 {
     gos__store_relaxed(&worker->orphan, 0u);
-    gos__thread *heir = find_heir(worker);
+    gos__thread *heir = gos__find_heir(worker);
     if (heir)
         gos__worker_grant(worker, heir);
     else if (gos__thread_start(worker))
@@ -221,6 +251,10 @@ void gos__adopt(gos__worker *worker)
 
 bool gos__give_worker(gos__worker *worker)
 {
+    if (gos__load_relaxed(&gos__rt->returning_n) && !gos__may_pass(worker)) {
+        gos__call_attention(worker);
+        return false;
+    }
     gos__thread *heir = pop_returning(worker);
     if (!heir)
         return false;
@@ -272,6 +306,7 @@ void gos__regain(void)
     gos__thread *self = &gos__self;
     gos__store_relaxed(&self->futex, 0u);
     uint32_t locked;
+    gos__roam_over(self);
     gos__spares_flush(NULL); /* others may need them; what nobody needs goes back to the kernel */
     while ((locked = gos__load_acquire(&self->locked)) == GOS_LOST || locked == GOS_AWAITS) {
         /* In no list any more: somebody may still write to a thread that he took from one. */
@@ -287,7 +322,7 @@ void gos__regain(void)
             append_returning(self);
             for (uint32_t i = 0; i < gos__load_acquire(&rt->made); i++)
                 gos__call_attention(rt->workers[i]);
-            gos__membarrier(); /* R5, as I2: a worker going idle meanwhile sees us, or we see it */
+            gos__fence_seq(); /* R5: a worker going idle meanwhile sees us (I3), or we see it */
             gos__wake_one(NULL);
         }
     }
@@ -406,93 +441,4 @@ int gos__thread_start(gos__worker *worker)
     if (rt->threads_n > rt->threads_peak)
         gos__store_relaxed(&rt->threads_peak, rt->threads_n);
     return 0;
-}
-
-/* Once it is outside its call, its next checked prologue shall notice. */
-static void take_from(gos__thread *blocked)
-{
-    gos__preempt(blocked);
-    blocked->worker = NULL;
-    gos__store_release(&blocked->locked, (uint32_t)GOS_LOST);
-}
-
-/* To a thread that has one for it; false: there is none. */
-static bool give_to_heir(gos__worker *worker, gos__thread *blocked)
-{
-    gos__thread *heir = find_heir(worker);
-    if (!heir)
-        return false;
-    gos__trace_thread(worker, GOS_EV_HANDOFF, blocked);
-    take_from(blocked);  /* H4 */
-    grant(worker, heir); /* H5 */
-    gos__spin_unlock(&worker->lock);
-    return true;
-}
-
-/* H3. is_needed: a worker waits for it. */
-static void start_spare(gos__runtime *rt, bool is_needed)
-{
-    if (gos__load_acquire(&rt->starting)) /* it will be one in a moment */
-        return;
-    gos__store_relaxed(&rt->starting, 1u);
-    int failed = gos__thread_start(NULL);
-    if (!failed)
-        return;
-    gos__store_relaxed(&rt->starting, 0u);
-    static bool said;
-    if (!said && is_needed)
-        gos__warn("a task blocks its worker: the system refuses another thread (%s)",
-                  failed == -EAGAIN ? "pids or memory limit" : "no memory");
-    said |= is_needed;
-}
-
-/* Who blocks is likely to block again, or others are: the next hand-off shall not have to wait until there is a thread.
- * The last one that the limit allows is made only when it is needed. */
-static bool may_keep_spare(const gos__runtime *rt)
-{
-    return !gos__load_relaxed(&rt->spares_n) && rt->threads_n + 1 < (uint32_t)gos__env_get()->maxthreads;
-}
-
-/* The worker is to go out of use, and its thread cannot see to it: run.c, U1-U5. */
-static bool retake(gos__worker *worker, gos__thread *blocked)
-{
-    gos__worker_clear(worker);
-    worker->thread = NULL;
-    gos__trace_thread(worker, GOS_EV_HANDOFF, blocked);
-    take_from(blocked);
-    gos__spin_unlock(&worker->lock);
-    gos__worker_left(worker);
-    return true;
-}
-
-/*
- * The worker of a thread that stays outside the runtime, blocked or in a loop, goes to another thread, or out of use
- * if it is to. On the monitor, which alone creates threads and records.
- */
-bool gos__hand_off(gos__worker *worker)
-{
-    gos__runtime *rt = gos__rt;
-    uint32_t tick = gos__load_relaxed(&worker->tick);
-    bool is_soon = gos__load_acquire(&rt->starting) && !gos__load_relaxed(&rt->spares_n);
-    if (is_soon && !gos__load_relaxed(&rt->returning_n) && !gos__load_relaxed(&worker->quit))
-        return false;
-    if (!gos__worker_lock(worker)) /* H1 */
-        return false;
-    gos__thread *blocked = worker->thread;
-    if (!blocked || gos__load_relaxed(&worker->tick) != tick || worker->dozing || blocked->keeps_worker ||
-        gos__load_relaxed(&rt->stopping)) {
-        gos__worker_unlock(worker);
-        return false;
-    }
-    bool quits = gos__load_relaxed(&worker->quit), done = quits && retake(worker, blocked);
-    done = quits ? done : give_to_heir(worker, blocked);
-    if (done) {
-        GOS_PROBE1(handoff, worker->index);
-        gos__store_relaxed(&rt->handoffs, rt->handoffs + 1);
-    } else {
-        gos__worker_unlock(worker);
-    }
-    if (!quits && (!done || may_keep_spare(rt)))
-        start_spare(rt, !done);
-    return done;
 }

@@ -76,10 +76,13 @@ typedef struct gos__worker {
     uint32_t switch_ns;   /* how long a switch took from one look at timers to the next; 0: not known */
     uint32_t paced_tick;  /* when the clock was last read for that: */
     int64_t paced_at;     /* 0: begin anew */
+    int64_t passed_at;    /* when a thread last got it; marked tasks put off in a row, and the tick of the last: */
+    uint32_t put_off, put_off_at;
     uint32_t vain;        /* searches since one found something other than own timers */
     int64_t steals, stolen_tasks, wakes;
     void (*hog)(void *); /* the function of the last task that was preempted, and for how many spawns that counts */
-    uint32_t hog_credit;
+    uint32_t hog_credit, hog_blocks; /* 1: it was found blocked, not preempted */
+    void (*blocker)(void *); /* the last that was found blocked (handoff.c) */
     uint32_t tag;        /* unlike that of any other worker of any run; never 0 */
     int32_t bias_credit; /* sync/chan.c */
     gos__rng rng;
@@ -123,6 +126,7 @@ typedef struct gos__thread_record {
     gos__thread *thread; /* NULL until it runs */
     uint32_t left;       /* futex: 1 when it touches the run no more */
     bool abandoned;
+    int64_t losses, roams_from; /* handoff.c: how often its worker had gone; its processor time when that was seen */
     bool binds; /* it starts on its worker's processor */
     struct gos__thread_record *next;
 } gos__thread_record;
@@ -162,10 +166,11 @@ typedef struct gos__runtime {
     gos__spin threads_lock;
     gos__thread *returning, *returning_last, *spares, *pinned;
     gos__pin_slot pins[GOS_PIN_SLOTS]; /* of the threads with pinned tasks most can be found here without the lock */
-    gos__thread_record *records;
+    gos__thread_record *records, *roam_next; /* where the next look at roaming threads begins; NULL: with the first */
+    int64_t roam_look_at, slack; /* and when; gos__timer_slack of the program */
     gos__trace outside;
     uint32_t threads_n, threads_peak;
-    uint32_t starting;   /* 1: a thread that will be a spare and is not yet */
+    uint32_t starting, spare_wanted; /* 1: a thread that will be a spare and is not yet; the monitor is to make one */
     int64_t handoffs;
     int64_t abandoned; /* threads that the end of the run did not wait for */
 
@@ -303,10 +308,6 @@ void gos__worker_grant(gos__worker *worker, gos__thread *thread);
 
 /* For a worker without a thread: finds or makes one. On the monitor. */
 void gos__adopt(gos__worker *worker);
-
-/* Gives this worker to another thread, since its own is blocked outside the runtime; false: it is not, or no thread
- * is to be had yet. */
-bool gos__hand_off(gos__worker *worker);
 
 /* Gives this thread's worker to one that waits for a worker; true: this thread has none any more. */
 bool gos__give_worker(gos__worker *worker);

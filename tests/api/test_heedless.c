@@ -11,7 +11,7 @@
 #include "base/config.h"
 #include "tests/test.h"
 
-enum { LOOPS = 3, BLOCKED = 3, ROUNDS = 6 };
+enum { LOOPS = 3, BLOCKED = 3, ROUNDS = 6, STEPS = 20000000 /* more than a slice */ };
 
 static const int64_t ms = 1000000;
 
@@ -105,7 +105,7 @@ __attribute__((noinline)) static void step(void)
     frame[0] = 1;
 }
 
-/* Between its calls it runs checked code, and never calls the runtime by itself. */
+/* Between its calls it runs checked code for long, and never calls the runtime by itself. */
 static void blocks_again_and_again(void *unused)
 {
     (void)unused;
@@ -113,13 +113,13 @@ static void blocks_again_and_again(void *unused)
     for (int i = 0; i < ROUNDS; i++) {
         CHECK_EQ(syscall(SYS_read, pipes[0], &byte, 1), 1);
         atomic_fetch_add(&begun, 1);
-        for (int steps = 0; steps < 1000; steps++)
+        for (int steps = 0; steps < STEPS; steps++)
             step();
     }
     atomic_fetch_add(&ended, 1);
 }
 
-/* It comes back to its worker each time, or it would run beside it from the first call on. */
+/* It comes back to its worker each time, if not at once, or it would run beside it from the first call on. */
 static int again_and_again(void *unused)
 {
     (void)unused;

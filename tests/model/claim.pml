@@ -2,24 +2,28 @@
  * claim.pml: work on a parked task while nobody runs it (sched/claim.h, R1-R4, C1-C5).
  *
  * One task runs ROUNDS times; in between it parks and is made ready, at any time after. The claimer tries CLAIMS times.
- * While it runs the task does what writes `pinned` plainly: gos_pin and gos_unpin (PINS), or it ends and another begins
- * on the same stack (ENDS). With BACKS a park may be taken back at once (netpoll.c:gos__fd_park_c). Holds: nobody runs
+ * While it runs the task does what writes `pinned` plainly: gos_pin and gos_unpin (PINS), it is marked as one that blocks
+ * (BLOCKS: handoff.c), or it ends and another begins on the same stack (ENDS). With BACKS a park may be taken back at once (netpoll.c:gos__fd_park_c). Holds: nobody runs
  * the task while the claimer is at its stack; the task is never lost, and the depth of its pins is what it made it.
  *
- * config: -DROUNDS=3 -DCLAIMS=2 -DPINS=0 -DENDS=0 -DBACKS=0
- * config: -DROUNDS=2 -DCLAIMS=2 -DPINS=1 -DENDS=0 -DBACKS=0
- * config: -DROUNDS=2 -DCLAIMS=2 -DPINS=0 -DENDS=1 -DBACKS=1
- * config: -DROUNDS=2 -DCLAIMS=2 -DPINS=1 -DENDS=1 -DBACKS=1
- * mutant: 1 -DROUNDS=2 -DCLAIMS=1 -DPINS=0 -DENDS=0 -DBACKS=0  C2 is left out
- * mutant: 2 -DROUNDS=3 -DCLAIMS=1 -DPINS=0 -DENDS=1 -DBACKS=0  C3 does not look at the bits again
- * mutant: 3 -DROUNDS=2 -DCLAIMS=1 -DPINS=0 -DENDS=0 -DBACKS=0  R3 is left out
- * mutant: 4 -DROUNDS=2 -DCLAIMS=1 -DPINS=0 -DENDS=0 -DBACKS=0  R4 is a load and a store
- * mutant: 5 -DROUNDS=2 -DCLAIMS=1 -DPINS=0 -DENDS=0 -DBACKS=0  C5 takes the bits off without looking
- * mutant: 6 -DROUNDS=2 -DCLAIMS=1 -DPINS=1 -DENDS=0 -DBACKS=0  gos_pin and gos_unpin keep the bits
- * mutant: 7 -DROUNDS=2 -DCLAIMS=1 -DPINS=0 -DENDS=0 -DBACKS=1  a park is taken back without a look at the bits
- * mutant: 8 -DROUNDS=2 -DCLAIMS=1 -DPINS=0 -DENDS=0 -DBACKS=0  C3 before C2
- * mutant: 9 -DROUNDS=3 -DCLAIMS=1 -DPINS=0 -DENDS=1 -DBACKS=0  C3 looks at the bits before the state
- * mutant: 10 -DROUNDS=2 -DCLAIMS=1 -DPINS=0 -DENDS=0 -DBACKS=0  a claim given up at C3 leaves the bits
+ * config: -DROUNDS=3 -DCLAIMS=2 -DPINS=0 -DBLOCKS=0 -DENDS=0 -DBACKS=0
+ * config: -DROUNDS=2 -DCLAIMS=2 -DPINS=1 -DBLOCKS=0 -DENDS=0 -DBACKS=0
+ * config: -DROUNDS=2 -DCLAIMS=2 -DPINS=0 -DBLOCKS=0 -DENDS=1 -DBACKS=1
+ * config: -DROUNDS=2 -DCLAIMS=2 -DPINS=1 -DBLOCKS=0 -DENDS=1 -DBACKS=1
+ * config: -DROUNDS=3 -DCLAIMS=2 -DPINS=0 -DBLOCKS=1 -DENDS=0 -DBACKS=0
+ * config: -DROUNDS=2 -DCLAIMS=2 -DPINS=0 -DBLOCKS=1 -DENDS=0 -DBACKS=1
+ * mutant: 1 -DROUNDS=2 -DCLAIMS=1 -DPINS=0 -DBLOCKS=0 -DENDS=0 -DBACKS=0  C2 is left out
+ * mutant: 2 -DROUNDS=3 -DCLAIMS=1 -DPINS=0 -DBLOCKS=0 -DENDS=1 -DBACKS=0  C3 does not look at the bits again
+ * mutant: 3 -DROUNDS=2 -DCLAIMS=1 -DPINS=0 -DBLOCKS=0 -DENDS=0 -DBACKS=0  R3 is left out
+ * mutant: 4 -DROUNDS=2 -DCLAIMS=1 -DPINS=0 -DBLOCKS=0 -DENDS=0 -DBACKS=0  R4 is a load and a store
+ * mutant: 5 -DROUNDS=2 -DCLAIMS=1 -DPINS=0 -DBLOCKS=0 -DENDS=0 -DBACKS=0  C5 takes the bits off without looking
+ * mutant: 6 -DROUNDS=2 -DCLAIMS=1 -DPINS=1 -DBLOCKS=0 -DENDS=0 -DBACKS=0  gos_pin and gos_unpin keep the bits
+ * mutant: 7 -DROUNDS=2 -DCLAIMS=1 -DPINS=0 -DBLOCKS=0 -DENDS=0 -DBACKS=1  a park is taken back without a look at the bits
+ * mutant: 8 -DROUNDS=2 -DCLAIMS=1 -DPINS=0 -DBLOCKS=0 -DENDS=0 -DBACKS=0  C3 before C2
+ * mutant: 9 -DROUNDS=3 -DCLAIMS=1 -DPINS=0 -DBLOCKS=0 -DENDS=1 -DBACKS=0  C3 looks at the bits before the state
+ * mutant: 10 -DROUNDS=2 -DCLAIMS=1 -DPINS=0 -DBLOCKS=0 -DENDS=0 -DBACKS=0  a claim given up at C3 leaves the bits
+ * mutant: 11 -DROUNDS=3 -DCLAIMS=2 -DPINS=0 -DBLOCKS=1 -DENDS=0 -DBACKS=0  C5 takes a mark for the bit of who waits
+ * mutant: 12 -DROUNDS=3 -DCLAIMS=2 -DPINS=0 -DBLOCKS=1 -DENDS=0 -DBACKS=0  the mark is added to a claim
  */
 #define CPUS 2
 #define VARS 2
@@ -57,6 +61,12 @@ proctype task(byte me)
         store(STATE, RUNNING);
         if
         :: PINS -> pin(1); assert((LOAD(PINNED) & PIN_DEPTH) == 1); pin(-1)
+        :: BLOCKS ->
+#if MUTANT != 12
+            store(PINNED, WANTED)
+#else
+            atomic { FENCED; memory[PINNED] = memory[PINNED] | WANTED }
+#endif
         :: ENDS ->
             store(STATE, 0);
             runs = false;
@@ -123,7 +133,11 @@ inline release() /* C5 */
         seen = memory[PINNED];
         memory[PINNED] = seen & PIN_DEPTH;
         if
+#if MUTANT != 11
+        :: (seen & (CLAIMED + WANTED)) == CLAIMED + WANTED -> assert(!in_shared); in_shared = true
+#else
         :: seen & WANTED -> assert(!in_shared); in_shared = true
+#endif
         :: else
         fi;
         seen = 0
@@ -142,7 +156,7 @@ proctype claimer(byte me)
             FENCED;
             seen = memory[PINNED];
             if
-            :: seen == 0 -> memory[PINNED] = CLAIMED
+            :: seen == 0 || seen == WANTED -> memory[PINNED] = CLAIMED; seen = 0
             :: else
             fi
         }

@@ -1,5 +1,5 @@
 /*
- * handoff.pml: how workers pass between threads (sched/thread.c; sched.c:gos__wait_unlocked; idle.c:doze), and the end
+ * handoff.pml: how workers pass between threads (sched/thread.c, handoff.c; sched.c:gos__wait_unlocked; idle.c:doze), and the end
  * of a run. G: give a worker, R: regain one, H: the monitor's hand-off.
  *
  * WORKERS run TASKS, of which YIELDS times one yields or announces that it blocks; the monitor takes a worker from a
@@ -409,7 +409,7 @@ left_run:
     has_left[t] = true
 }
 
-/* monitor.c; H1-H5: thread.c:gos__hand_off */
+/* monitor.c; H1-H5: handoff.c:gos__hand_off */
 proctype monitor()
 {
     byte w, heir, blocked, handoffs;

@@ -1,6 +1,6 @@
 /*
  * retire.pml: a worker that goes out of use, and its timers (run.c: gos__retire, bequeath_timers, gos__inherit,
- * take_back_bequest, gos__worker_start; thread.c:retake; timer.c: gos__timers_steal, change_owner, gos__timers_hand_on,
+ * take_back_bequest, gos__worker_start; handoff.c:retake; timer.c: gos__timers_steal, change_owner, gos__timers_hand_on,
  * gos__alarm_return, take_back). The steps U, V and W are in run.c and timer.c.
  *
  * Worker 1 has an alarm, goes out of use, by itself or by the monitor while it is blocked, and with AGAIN comes into use
