@@ -30,13 +30,14 @@ typedef struct blocking {
     work_count work[MOST_WORKING];
 
     /* handoff, lateness, wakeup: one sample each */
-    enum block_kind { BLOCK_RAW, BLOCK_HINT, BLOCK_POSIX, BLOCK_OWN } kind;
+    enum block_kind { BLOCK_RAW, BLOCK_FIRST, BLOCK_HINT, BLOCK_POSIX, BLOCK_OWN } kind;
     int64_t *samples;
     uint64_t n;
     int64_t sleep_ns;          /* lateness, and: */
     unsigned hogs;             /* units that compute all the while and do not yield */
     int64_t called;            /* handoff: when the call was entered */
     int armed;
+    int returned;              /* and when it is over, where each is a unit's first */
     uint64_t random;
     void *chan;                /* wakeup by channel; NULL: from the pipe */
 } blocking;

@@ -48,7 +48,8 @@ bool case_handoff(const options *opt)
     blocking b = { .samples = samples, .n = opt->n ? opt->n : HANDOFFS, .random = opt->seed, .kind = BLOCK_RAW };
     if (strcmp(variant, "hint") == 0) b.kind = BLOCK_HINT;
     else if (strcmp(variant, "posix") == 0) b.kind = BLOCK_POSIX;
-    else if (strcmp(variant, "raw") != 0) usage_error("--case=handoff --variant: use raw, hint or posix");
+    else if (strcmp(variant, "first") == 0) b.kind = BLOCK_FIRST;
+    else if (strcmp(variant, "raw") != 0) usage_error("--case=handoff --variant: use first, raw, hint or posix");
     if (b.n > HANDOFFS) b.n = HANDOFFS;
     sheet s = sheet_new(opt, variant);
     s.n = b.n;

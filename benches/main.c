@@ -32,7 +32,7 @@ static const bench_case cases[] = {
     { "yield", "two units on one thread yield to each other", case_yield, true, false },
     { "handover", "two units pass a word on one thread (same) or two (across); --threads", case_handover, true, false },
     { "progress", "what others get done while n units block in raw calls; --n", case_progress, true, false },
-    { "handoff", "from a blocking call until another unit runs; --variant=raw, hint or posix", case_handoff, true,
+    { "handoff", "from a blocking call until another runs; --variant=first, raw, hint or posix", case_handoff, true,
       false },
     { "lateness", "how long sleeps take; --variant=own or posix, also -busy or -hogs", case_lateness, true, false },
     { "wakeup", "from when an event is due until a unit runs, n a second; --variant=pipe, chan, pipe-busy or chan-busy",

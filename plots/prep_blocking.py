@@ -110,7 +110,9 @@ def distribution(run, case, metric, lines, panels, title, subtitle, x_label, ref
 
 HANDOFF_LINES = (Line("pthread", "raw", SOLID, "any call"), Line("go", "raw", SOLID, "system call"),
                  Line("go", "posix", DASHED, "read of a pipe"), Line("gossamer", "posix", DOTTED, "read of a pipe"),
-                 Line("gossamer", "hint", DASHED, "call with a hint"), Line("gossamer", "raw", SOLID, "unknown call"))
+                 Line("gossamer", "hint", DASHED, "call with a hint"),
+                 Line("gossamer", "raw", DASHED, "unknown call, again"),
+                 Line("gossamer", "first", SOLID, "unknown call, the first"))
 
 
 def handoff(run):
@@ -277,7 +279,7 @@ def scale(run):
 def quantities(run):
     """(what, case, metric, fields) of each quantity here in which contenders can be compared."""
     found = [(f"hand-off of a worker, {variant}", "handoff", "latency_ns", {"variant": variant})
-             for variant in ("raw", "posix")]
+             for variant in ("first", "raw", "posix")]
     found += [(f"sleep of {tick_ns(n)}, {variant}", "lateness", "sleep_ns", {"variant": variant, "n": n})
               for n in run.sizes("lateness") for variant in ("own", "posix", "own-busy", "posix-busy") if n]
     found += [(f"wake-up by an event, {variant}", "wakeup", "latency_ns", {"variant": variant})

@@ -10,7 +10,8 @@ SLEEPS = {'gossamer': ('own', 'posix', 'own-busy', 'posix-busy', 'own-hogs'),
           'pthread': ('posix', 'posix-busy', 'posix-hogs'), 'go': ('own', 'own-busy', 'own-hogs')}
 WAKEUPS = {'gossamer': ('pipe', 'chan', 'pipe-busy', 'chan-busy'), 'pthread': ('pipe', 'chan', 'pipe-busy'),
            'go': ('pipe', 'pipe-busy')}
-HANDOFFS = {'gossamer': ('raw', 'hint', 'posix'), 'pthread': ('raw',), 'fixed-bare': ('raw',), 'go': ('raw', 'posix')}
+HANDOFFS = {'gossamer': ('first', 'raw', 'hint', 'posix'), 'pthread': ('first', 'raw'), 'fixed-bare': ('raw',),
+            'go': ('raw', 'posix')}
 
 PROFILES = {
     'quick': {'blocked': (0, 10, 1000), 'launches': 1, 'reps': 1, 'programs': ('skynet', 'ring', 'tree'),

@@ -86,7 +86,7 @@ TESTS = {
     "scaling": scaling,
     "speed_kept": speed_kept,
     "handoff_us": lambda run: scaled(
-        run.estimate("handoff", contender=rows.US, variant="raw", metric="latency_ns"), 1e-3),
+        run.estimate("handoff", contender=rows.US, variant="first", metric="latency_ns"), 1e-3),
     "server_over_threads": lambda run: ratio_by_launch(*(
         costs(run, "server", name, "requests_per_s", variant="closed", n=100) for name in (rows.US, "pthread"))),
     "bytes_per_task": lambda run: prep.unit_cost(run, rows.US)[0],

@@ -39,7 +39,7 @@ REASONS = (
      "a hundred units share two channels, and each word wakes one of them", "waking fewer: one wake for several words"),
     ("(skynet|skynet-chan|tree) on .*", (*FIXED, *LIBRARIES),
      "one thread starts and joins without atomics", "join counts that stay with one worker"),
-    ("hand-off of a worker, raw", ("pthread", "pthread-min"),
+    ("hand-off of a worker, (first|raw)", ("pthread", "pthread-min"),
      "the kernel itself sees a thread block; a monitor has to notice it, which takes it some 50 µs of looking",
      "gos_block_begin round the call, or a kernel that tells when a thread blocks"),
     ("hand-off of a worker, posix", ("go",),

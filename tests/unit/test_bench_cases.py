@@ -57,7 +57,7 @@ class Cases(unittest.TestCase):
 
     def test_hand_offs_are_counted_and_take_time(self):
         for name in self.contenders():
-            for variant in ("raw", "posix") + (("hint",) if name == "gossamer" else ()):
+            for variant in ("raw", "posix") + {"gossamer": ("first", "hint"), "pthread": ("first",)}.get(name, ()):
                 samples = self.rows_of("handoff", name, variant=variant)["latency_ns"]["samples"]
                 self.assertEqual(len(samples), 301)
                 self.assertGreater(min(samples), 0)
