@@ -26,6 +26,17 @@ FUNC(gos__held_up_saving)
     ret
 END(gos__held_up_saving)
 
+/* gos__task *gos__next(gos__worker *worker, enum gos__left how): x0, w1. As entry_x86_64.S. */
+FUNC(gos__next)
+    .cfi_undefined x30
+    stp x29, x30, [sp, #-16]!
+    .cfi_adjust_cfa_offset 16
+    bl gos__next_c
+    ldp x29, x30, [sp], #16
+    .cfi_adjust_cfa_offset -16
+    ret
+END(gos__next)
+
 /*
  * x0: the task to run, or NULL: leave gos__enter. x28: who came in, w27: the FPCR now loaded. On the system stack.
  */

@@ -34,6 +34,18 @@ FUNC(gos__held_up_saving)
     retq
 END(gos__held_up_saving)
 
+/* gos__task *gos__next(gos__worker *worker, enum gos__left how): rdi, esi. The task that the worker leaves may run
+ * elsewhere by now, or its stack be another one's, so backtraces of the thread end here. */
+FUNC(gos__next)
+    .cfi_undefined %rip
+    subq $8, %rsp
+    .cfi_adjust_cfa_offset 8
+    callq gos__next_c
+    addq $8, %rsp
+    .cfi_adjust_cfa_offset -8
+    retq
+END(gos__next)
+
 /* A door of a channel has put a task into the queue, and some worker is idle (S4). rax: gos__self. */
 FUNC(gos__met_waking)
     pushq %rbp

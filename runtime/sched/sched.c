@@ -170,7 +170,9 @@ static GOS_NOINLINE gos__task *next_traced(gos__worker *worker, enum gos__left h
     return next;
 }
 
-gos__task *gos__next(gos__worker *worker, enum gos__left how)
+gos__task *gos__next_c(gos__worker *worker, enum gos__left how); /* its door: arch/entry_x86_64.S */
+
+gos__task *gos__next_c(gos__worker *worker, enum gos__left how)
 {
     if (gos__unlikely(gos__load_relaxed(&worker->attention)) &&
         (gos__is_traced(worker) || gos__load_relaxed(&worker->trace.due)))
