@@ -125,7 +125,29 @@ static void add_size(void (*entry)(void *), int size, void *arg)
                   (void *)(uintptr_t)entry, size);
 }
 
-static void add_groups(gos__text *text, gos__group *const *sorted, size_t n, void (*meanwhile)(void))
+static bool is_same_line(const gos__group *a, const gos__group *b, const gos__names *names)
+{
+    uintptr_t by_a = gos__symbol_whole(a->creator), by_b = gos__symbol_whole(b->creator);
+    return by_a && by_b && !strcmp(gos__name_of(names, by_a - 1), gos__name_of(names, by_b - 1));
+}
+
+/* A compiler may make several calls of one, of a loop for instance. Returns how many groups are left, in front. */
+static size_t join_lines(gos__group **groups, size_t n, const gos__names *names)
+{
+    size_t left = 0;
+    for (size_t i = 0, k; i < n; i++) {
+        for (k = 0; k < left; k++)
+            if (gos__group_is_like(groups[k], groups[i]) && is_same_line(groups[k], groups[i], names))
+                break;
+        if (k < left)
+            gos__group_add(groups[k], groups[i]);
+        else
+            groups[left++] = groups[i];
+    }
+    return left;
+}
+
+static void add_groups(gos__text *text, gos__group **sorted, size_t n, void (*meanwhile)(void))
 {
     size_t shown = n < SHOWN ? n : SHOWN;
     gos__text room;
@@ -133,6 +155,7 @@ static void add_groups(gos__text *text, gos__group *const *sorted, size_t n, voi
     gos__text_open(&room, SHOWN * (GOS_FRAMES + 2) * sizeof(uintptr_t));
     uintptr_t *addresses = (uintptr_t *)(void *)room.start;
     gos__names_find(&names, addresses, addresses ? collect(sorted, shown, addresses) : 0, meanwhile);
+    shown = join_lines(sorted, shown, &names);
     for (size_t i = 0; i < shown; i++)
         add_group(text, sorted[i], &names);
     gos__names_free(&names);

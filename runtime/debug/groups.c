@@ -75,19 +75,28 @@ static uint64_t hash_of(const gos__group *it)
     return hash;
 }
 
-static bool is_same(const gos__group *a, const gos__group *b)
+bool gos__group_is_like(const gos__group *a, const gos__group *b)
 {
-    return a->entry == b->entry && a->creator == b->creator && a->state == b->state && a->why == b->why &&
+    return a->entry == b->entry && a->state == b->state && a->why == b->why &&
            a->kind == b->kind && a->is_deep == b->is_deep && a->is_pinned == b->is_pinned &&
            a->is_away == b->is_away && a->backtrace.n == b->backtrace.n &&
            !memcmp(a->backtrace.at, b->backtrace.at, a->backtrace.n * sizeof *a->backtrace.at);
+}
+
+void gos__group_add(gos__group *to, const gos__group *from)
+{
+    to->has_others |= from->has_others || to->subject != from->subject || to->descriptor != from->descriptor;
+    to->shortest = from->shortest < to->shortest ? from->shortest : to->shortest;
+    to->longest = from->longest > to->longest ? from->longest : to->longest;
+    to->count += from->count;
 }
 
 /* What of a header does not depend on its stack. */
 static void read_header(gos__groups *groups, gos__group *it, const gos__task *task)
 {
     *it = (gos__group){ .entry = gos__entry_of(task), .state = gos__load_relaxed(&task->state), .kind = task->kind,
-                        .one = task->waiter.task, .descriptor = -1, .is_away = task != task->waiter.task };
+                        .one = task->waiter.task, .count = groups->weight, .descriptor = -1,
+                        .is_away = task != task->waiter.task };
     it->creator = gos__creator_of(task, &groups->unpacked);
     it->is_deep = gos__load_relaxed(&task->region) && gos__has_nursery(task);
     it->is_pinned = gos__load_relaxed(&task->pinned) & GOS_PIN_DEPTH;
@@ -109,23 +118,16 @@ static void read_subject(gos__group *it, const gos__task *task)
     it->descriptor = subject.descriptor;
 }
 
-static void count_in(const gos__groups *groups, gos__group *group, const gos__group *it)
-{
-    group->has_others |= group->subject != it->subject || group->descriptor != it->descriptor;
-    group->shortest = it->shortest < group->shortest ? it->shortest : group->shortest;
-    group->longest = it->longest > group->longest ? it->longest : group->longest;
-    group->count += groups->weight;
-}
-
 /* The group of a task whose backtrace is known; NULL: there are no more. */
 static gos__group *find(gos__groups *groups, const gos__group *it)
 {
     gos__group **bucket = &groups->buckets[hash_of(it) % BUCKETS], *group = *bucket;
-    while (group && !is_same(group, it))
+    while (group && !(group->creator == it->creator && gos__group_is_like(group, it)))
         group = group->next;
     if (!group && groups->used < GOS_GROUPS) {
         group = &groups->groups[groups->used++];
         *group = *it;
+        group->count = 0;
         group->next = *bucket;
         *bucket = group;
     }
@@ -137,7 +139,7 @@ static gos__group *add(gos__groups *groups, const gos__group *it)
     gos__group *group = find(groups, it);
     groups->tasks += groups->weight;
     if (group)
-        count_in(groups, group, it);
+        gos__group_add(group, it);
     else
         groups->others += groups->weight;
     return group;
@@ -179,7 +181,7 @@ static bool add_by_shape(gos__groups *groups, const gos__group *it, const gos__t
     for (shape *shape = groups->shape_buckets[key % BUCKETS]; shape; shape = shape->next)
         if (shape->key == key && fits(shape, task)) {
             groups->tasks += groups->weight;
-            count_in(groups, shape->group, it);
+            gos__group_add(shape->group, it);
             return true;
         }
     return false;

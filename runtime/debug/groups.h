@@ -33,6 +33,10 @@ typedef struct gos__group {
     struct gos__group *next;      /* of the same hash */
 } gos__group;
 
+/* Whether tasks do the same, wherever they were started; and two such groups as one. */
+bool gos__group_is_like(const gos__group *a, const gos__group *b);
+void gos__group_add(gos__group *to, const gos__group *from);
+
 typedef struct gos__groups gos__groups;
 
 /* NULL: no memory. meanwhile: called every few hundred tasks, if given. is_still: nothing can run, so that nothing

@@ -27,6 +27,13 @@ TEST_HELPER void start_one(void)
     CHECK_EQ(gos_go(wait_at_gate, NULL), 0);
 }
 
+/* Two calls, one line. */
+TEST_HELPER void start_two(void)
+{
+    gos_waitgroup_add(&all, 2);
+    CHECK_EQ(gos_go(wait_at_gate, NULL) + gos_go(wait_at_gate, NULL), 0);
+}
+
 static void start_pinned(void *unused)
 {
     (void)unused;
@@ -87,6 +94,7 @@ static int run(void *unused)
     gos_waitgroup_add(&all, 4);
     for (int i = 0; i < EACH; i++)
         start_one();
+    start_two();
     CHECK_EQ(gos_go(start_pinned, NULL), 0);
     CHECK_EQ(gos_go(wait_at_gate, NULL), 0);
     CHECK_EQ(gos_go(loop, NULL), 0);
@@ -94,11 +102,12 @@ static int run(void *unused)
     CHECK_EQ(pthread_create(&thread, NULL, start_outside, NULL), 0);
     CHECK_EQ(pthread_join(thread, NULL), 0);
     gos_timer *timer = gos_timer_new(0, wait_at_gate, NULL);
-    while (gos_ntasks() != 1 + EACH + 1 + 1 + 8 + 2 + 1 + 1)
+    while (gos_ntasks() != 1 + EACH + 2 + 1 + 1 + 8 + 2 + 1 + 1)
         gos_sleep(1000000);
     char started[40];
     snprintf(started, sizeof started, "%d tasks like ", EACH + 1);
     CHECK_EQ(lines_with(started, "started with wait_at_gate", " by start_one at "), 1);
+    CHECK_EQ(lines_with("2 tasks like ", "started with wait_at_gate", " by start_two at "), 1);
     CHECK_EQ(lines_with("task 0x", "started with wait_at_gate", " by run at "), 1);
     CHECK_EQ(lines_with("task 0x", "started with wait_at_gate", " by start_outside at "), 1);
     CHECK_EQ(lines_with("task 0x", "started with wait_at_gate", " by "), 2);
