@@ -131,7 +131,8 @@ static bool is_same_line(const gos__group *a, const gos__group *b, const gos__na
     return by_a && by_b && !strcmp(gos__name_of(names, by_a - 1), gos__name_of(names, by_b - 1));
 }
 
-/* A compiler may make several calls of one, of a loop for instance. Returns how many groups are left, in front. */
+/* A compiler may make several calls of one, of a loop for instance. Returns how many groups are left, in front, largest
+ * first. */
 static size_t join_lines(gos__group **groups, size_t n, const gos__names *names)
 {
     size_t left = 0;
@@ -139,10 +140,14 @@ static size_t join_lines(gos__group **groups, size_t n, const gos__names *names)
         for (k = 0; k < left; k++)
             if (gos__group_is_like(groups[k], groups[i]) && is_same_line(groups[k], groups[i], names))
                 break;
+        gos__group *it = groups[k < left ? k : i];
         if (k < left)
-            gos__group_add(groups[k], groups[i]);
+            gos__group_add(it, groups[i]);
         else
-            groups[left++] = groups[i];
+            k = left++;
+        for (; k > 0 && groups[k - 1]->count < it->count; k--)
+            groups[k] = groups[k - 1];
+        groups[k] = it;
     }
     return left;
 }
