@@ -26,18 +26,26 @@
 
 uint32_t gos__fork_pending;
 
+/* Of the thread that forks, which holds gos__rt_lock. A handler of the program may enter the runtime, and wait there for
+ * what this thread holds. */
+static uint64_t mask_before;
+
 static void before(void)
 {
+    uint64_t mask = gos__signals_block();
     gos__spin_lock(&gos__rt_lock);
+    mask_before = mask;
     gos__cold_before_fork();
     gos__stacks_lock();
 }
 
 static void after_in_parent(void)
 {
+    uint64_t mask = mask_before;
     gos__stacks_unlock();
     gos__cold_after_fork();
     gos__spin_unlock(&gos__rt_lock);
+    gos__signals_restore(mask);
 }
 
 /* Forked by a thread that is no task: it has no runtime, and may start one. */
@@ -55,7 +63,7 @@ static void without_task(void)
     gos__run_forked();
 }
 
-static void after_in_child(void)
+static void set_up_child(void)
 {
     gos__cold_in_child();
     gos__stacks_unlock();
@@ -73,6 +81,12 @@ static void after_in_child(void)
     self->locked = GOS_FORKED;
     gos__trace_forked();
     gos__fork_pending = !gos__cold_now; /* else its closes must spare what puts packed stacks back */
+}
+
+static void after_in_child(void)
+{
+    set_up_child();
+    gos__signals_restore(mask_before);
 }
 
 int gos__fork_prepare(void)
