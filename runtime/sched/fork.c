@@ -26,8 +26,8 @@
 
 uint32_t gos__fork_pending;
 
-/* Of the thread that forks, which holds gos__rt_lock. A handler of the program may enter the runtime, and wait there for
- * what this thread holds. */
+/* Of the thread that forks, which holds gos__rt_lock. A handler of the program may enter the runtime, and wait there
+ * for what this thread holds. */
 static uint64_t mask_before;
 
 static void before(void)
