@@ -118,13 +118,12 @@ static int64_t time_away(const gos__worker *worker, int64_t cpu, int64_t now)
     return now - worker->seen_at - (cpu - worker->seen_cpu);
 }
 
-/* Whether its thread seems not to run. While it stays on one task the processor time tells; else it may have blocked
- * and run on and blocked again, and was away for most of the time. */
+/* Whether its thread seems not to run. While it stays on one task the processor time tells; or it has blocked since the
+ * last look, or run on and blocked again, and was away for most of the time. */
 static bool seems_away(const gos__worker *worker, bool stays, int64_t cpu, int64_t away, int64_t now)
 {
-    if (stays)
-        return cpu == worker->seen_cpu;
-    return away >= SHORT_LOOK_NS && away >= (now - worker->seen_at) / 2 && !gos__is_seeded();
+    return (stays && cpu == worker->seen_cpu) ||
+           (away >= SHORT_LOOK_NS && away >= (now - worker->seen_at) / 2 && !gos__is_seeded());
 }
 
 /*
@@ -145,7 +144,7 @@ static enum conduct conduct_of(gos__worker *worker, bool stays, int64_t now, fin
             conduct = HEEDLESS;
         else
             conduct = cpu == worker->seen_cpu ? STARVED : RUNS;
-        if (!seems && away >= AWAY_NS << worker->doubt) {
+        if (conduct != BLOCKED && (stays || !seems) && away >= AWAY_NS << worker->doubt) {
             found->suspect = true;
             worker->doubt += worker->doubt < MOST_DOUBT;
         }
