@@ -7,7 +7,7 @@ import stats
 from layout import (FAINT, INK, SMALL, TEXT, Figure, heading, log_axis, margins, nanoseconds, on_white, quote, table,
                     tick_ns, words)
 
-SOLID, DASHED, DOTTED = 1, 2, 3
+SOLID, DASHED, DOTTED, DOT_DASHED = 1, 2, 3, 4
 STEPS = 200       # of a drawn distribution
 BEFORE_BINS, BIN_MS = 15, 10    # as benches/case_progress.c counts
 
@@ -111,7 +111,7 @@ def distribution(run, case, metric, lines, panels, title, subtitle, x_label, ref
 HANDOFF_LINES = (Line("pthread", "raw", SOLID, "any call"), Line("go", "raw", SOLID, "system call"),
                  Line("go", "posix", DASHED, "read of a pipe"), Line("gossamer", "posix", DOTTED, "read of a pipe"),
                  Line("gossamer", "hint", DASHED, "call with a hint"),
-                 Line("gossamer", "raw", DASHED, "unknown call, again"),
+                 Line("gossamer", "raw", DOT_DASHED, "unknown call, again"),
                  Line("gossamer", "first", SOLID, "unknown call, the first"))
 
 
