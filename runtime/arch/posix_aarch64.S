@@ -18,13 +18,6 @@ EXPORT(\symbol)
 END(\symbol)
 .endm
 
-.macro MUTEX_LOCK
-    POSIX pthread_mutex_lock, pthread_mutex_lock
-.endm
-.macro MUTEX_UNLOCK
-    POSIX pthread_mutex_unlock, pthread_mutex_unlock
-.endm
-
     .section .rodata
     .globl gos__posix
     .hidden gos__posix

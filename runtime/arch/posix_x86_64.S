@@ -22,14 +22,8 @@ EXPORT(\symbol)
 END(\symbol)
 .endm
 
-#if GOS_SAN
-.macro MUTEX_LOCK
-    POSIX pthread_mutex_lock, pthread_mutex_lock
-.endm
-.macro MUTEX_UNLOCK
-    POSIX pthread_mutex_unlock, pthread_mutex_unlock
-.endm
-#else
+#if !GOS_SAN
+#define MUTEX_DOORS
 /*
  * What most calls take of a lock that nobody waits for: the C library's own function where the task is, within what the
  * check promises (as a leaf: tests/unit/test_leaf_stack.c), and a count where the lock knows its owner (sched/pin.h).

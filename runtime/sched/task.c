@@ -100,8 +100,8 @@ static GOS_NOINLINE gos__task *waking(gos__worker *worker, gos__task *task)
 }
 
 /* The parent waits in front of the queue, in which there is room. */
-__attribute__((always_inline)) /* gos__go is to be a leaf */
-static inline gos__task *begin(gos__worker *worker, gos__task *task, void (*fn)(void *), uintptr_t by, gos__task *self)
+static GOS_ALWAYS_INLINE gos__task *begin(gos__worker *worker, gos__task *task, void (*fn)(void *), uintptr_t by,
+                                          gos__task *self)
 {
     gos__san_begin(task);
     GOS_PROBE2(spawn, task, fn);

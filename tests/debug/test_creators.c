@@ -8,24 +8,9 @@
 #include <pthread.h>
 
 #include "tests/debug/dumped.h"
+#include "tests/debug/gate.h"
 
 enum { EACH = 50 };
-
-static gos_chan *gate;
-static gos_waitgroup all;
-
-static void wait_at_gate(void *unused)
-{
-    (void)unused;
-    gos_chan_recv(gate, NULL);
-    gos_waitgroup_done(&all);
-}
-
-TEST_HELPER void start_one(void)
-{
-    gos_waitgroup_add(&all, 1);
-    CHECK_EQ(gos_go(wait_at_gate, NULL), 0);
-}
 
 /* Two calls, one line. */
 TEST_HELPER void start_two(void)

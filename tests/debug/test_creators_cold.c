@@ -5,24 +5,9 @@
 #include <gossamer.h>
 
 #include "tests/debug/dumped.h"
+#include "tests/debug/gate.h"
 
 enum { TASKS = 5000 };
-
-static gos_chan *gate;
-static gos_waitgroup all;
-
-static void wait_at_gate(void *unused)
-{
-    (void)unused;
-    gos_chan_recv(gate, NULL);
-    gos_waitgroup_done(&all);
-}
-
-TEST_HELPER void start_one(void)
-{
-    gos_waitgroup_add(&all, 1);
-    CHECK_EQ(gos_go(wait_at_gate, NULL), 0);
-}
 
 static int run(void *unused)
 {
