@@ -170,7 +170,7 @@ def values_of(job, said, cpu_ns, served, memory):
         values = {'requests_per_s': said['answered'] * 1e6 / said['took_us'], 'p50_ns': said['p50_us'] * 1000,
                   'p99_ns': said['p99_us'] * 1000, 'p999_ns': said['p999_us'] * 1000}
     else:
-        values = {name: said[name] for name in ('requests_per_s', 'p50_ns', 'p99_ns', 'p999_ns')}
+        values = {name: said[name] for name in ('requests_per_s', 'p50_ns', 'p99_ns', 'p99_span_ns', 'p999_ns')}
     return dict(values, cpu_ns_per_op=cpu_ns / served, **(memory if job.variant == 'closed' else {}))
 
 

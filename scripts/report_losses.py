@@ -61,7 +61,7 @@ def server_comparisons(run):
                 yield compared(f"server, {n:,} connections, time between answers", rates[rows.US], theirs, name,
                                cases.duration)
     for variant in prep_server.open_variants(run):
-        for metric, words in (("p50_ns", "median"), ("p99_ns", "99 %")):
+        for metric, words in (("p50_ns", "median"), ("p99_span_ns", "99 % of a span"), ("p99_ns", "99 % of all")):
             yield from cases.timed(run, f"server at {prep_server.rate_of(run, variant):,} requests/s, latency, {words}",
                                    "server", metric, variant=variant)
 

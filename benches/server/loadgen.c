@@ -7,7 +7,9 @@
  *   loadgen ... --rate 0        closed loop: each connection sends again as soon as it has its answer
  *
  * Request i belongs to connection i % connections. Each connection first makes one request that is not counted in the
- * latencies, so that it is open at both ends when the clock starts. Prints one line of JSON.
+ * latencies, so that it is open at both ends when the clock starts. Prints one line of JSON; p99_span_ns in it is the
+ * median over spans of 50 ms of the 99th percentile of those due in each: what stops a processor for some milliseconds
+ * once in a while, be it a service of the machine, decides that of the whole run, and not this one.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -29,8 +31,8 @@
 #define REQUEST "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
 #define STATUS "HTTP/1.1 200 OK\r\n"
 
-enum { EVENTS = 512, ANSWER_LIMIT = 512, CONNECTING = 256, DRAIN_S = 5 };
-static const int64_t SECOND = 1000000000;
+enum { EVENTS = 512, ANSWER_LIMIT = 512, CONNECTING = 256, DRAIN_S = 5, LEAST_IN_SPAN = 200 };
+static const int64_t SECOND = 1000000000, SPAN = 50000000;
 
 typedef struct connection {
     int fd;
@@ -52,7 +54,7 @@ static int epoll;
 static int64_t *intended;      /* open loop: when each request should be sent, from the start */
 static uint32_t requests, next_due;
 static int64_t start, counted_from, end;
-static int64_t *latencies;
+static struct latency { int64_t from, ns; } *latencies;
 static size_t latencies_n, latencies_room;
 static uint64_t sent, answered, errors, primed;
 
@@ -76,13 +78,13 @@ static void *need(void *memory)
     return memory;
 }
 
-static void note(int64_t latency)
+static void note(int64_t from, int64_t ns)
 {
     if (latencies_n == latencies_room) {
         latencies_room = latencies_room ? 2 * latencies_room : 1 << 20;
         latencies = need(realloc(latencies, latencies_room * sizeof *latencies));
     }
-    latencies[latencies_n++] = latency;
+    latencies[latencies_n++] = (struct latency){ from, ns };
 }
 
 /* ---- requests and answers ---- */
@@ -132,7 +134,7 @@ static void finish(connection *connection, int64_t now, int index)
                                                      (uint64_t)index] : connection->began;
     connection->done++;
     if (from >= counted_from && (given.rate > 0 || now < end))
-        note(now - from);
+        note(from, now - from);
     if (given.rate > 0 ? connection->due > connection->sent : now < end)
         ask(connection, now);
 }
@@ -257,16 +259,46 @@ static void closed_loop(void)
 
 /* ---- start and end ---- */
 
-static int compare(const void *a, const void *b)
+static int by_ns(const void *a, const void *b)
 {
-    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-    return (x > y) - (x < y);
+    const struct latency *x = a, *y = b;
+    return (x->ns > y->ns) - (x->ns < y->ns);
 }
 
-static int64_t quantile(double q)
+static int64_t span_of(const struct latency *latency)
 {
-    size_t rank = (size_t)ceil(q * (double)latencies_n);
-    return latencies_n ? latencies[rank ? rank - 1 : 0] : 0;
+    return (latency->from - counted_from) / SPAN;
+}
+
+static int by_span(const void *a, const void *b)
+{
+    int64_t x = span_of(a), y = span_of(b);
+    return x != y ? (x > y) - (x < y) : by_ns(a, b);
+}
+
+/* Of n that are sorted by_ns. */
+static int64_t quantile(const struct latency *sorted, size_t n, double q)
+{
+    size_t rank = (size_t)ceil(q * (double)n);
+    return n ? sorted[rank ? rank - 1 : 0].ns : 0;
+}
+
+/* Leaves the latencies sorted by_span. 0: no span has enough requests. */
+static int64_t usual_quantile(double q)
+{
+    struct latency *found = need(calloc(latencies_n / LEAST_IN_SPAN + 1, sizeof *found));
+    size_t found_n = 0;
+    qsort(latencies, latencies_n, sizeof *latencies, by_span);
+    for (size_t i = 0, next; i < latencies_n; i = next) {
+        for (next = i; next < latencies_n && span_of(&latencies[next]) == span_of(&latencies[i]); next++)
+            ;
+        if (next - i >= LEAST_IN_SPAN)
+            found[found_n++].ns = quantile(latencies + i, next - i, q);
+    }
+    qsort(found, found_n, sizeof *found, by_ns);
+    int64_t median = quantile(found, found_n, 0.5);
+    free(found);
+    return median;
 }
 
 static void read_options(int argc, char **argv)
@@ -318,12 +350,17 @@ int main(int argc, char **argv)
     else
         closed_loop();
     int64_t took = now_ns() - start;
-    qsort(latencies, latencies_n, sizeof *latencies, compare);
+    int64_t p99_span = usual_quantile(0.99);
+    qsort(latencies, latencies_n, sizeof *latencies, by_ns);
     printf("{\"connections\": %d, \"rate\": %.0f, \"asked\": %u, \"sent\": %lu, \"answered\": %lu, \"errors\": %lu, "
-           "\"primed\": %lu, \"counted\": %zu, \"requests_per_s\": %.1f, \"p50_ns\": %ld, \"p90_ns\": %ld, "
-           "\"p99_ns\": %ld, \"p999_ns\": %ld, \"max_ns\": %ld, \"took_ns\": %ld}\n", given.connections, given.rate,
+           "\"primed\": %lu, \"counted\": %zu, \"requests_per_s\": %.1f", given.connections, given.rate,
            given.rate > 0 ? requests : (uint32_t)sent, sent, answered, errors, primed, latencies_n,
-           given.rate > 0 ? (double)answered * 1e9 / (double)took : (double)latencies_n / given.seconds,
-           quantile(0.5), quantile(0.9), quantile(0.99), quantile(0.999), quantile(1), took);
+           given.rate > 0 ? (double)answered * 1e9 / (double)took : (double)latencies_n / given.seconds);
+    static const struct { const char *name; double q; } printed[] = {
+        { "p50", 0.5 }, { "p90", 0.9 }, { "p99", 0.99 }, { "p999", 0.999 }, { "max", 1 },
+    };
+    for (size_t i = 0; i < sizeof printed / sizeof *printed; i++)
+        printf(", \"%s_ns\": %ld", printed[i].name, quantile(latencies, latencies_n, printed[i].q));
+    printf(", \"p99_span_ns\": %ld, \"took_ns\": %ld}\n", p99_span, took);
     return errors ? 1 : 0;
 }
