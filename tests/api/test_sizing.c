@@ -1,6 +1,7 @@
 /* Tasks of a function that parks deeper than the smallest nursery start on one that is large enough; what one burst
  * needed is forgotten; what no nursery can hold is not tried again and again. */
 // not-with: paged (no nurseries)
+// not-with: undefined (its handlers are unchecked code: what may call them runs on a region)
 // build: checked
 #include <gossamer.h>
 #include <fcntl.h>

@@ -1,5 +1,6 @@
 /* A dump of a million tasks is a few lines, and takes as many looks at the unwinder as there are kinds of them. */
 // not-with: emulator (more tasks than there are mappings for guards)
+// not-with: undefined (its handlers are unchecked code: which tasks are on a region is chance)
 // timeout: 120
 #include <gossamer.h>
 

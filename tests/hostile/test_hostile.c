@@ -91,7 +91,7 @@ static void raise_often(void)
 static jmp_buf theirs;
 static sigjmp_buf ours;
 static volatile int is_set;
-static char *volatile nowhere;
+static char *volatile nowhere = (char *)16; /* in the null page; a null itself UBSan reports */
 
 static void can_be_jumped_to(void *unused)
 {

@@ -31,8 +31,9 @@ static void clear(void)
 
 int main(void)
 {
-    worker = calloc(1, sizeof *worker);
+    worker = aligned_alloc(_Alignof(gos__worker), sizeof *worker);
     CHECK(worker != NULL);
+    memset(worker, 0, sizeof *worker);
     gos__timers_init(&worker->timers);
     gos__rng rng = { .state = test_seed() };
 
