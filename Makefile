@@ -159,6 +159,9 @@ SANITIZE := $(if $(SAN),$(SANITIZE_$(SAN)) -fno-sanitize-recover=all)
 ifeq ($(SAN)$(findstring clang,$(CC)),thread)
 SANITIZE += -Wno-tsan # gcc: fences are not modelled; the wake-up protocols need them all the same
 endif
+ifeq ($(SAN)$(findstring clang,$(CC)),undefinedclang)
+SANITIZE += -fno-sanitize=function # it puts words of its own before the prologue, where lld looks for the stack check
+endif
 C_FLAGS  := -std=gnu17 $(WARN) $(WARN_C) -fno-common $(COMMON) $(SANITIZE)
 CC_FLAGS := -std=gnu++17 $(WARN) $(COMMON) $(SANITIZE)
 # The runtime runs on system stacks and must serve shared objects too.

@@ -22,6 +22,7 @@ SETTINGS = {
     "3 seconds": ("benches/workload_timers.h", r"TIMERS_LEAST_MS = 2000, TIMERS_SPREAD_MS = 1000"),
     "10 ms": ("benches/case_units.c", r"SAMPLE_NS = 10000000\b"),
     "1 MiB": ("scripts/bench_stacks.py", r"BURST_DEPTH = 1 << 20"),
+    "50 ms": ("benches/server/loadgen.c", r"SPAN = 50000000\b"),
     "50 µs": ("benches/case_latency.c", r"\b50000\b"),
     "50 microseconds": ("scripts/report_blocking.py", r"default timer slack of 50 microseconds"),    # the kernel's
     "1 ms": ("benches/case_latency.c", r"HOGS_SLEEP_NS = 1000000\b"),
