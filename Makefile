@@ -509,7 +509,8 @@ MEMCHECKED := chan cond context group mutex once rwmutex sem ticker waitgroup
 check-valgrind:
 	@+$(MAKE) PAGED=yes B=build/memcheck $(MEMCHECKED:%=build/memcheck/tests/api/test_%)
 	@passed=0 failed=0; for name in $(MEMCHECKED); do \
-	    if valgrind -q --fair-sched=try --error-exitcode=9 build/memcheck/tests/api/test_$$name >build/memcheck/log 2>&1; \
+	    if timeout 120 valgrind -q --fair-sched=try --suppressions=tests/memcheck.supp --error-exitcode=9 \
+	        build/memcheck/tests/api/test_$$name >build/memcheck/log 2>&1; \
 	    then passed=$$((passed + 1)); echo "ok   $$name"; \
 	    else failed=$$((failed + 1)); echo "FAIL $$name"; cat build/memcheck/log; fi; \
 	done; echo "$$passed passed, $$failed failed"; [ $$failed = 0 ]
