@@ -40,7 +40,7 @@ int gos__stats_read(gos_stats *stats)
         gos__spin_lock(&gos__rt_lock);
     gos__runtime *rt = gos__rt;
     if (rt) {
-        stats->tasks_live = gos__ntasks();
+        stats->tasks_live = gos__tasks_of(rt);
         stats->tasks_started = gos__load_relaxed(&rt->foreign_spawned);
         stats->larger_nurseries = gos__load_relaxed(&rt->foreign_larger);
         for (uint32_t i = 0; i < gos__load_acquire(&rt->made); i++)

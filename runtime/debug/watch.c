@@ -68,7 +68,7 @@ static void print_line(const gos__runtime *rt, int64_t now)
               "ready for less than %lld ns (half of them), %lld ns (99 %%)",
               (long long)((now - rt->began) / 1000000), rt->procs, gos__load_relaxed(&rt->idle_n),
               gos__load_relaxed(&rt->searching), rt->threads_n, gos__load_relaxed(&rt->spares_n),
-              gos__load_relaxed(&rt->returning_n), gos__ntasks(), gos__load_relaxed(&rt->shared_n), queues,
+              gos__load_relaxed(&rt->returning_n), gos__tasks_of(rt), gos__load_relaxed(&rt->shared_n), queues,
               (long long)(uint32_t)(all.switches - watch.before.switches),
               (long long)(all.steals - watch.before.steals), (long long)(all.wakes - watch.before.wakes),
               (long long)(all.handoffs - watch.before.handoffs), (long long)gos__waits_below(waits, 50),

@@ -431,7 +431,7 @@ void gos__monitor(gos__runtime *rt)
         if (watch_at < trim_at)
             trim_at = watch_at;
         if (idle) {
-            if (rt->is_child && !gos__ntasks())
+            if (rt->is_child && !gos__tasks_of(rt))
                 return;
             if (lately || now - busy >= IDLE_NS) {
                 sleep_with_workers(rt, &still, trim_at);

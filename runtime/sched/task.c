@@ -362,11 +362,8 @@ int gos__procs_foreign(int n)
     return wait ? request.result : former;
 }
 
-long gos__ntasks(void)
+long gos__tasks_of(const gos__runtime *rt)
 {
-    gos__runtime *rt = gos__load_acquire(&gos__rt);
-    if (!rt)
-        return 0;
     /* Who has ended counts before who was started: each of the former is among the latter, so that it is never too few,
      * and the caller, if it is a task, at least one. */
     int64_t n = 0;
@@ -375,6 +372,16 @@ long gos__ntasks(void)
     for (uint32_t i = 0; i < gos__load_acquire(&rt->made); i++)
         n += gos__load_relaxed(&rt->workers[i]->spawned);
     return (long)(n + gos__load_relaxed(&rt->foreign_spawned));
+}
+
+long gos__ntasks(void)
+{
+    if (gos__self.worker)
+        return gos__tasks_of(gos__rt);
+    gos__spin_lock(&gos__rt_lock); /* the workers do not go meanwhile */
+    long n = gos__rt ? gos__tasks_of(gos__rt) : 0;
+    gos__spin_unlock(&gos__rt_lock);
+    return n;
 }
 
 int64_t gos__now(void)

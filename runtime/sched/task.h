@@ -7,6 +7,8 @@
 
 #include "arch/state.h"
 
+struct gos__runtime;
+
 gos__task *gos__go(void (*fn)(void *), void *arg, uintptr_t by, gos__task *self); /* by: gos__creator_at */
 gos__task *gos__yield(void *a, void *b, void *c, gos__task *self);
 gos__task *gos__preempted(void *a, void *b, void *c, gos__task *self);
@@ -22,6 +24,7 @@ void gos__unpin(void);
 void gos__block_begin(void);
 void gos__block_end(void);
 long gos__ntasks(void);
+long gos__tasks_of(const struct gos__runtime *rt); /* the caller keeps the run from ending */
 int64_t gos__now(void);
 _Noreturn void gos__outside(const char *name);
 
