@@ -277,6 +277,7 @@ void gos__run_forked(void)
 
 int gos__run(int (*fn)(void *), void *arg)
 {
+    gos__require(fn != NULL, "gos_run: fn is NULL");
     if (gos__self.worker || gos__exchange_seq(&active, 1u))
         return -EBUSY;
     gos__env_get();

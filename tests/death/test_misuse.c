@@ -156,6 +156,7 @@ int main(void)
         { "ticker", tick_never, { "gossamer: gos_ticker_new: a period of 0 ns" } },
         { "notify", notify_wrong_elements, { "gossamer: gos_signal_notify: the channel is not one of int" } },
         { "go", go_null, { "gossamer: gos_go: fn is NULL" } },
+        { "run", NULL, { "gossamer: gos_run: fn is NULL" } },
     };
     static const struct {
         void (*fn)(void *);
