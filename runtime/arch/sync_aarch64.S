@@ -39,8 +39,11 @@ CALL gos__waitgroup_met, gos__waitgroup_turn
 .endm
 
 EXPORT(gos_waitgroup_add)
-    lsl x1, x1, #1              /* by GOS_GROUP_ONE */
+    adds x1, x1, x1             /* by GOS_GROUP_ONE */
+    b.vs 3f
     ADD_TO_GROUP
+3:  mov x1, #-1
+    b gos__waitgroup_met        /* it complains */
 END(gos_waitgroup_add)
 
 EXPORT(gos_waitgroup_done)

@@ -44,7 +44,10 @@ CALL gos__waitgroup_met, gos__waitgroup_turn
 
 EXPORT(gos_waitgroup_add)
     addq %rsi, %rsi             /* by GOS_GROUP_ONE */
+    jo 1f
     ADD_TO_GROUP
+1:  movq $-1, %rsi
+    jmp gos__waitgroup_met      /* it complains */
 END(gos_waitgroup_add)
 
 EXPORT(gos_waitgroup_done)

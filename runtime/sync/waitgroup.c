@@ -24,7 +24,7 @@ static void wake_all(gos_waitgroup *group)
 void gos__waitgroup_turn(gos_waitgroup *group, int64_t now)
 {
     gos__require(group != NULL, "gos_waitgroup_add: the group is NULL");
-    gos__require(now >= 0, "gos_waitgroup: the count fell below zero");
+    gos__require(now >= 0, "gos_waitgroup: the count fell below zero, or rose above 2^62 - 1");
     if (now == WAITED_FOR)
         wake_all(group);
 }
@@ -32,8 +32,10 @@ void gos__waitgroup_turn(gos_waitgroup *group, int64_t now)
 #if GOS_TSAN
 void gos__waitgroup_add(gos_waitgroup *group, long n)
 {
-    int64_t change = (int64_t)n * ONE;
-    gos__waitgroup_turn(group, group ? gos__add_seq(&group->gos__count, change) + change : 0);
+    int64_t change, now = -1;
+    if (group && !__builtin_mul_overflow(n, ONE, &change))
+        __builtin_add_overflow(gos__add_seq(&group->gos__count, change), change, &now);
+    gos__waitgroup_turn(group, now);
 }
 
 void gos__waitgroup_done(gos_waitgroup *group)

@@ -2,6 +2,8 @@
 #include <gossamer.h>
 #include <gossamer/context.h>
 
+#include <limits.h>
+
 #include "tests/death/death.h"
 
 static void in_a_run(void *fn)
@@ -25,6 +27,24 @@ static int below_zero(void *unused)
     gos_waitgroup group = GOS_WAITGROUP_INIT;
     gos_waitgroup_add(&group, 2);
     gos_waitgroup_add(&group, -3);
+    return 0;
+}
+
+/* Twice as much would be 0. */
+static int far_below_zero(void *unused)
+{
+    (void)unused;
+    gos_waitgroup group = GOS_WAITGROUP_INIT;
+    gos_waitgroup_add(&group, LONG_MIN);
+    return 0;
+}
+
+static int too_many(void *unused)
+{
+    (void)unused;
+    gos_waitgroup group = GOS_WAITGROUP_INIT;
+    gos_waitgroup_add(&group, LONG_MAX / 2);
+    gos_waitgroup_add(&group, 1);
     return 0;
 }
 
@@ -144,7 +164,9 @@ int main(void)
         const char *said[2];
     } inside[] = {
         { "unlock", unlock_unlocked, { "gossamer: gos_mutex_unlock: the mutex is not locked" } },
-        { "below zero", below_zero, { "gossamer: gos_waitgroup: the count fell below zero" } },
+        { "below zero", below_zero, { "gossamer: gos_waitgroup: the count fell below zero, *" } },
+        { "far below", far_below_zero, { "gossamer: gos_waitgroup: the count fell below zero, *" } },
+        { "too many", too_many, { "gossamer: gos_waitgroup: the count *, or rose above 2^62 - 1" } },
         { "send", send_on_null, { "gossamer: gos_chan_send: the channel is NULL" } },
         { "try_recv", try_receive_from_null, { "gossamer: gos_chan_try_recv: the channel is NULL" } },
         { "close", close_null, { "gossamer: gos_chan_close: the channel is NULL" } },
