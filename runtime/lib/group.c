@@ -95,11 +95,12 @@ static void run_part(void *arg)
 
 static void run_all(const part *all)
 {
-    if (all->end - all->begin <= all->grain) {
+    unsigned long n = (unsigned long)all->end - (unsigned long)all->begin; /* which a long may not hold */
+    if (n <= (unsigned long)all->grain) {
         gos__call(all->begin, all->end, (intptr_t)all->arg, (void *)(uintptr_t)all->fn);
         return;
     }
-    long middle = all->begin + (all->end - all->begin) / 2;
+    long middle = all->begin + (long)(n / 2);
     part left = { .begin = all->begin, .end = middle }, right = { .begin = middle, .end = all->end };
     left.grain = right.grain = all->grain;
     left.fn = right.fn = all->fn;

@@ -5,6 +5,7 @@
 #include <gossamer/group.h>
 
 #include <errno.h>
+#include <limits.h>
 #include <pthread.h>
 
 #include "tests/test.h"
@@ -60,6 +61,22 @@ static void see(long from, long to, void *arg)
     CHECK(to > from && to - from <= (intptr_t)arg);
     for (long i = from; i < to; i++)
         seen[i]++;
+}
+
+static long next_begin;
+
+static void see_in_order(long from, long to, void *grain)
+{
+    CHECK(from < to && (unsigned long)to - (unsigned long)from <= (unsigned long)(intptr_t)grain);
+    CHECK_EQ(next_begin, from);
+    next_begin = to;
+}
+
+static void as_far_as_there_are_numbers(void)
+{
+    next_begin = LONG_MIN;
+    gos_parallel_for(LONG_MIN, LONG_MAX, LONG_MAX / 4, see_in_order, (void *)(LONG_MAX / 4));
+    CHECK_EQ(next_begin, LONG_MAX);
 }
 
 static void loops(void)
@@ -125,6 +142,7 @@ static int body(void *unused)
 
 int main(void)
 {
+    as_far_as_there_are_numbers(); /* outside a run nothing is in parallel */
     gos_group outside = GOS_GROUP_INIT;
     CHECK_EQ(gos_group_go(&outside, succeed, NULL), -EPERM);
     CHECK_EQ(gos_group_wait(&outside), -EPERM);
