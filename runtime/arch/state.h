@@ -98,11 +98,11 @@
 #define GOS_CASE_RECV 1
 
 /* A limit that every stack pointer is below: the next checked prologue calls __morestack. */
+#define GOS_POISON -1
+
 /* gos__thread.preempt under GOS_SEED (sched/seed.h): the limit word stays poisoned, and gos__resume asks gos__seed_turn
  * who goes on. */
 #define GOS_PREEMPT_SEEDED 2
-
-#define GOS_POISON -1
 
 /* gos_once when its function has returned. */
 #define GOS_ONCE_DONE 2
@@ -281,7 +281,7 @@ struct __attribute__((aligned(64))) gos__thread {
     uint32_t hot_left;         /* and how many until it is raised again */
     uint32_t spares;           /* so many are in more_spares */
     int32_t tid;
-    uint32_t blocking;         /* 1: between gos_block_begin and gos_block_end */
+    uint64_t blocking;         /* since gos_block_begin: sched/handoff.h; 0: not */
     gos__thread *next;         /* link there */
     gos__task *pinned_task;    /* gos_pin */
     gos__task *listed;         /* its last pinned task, while it is in the list of the threads with pinned tasks */

@@ -177,8 +177,8 @@ static void take_from(gos__thread *blocked, bool loops)
 {
     if (loops)
         gos__preempt(blocked);
+    blocked->slept = loops || gos__says_blocking(blocked, blocked->worker) ? INT64_MAX : -1;
     blocked->worker = NULL;
-    blocked->slept = loops || gos__load_relaxed(&blocked->blocking) ? INT64_MAX : -1;
     gos__store_relaxed(&blocked->losses, blocked->losses + 1);
     gos__store_release(&blocked->locked, (uint32_t)GOS_LOST);
 }

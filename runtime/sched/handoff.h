@@ -27,6 +27,18 @@ void gos__roam_over(gos__thread *self);
 void gos__roam_look(gos__runtime *rt, int64_t now);
 void gos__spare_ahead(gos__runtime *rt);
 
+/* The task on this thread says that it is about to block; good until the worker switches. So a thread whose task parked
+ * in that call, and goes on elsewhere, does not pass for blocked whatever runs there from then on. */
+static inline void gos__say_blocking(gos__thread *self, const gos__worker *worker)
+{
+    gos__store_relaxed(&self->blocking, UINT64_C(1) << 32 | worker->tick);
+}
+
+static inline bool gos__says_blocking(const gos__thread *thread, const gos__worker *worker)
+{
+    return gos__load_relaxed(&thread->blocking) == (UINT64_C(1) << 32 | gos__load_relaxed(&worker->tick));
+}
+
 /* Whether the worker may go to another thread now, for the sake of tasks and not since its own is blocked. */
 bool gos__may_pass(const gos__worker *worker);
 

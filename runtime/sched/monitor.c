@@ -138,7 +138,7 @@ static enum conduct conduct_of(gos__worker *worker, bool stays, int64_t now, fin
     if (thread && !gos__load_relaxed(&thread->in_runtime)) {
         int64_t cpu = gos__thread_cpu_ns(thread->tid), away = time_away(worker, cpu, now);
         bool seems = seems_away(worker, stays, cpu, away, now);
-        if ((stays && gos__load_relaxed(&thread->blocking)) || (seems && is_blocked(worker, thread, cpu)))
+        if ((stays && gos__says_blocking(thread, worker)) || (seems && is_blocked(worker, thread, cpu)))
             conduct = BLOCKED;
         else if (worker->poison_cpu >= 0 && cpu - worker->poison_cpu >= HEEDLESS_NS)
             conduct = HEEDLESS;

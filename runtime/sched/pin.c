@@ -20,6 +20,7 @@
  * While a thread has a pinned task its worker's `attention` stays set, which is how gos__next comes here.
  */
 #include "base/check.h"
+#include "sched/handoff.h"
 #include "sched/pin.h"
 #include "sched/task.h"
 #include "sched/worker.h"
@@ -297,13 +298,13 @@ void gos__block_begin(void)
     gos__thread *self = &gos__self;
     if (!self->task)
         return;
-    gos__store_relaxed(&self->blocking, 1u);
     gos__worker *worker = self->worker;
-    if (worker && (gos__queue_length(worker) || gos__load_relaxed(&gos__rt->shared_n)))
+    gos__say_blocking(self, worker);
+    if (gos__queue_length(worker) || gos__load_relaxed(&gos__rt->shared_n))
         gos__worker_give_away(worker);
 }
 
 void gos__block_end(void)
 {
-    gos__store_relaxed(&gos__self.blocking, 0u);
+    gos__store_relaxed(&gos__self.blocking, (uint64_t)0);
 }
