@@ -51,24 +51,25 @@ static void begin_end(void)
         syscall(SYS_ppoll, NULL, 0l, NULL, NULL, 0l);
 }
 
+static void say_end(const char *format, va_list args)
+{
+    begin_end();
+    print_line(format, args);
+    gos__say_last_words();
+}
+
 _Noreturn void gos__die(const char *format, ...)
 {
     va_list args;
-    begin_end();
     va_start(args, format);
-    print_line(format, args);
-    va_end(args);
-    gos__say_last_words();
+    say_end(format, args);
     _exit(2);
 }
 
 _Noreturn void gos__fatal(const char *format, ...)
 {
     va_list args;
-    begin_end();
     va_start(args, format);
-    print_line(format, args);
-    va_end(args);
-    gos__say_last_words();
+    say_end(format, args);
     abort();
 }

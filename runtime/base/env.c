@@ -56,21 +56,6 @@ static bool *debug_flag(gos__env *env, const char *word, size_t len)
     return NULL;
 }
 
-/* cold or cold=ms. */
-static bool parse_cold(gos__env *env, const char *word, size_t len)
-{
-    char text[24] = "";
-    if (len < 4 || strncmp(word, "cold", 4) || (len > 4 && word[4] != '=') || len - 4 > sizeof text)
-        return false;
-    if (len > 4)
-        memcpy(text, word + 5, len - 5);
-    int64_t ms = len > 4 ? gos__parse_size(text) : GOS_COLD_MS;
-    if (ms < 1 || ms > GOS_COLD_MS_MAX)
-        gos__die("GOS_DEBUG: cold=%.20s: expected a number of milliseconds from 1 to %d", text, GOS_COLD_MS_MAX);
-    env->cold_ms = ms;
-    return true;
-}
-
 /* name=ms, from `low` to `high`; `hint`: what the lowest means. */
 static bool parse_ms(int64_t *to, const char *name, const char *word, size_t len, int low, int high, const char *hint)
 {
@@ -83,6 +68,15 @@ static bool parse_ms(int64_t *to, const char *name, const char *word, size_t len
     if (ms < low || ms > high)
         gos__die("GOS_DEBUG: %s%.20s: expected a number of milliseconds from %d%s to %d", name, text, low, hint, high);
     *to = ms;
+    return true;
+}
+
+/* cold or cold=ms. */
+static bool parse_cold(gos__env *env, const char *word, size_t len)
+{
+    if (len != 4 || strncmp(word, "cold", 4))
+        return parse_ms(&env->cold_ms, "cold=", word, len, 1, GOS_COLD_MS_MAX, "");
+    env->cold_ms = GOS_COLD_MS;
     return true;
 }
 

@@ -63,7 +63,7 @@ const void *gos__vm_map_file(const char *path, size_t *size)
     int fd = (int)syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return NULL;
-    struct stat found;
+    struct stat found = { .st_size = 0 };
     void *start = MAP_FAILED;
     if (!fstat(fd, &found) && found.st_size > 0)
         start = mmap(NULL, (size_t)found.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
