@@ -6,7 +6,6 @@
 #include <sched.h>
 #include <hwloc/glibc-sched.h> /* after sched.h */
 #include <hwloc/linux.h>
-#include <stdio.h>
 
 #include "base/check.h"
 
@@ -35,35 +34,13 @@ static void load_once(void)
     pthread_once(&once, load);
 }
 
-/* CPU quota of this group (cgroup v2 in its own namespace, else v1), rounded up to whole CPUs; 0: none. */
-static int quota(void)
-{
-    long long amount = -1, period = 0;
-    FILE *file = fopen("/sys/fs/cgroup/cpu.max", "re");
-    if (file) {
-        if (fscanf(file, "%lld %lld", &amount, &period) != 2)
-            amount = -1; /* "max" */
-        fclose(file);
-    } else {
-        file = fopen("/sys/fs/cgroup/cpu/cpu.cfs_quota_us", "re");
-        FILE *per = fopen("/sys/fs/cgroup/cpu/cpu.cfs_period_us", "re");
-        if (!file || !per || fscanf(file, "%lld", &amount) != 1 || fscanf(per, "%lld", &period) != 1)
-            amount = -1;
-        if (file)
-            fclose(file);
-        if (per)
-            fclose(per);
-    }
-    return amount > 0 && period > 0 ? (int)((amount + period - 1) / period) : 0;
-}
-
 int gos__cpu_count(void)
 {
     load_once();
     int count = usable ? hwloc_bitmap_weight(usable) : 1;
-    int allowed = quota();
-    if (allowed && allowed < count)
-        count = allowed;
+    int64_t allowed = gos__cpu_quota("/sys/fs/cgroup", "/proc/self/cgroup");
+    if (allowed < count)
+        count = (int)allowed;
     return count > 0 ? count : 1;
 }
 

@@ -24,19 +24,38 @@ static bool read_file(const char *path, char *text, size_t size)
     return true;
 }
 
-static int64_t number_in(const char *path)
+/* ---- control groups: the limit of each group on the way from this process' up to the root counts ---- */
+
+static bool read_in(const char *folder, const char *file, char *text, size_t size)
+{
+    char path[4352];
+    snprintf(path, sizeof path, "%s/%s", folder, file);
+    return read_file(path, text, size);
+}
+
+static int64_t number_in(const char *folder, const char *file)
 {
     char text[64];
-    if (!read_file(path, text, sizeof text) || text[0] < '0' || text[0] > '9')
-        return INT64_MAX; /* "max", or no such controller */
+    if (!read_in(folder, file, text, sizeof text) || text[0] < '0' || text[0] > '9')
+        return INT64_MAX; /* "max", -1, or no such controller */
     return strtoll(text, NULL, 10);
 }
 
-/* The path of this process' group in the hierarchy whose line in /proc/self/cgroup holds `controller` ("" for v2). */
-static bool cgroup_of(const char *controller, char *path, size_t size)
+static bool has_word(const char *list, const char *word)
+{
+    for (size_t n; *list; list += n + (list[n] == ',')) {
+        n = strcspn(list, ",");
+        if (n == strlen(word) && !strncmp(list, word, n))
+            return true;
+    }
+    return false;
+}
+
+/* The path of this process' group in the hierarchy whose line in `membership` names `controller` ("" for v2). */
+static bool cgroup_of(const char *membership, const char *controller, char *path, size_t size)
 {
     char text[4096];
-    if (!read_file("/proc/self/cgroup", text, sizeof text))
+    if (!read_file(membership, text, sizeof text))
         return false;
     char *save = NULL;
     for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
@@ -45,20 +64,19 @@ static bool cgroup_of(const char *controller, char *path, size_t size)
         if (!group)
             continue;
         *group++ = 0;
-        if (*controller ? strstr(names + 1, controller) != NULL : names[1] == 0)
+        if (*controller ? has_word(names + 1, controller) : names[1] == 0)
             return snprintf(path, size, "%s", group) < (int)size;
     }
     return false;
 }
 
-/* The smallest limit on the way from this process' group up to the root of its hierarchy. */
-static int64_t smallest_up(const char *root, char *group, const char *file)
+static int64_t smallest_up(const char *root, char *group, int64_t (*limit_in)(const char *folder))
 {
     int64_t least = INT64_MAX;
     for (;;) {
-        char path[4352];
-        snprintf(path, sizeof path, "%s%s/%s", root, strcmp(group, "/") ? group : "", file);
-        int64_t n = number_in(path);
+        char folder[4096];
+        snprintf(folder, sizeof folder, "%s%s", root, strcmp(group, "/") ? group : "");
+        int64_t n = limit_in(folder);
         least = n < least ? n : least;
         char *slash = strrchr(group, '/');
         if (!slash || !group[1])
@@ -67,23 +85,60 @@ static int64_t smallest_up(const char *root, char *group, const char *file)
     }
 }
 
-static int64_t cgroup_memory(void)
+/* Of version 2, whose folder is `cgroups`, and of the hierarchy of version 1 that is mounted there for `controller`. */
+static int64_t cgroup_limit(const char *cgroups, const char *membership, const char *controller,
+                            int64_t (*limit_in_2)(const char *folder), int64_t (*limit_in_1)(const char *folder))
 {
-    char group[2048];
+    char group[2048], root[256];
     int64_t least = INT64_MAX;
-    if (cgroup_of("", group, sizeof group))
-        least = smallest_up("/sys/fs/cgroup", group, "memory.max");
-    if (cgroup_of("memory", group, sizeof group)) {
-        int64_t n = smallest_up("/sys/fs/cgroup/memory", group, "memory.limit_in_bytes");
+    if (cgroup_of(membership, "", group, sizeof group))
+        least = smallest_up(cgroups, group, limit_in_2);
+    if (cgroup_of(membership, controller, group, sizeof group)) {
+        snprintf(root, sizeof root, "%s/%s", cgroups, controller);
+        int64_t n = smallest_up(root, group, limit_in_1);
         least = n < least ? n : least;
     }
     return least;
 }
 
+static int64_t memory_in_2(const char *folder)
+{
+    return number_in(folder, "memory.max");
+}
+
+static int64_t memory_in_1(const char *folder)
+{
+    return number_in(folder, "memory.limit_in_bytes");
+}
+
+/* Microseconds of CPU time in each period of as many. */
+static int64_t whole_cpus(int64_t quota, int64_t period)
+{
+    return quota > 0 && quota < INT32_MAX && period > 0 ? (quota - 1) / period + 1 : INT64_MAX;
+}
+
+static int64_t cpus_in_2(const char *folder)
+{
+    char text[64];
+    long long quota, period;
+    bool is_set = read_in(folder, "cpu.max", text, sizeof text) && sscanf(text, "%lld %lld", &quota, &period) == 2;
+    return is_set ? whole_cpus(quota, period) : INT64_MAX;
+}
+
+static int64_t cpus_in_1(const char *folder)
+{
+    return whole_cpus(number_in(folder, "cpu.cfs_quota_us"), number_in(folder, "cpu.cfs_period_us"));
+}
+
+int64_t gos__cpu_quota(const char *cgroups, const char *membership)
+{
+    return cgroup_limit(cgroups, membership, "cpu", cpus_in_2, cpus_in_1);
+}
+
 int64_t gos__memory_limit(int percent)
 {
     int64_t ram = (int64_t)sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE);
-    int64_t group = cgroup_memory();
+    int64_t group = cgroup_limit("/sys/fs/cgroup", "/proc/self/cgroup", "memory", memory_in_2, memory_in_1);
     return (group < ram ? group : ram) / 100 * percent;
 }
 

@@ -87,6 +87,10 @@ size_t gos__helper_run(char *const *argv, char *to, size_t room, int64_t until, 
 /* Bytes that all of this process may come to use: a share of the smaller of RAM and cgroup limit. */
 int64_t gos__memory_limit(int percent);
 
+/* The CPU time that control groups allow this process, in CPUs, rounded up; INT64_MAX: any. `cgroups`: where they are
+ * mounted; `membership`: what /proc/self/cgroup says. */
+int64_t gos__cpu_quota(const char *cgroups, const char *membership);
+
 /* Resident bytes of this process now; 0 when /proc is not there. Takes a descriptor for a moment. */
 int64_t gos__memory_resident(void);
 
