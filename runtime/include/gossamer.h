@@ -49,8 +49,8 @@ _Noreturn
 #endif
 void gos_exit(void);
 
-/* Sets the number of workers if n > 0 (clamped to 1..256), in effect when it returns; returns the former number. One
- * worker is no lock: a task whose call blocked may run beside the others for a moment before it has a worker again. */
+/* Sets the number of workers if n > 0 (at most 256), in effect when it returns; returns the former number. One worker
+ * is no lock: a task whose call blocked may run beside the others for a moment before it has a worker again. */
 int gos_procs(int n);
 
 /* Number of live tasks, the main task included; 0 outside a run. May lag by what is in flight. */

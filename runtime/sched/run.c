@@ -25,6 +25,7 @@
 #include "sched/lot.h"
 #include "sched/netpoll.h"
 #include "sched/seed.h"
+#include "sched/task.h"
 #include "sched/trace.h"
 #include "sched/worker.h"
 
@@ -158,12 +159,7 @@ static gos__runtime *runtime_new(int (*fn)(void *), void *arg)
     if (!rt)
         return NULL;
     kept = NULL;
-    const gos__env *env = gos__env_get();
-    uint32_t procs = gos__load_relaxed(&gos__procs_asked);
-    if (!procs)
-        procs = (uint32_t)(env->procs ? env->procs : gos__cpu_count());
-    if (env->seeded)
-        procs = 1;
+    uint32_t procs = gos__procs_setting();
     if (!gos__membarrier_works() && procs > 1) {
         static bool said;
         if (!said)

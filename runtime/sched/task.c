@@ -307,14 +307,23 @@ gos__task *gos__sleep(int64_t ns, void *b, void *c, gos__task *self)
     return gos__park(self);
 }
 
-static int clamp_procs(int n)
+/* As far as the limits go. */
+static uint32_t procs_allowed(uint32_t wanted)
 {
-    return gos__env_get()->seeded ? 1 : n < GOS_MAX_PROCS ? n : GOS_MAX_PROCS;
+    const gos__env *env = gos__env_get();
+    uint32_t most = env->maxthreads < GOS_MAX_PROCS ? (uint32_t)env->maxthreads : GOS_MAX_PROCS;
+    return env->seeded ? 1 : wanted < most ? wanted : most;
+}
+
+uint32_t gos__procs_setting(void)
+{
+    uint32_t asked = gos__load_relaxed(&gos__procs_asked), given = (uint32_t)gos__env_get()->procs;
+    return procs_allowed(asked ? asked : given ? given : (uint32_t)gos__cpu_count());
 }
 
 static void request_procs(gos__runtime *rt, gos__task *request, int n)
 {
-    request->result = clamp_procs(n);
+    request->result = (int32_t)procs_allowed((uint32_t)n);
     gos__spin_lock(&rt->lock);
     request->next = rt->procs_requests;
     gos__store_relaxed(&rt->procs_requests, request);
@@ -335,7 +344,7 @@ gos__task *gos__procs(intptr_t n, void *b, void *c, gos__task *self)
     gos__store_release(&self->state, (uint8_t)GOS_PARKED); /* pairs with C3 of sched/claim.h */
     gos__waits_for(self, GOS_WAIT_NONE, NULL);
     self->waiter.elem = NULL;
-    gos__store_relaxed(&gos__procs_asked, (uint32_t)clamp_procs((int)n));
+    gos__store_relaxed(&gos__procs_asked, procs_allowed((uint32_t)n));
     request_procs(rt, self, (int)n);
     return gos__park(self);
 }
@@ -344,13 +353,9 @@ int gos__procs_foreign(int n)
 {
     gos__spin_lock(&gos__rt_lock);
     gos__runtime *rt = gos__rt;
-    uint32_t asked = gos__load_relaxed(&gos__procs_asked);
-    const gos__env *env = gos__env_get();
-    int former = asked ? (int)asked : env->procs ? env->procs : gos__cpu_count();
-    if (rt)
-        former = (int)gos__load_relaxed(&rt->procs);
+    int former = (int)(rt ? gos__load_relaxed(&rt->procs) : gos__procs_setting());
     if (n > 0)
-        gos__store_relaxed(&gos__procs_asked, (uint32_t)clamp_procs(n));
+        gos__store_relaxed(&gos__procs_asked, procs_allowed((uint32_t)n));
     uint32_t served = 0;
     gos__task request = { .waiter.elem = &served };
     bool wait = rt && n > 0;

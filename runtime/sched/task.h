@@ -19,6 +19,7 @@ gos__task *gos__sleep(int64_t ns, void *b, void *c, gos__task *self);
 gos__task *gos__procs(intptr_t n, void *b, void *c, gos__task *self);
 int gos__go_foreign(void (*fn)(void *), void *arg, uintptr_t by);
 int gos__procs_foreign(int n);
+uint32_t gos__procs_setting(void); /* how many workers a run begins with */
 void gos__pin(void);
 void gos__unpin(void);
 void gos__block_begin(void);

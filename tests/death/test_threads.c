@@ -1,5 +1,5 @@
 /* More blocked threads than GOS_MAXTHREADS: one line says so, and what the limit is called, and the program ends with
- * status 2. As many as it allows are no reason. */
+ * status 2. As many as it allows are no reason, nor are more workers than that, asked for: there are fewer then. */
 #include <gossamer.h>
 
 #include <sys/syscall.h>
@@ -34,6 +34,23 @@ static int with_blocked(void *count)
     return 0;
 }
 
+static int ask_for_more(void *unused)
+{
+    (void)unused;
+    CHECK_EQ(gos_procs(0), 2);
+    CHECK_EQ(gos_procs(5), 2);
+    return gos_procs(0) == 2 ? 0 : 1;
+}
+
+/* No more workers than threads. */
+static void run_few(void *unused)
+{
+    (void)unused;
+    putenv("GOS_PROCS=4");
+    putenv("GOS_MAXTHREADS=2");
+    CHECK_EQ(gos_run(ask_for_more, NULL), 0);
+}
+
 static void run_blocked(void *count)
 {
     putenv("GOS_PROCS=1");
@@ -45,9 +62,10 @@ int main(void)
 {
     static const char *const nothing[] = { NULL };
     static const char *const limit[] = {
-        "gossamer: fatal error: 8 threads, all blocked in system calls: the limit GOS_MAXTHREADS", NULL
+        "gossamer: fatal error: 8 threads, as many as GOS_MAXTHREADS allows, and another is needed: *", NULL
     };
     static int allowed = LIMIT - 1, too_many = LIMIT;
+    expect_death("more workers than threads", run_few, NULL, 0, 0, nothing);
     expect_death("one left for the worker", run_blocked, &allowed, 0, 0, nothing);
     expect_death("all of them blocked", run_blocked, &too_many, 0, 2, limit);
     return 0;
