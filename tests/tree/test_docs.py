@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # What the docs quote is what the sources say, every example is quoted or named, each public function has a manual page
-# that formats without a warning (where groff is installed), and nothing public is an identity: no ID, no name, no
-# handle of a task, no task-local.
+# that formats without a warning (where groff is installed), what the runtime may say at its end stands in the table of
+# messages, and nothing public is an identity: no ID, no name, no handle of a task, no task-local.
 import re
 import shutil
 import subprocess
@@ -12,6 +12,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 HEADERS = sorted((ROOT / "runtime/include").glob("*.h")) + sorted((ROOT / "runtime/include/gossamer").glob("*.h"))
 QUOTE = re.compile(r"^<!-- quote: (\S+) -->\n```c\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+# The formats of all lines that the runtime writes, and those that the rest of docs/DEBUGGING.md explains.
+MESSAGE = re.compile(r'gos__(?:die|fatal|warn)\(\s*((?:"(?:[^"\\]|\\.)*"\s*)+)')
+ELSEWHERE = ("stats: ", "sched %", "backtrace of ", "%d frames not shown", "fault at ", "sp=")
 IDENTITY = re.compile(r"_(?:self|id|tid|name|current|local|key|specific|tls|join|detach|kill)(?:_|$)")
 failures = []
 
@@ -65,6 +68,38 @@ def manual():
                 check(name in said.stdout, f"{name} is lost in {page.name}")
 
 
+def letters(text):
+    return re.sub(r"[^a-z]+", " ", text.lower()).strip()
+
+
+def is_said(shown, line):
+    """Whether all words of a message in the table, but for what stands for something else, are in a line in order."""
+    parts = [letters(part) for part in re.split(r"\.\.\.|\b(?:N|M|P|A|B|X|FILE|NAME|LINE)\b", shown)]
+    place = 0
+    for part in filter(None, parts):
+        place = line.find(part, place)
+        if place < 0:
+            return False
+        place += len(part)
+    return len("".join(parts)) > 10
+
+
+def messages():
+    text = (ROOT / "docs/DEBUGGING.md").read_text()
+    table = re.findall(r"`([^`]*)`", text[text.index("## Messages"):text.index("## gdb")])
+    found = 0
+    for source in sorted((ROOT / "runtime").rglob("*.[ch]")):
+        for literals in MESSAGE.findall(source.read_text()):
+            line = re.sub(r'"\s*"', "", literals.strip())[1:-1]
+            if line.startswith(ELSEWHERE):
+                continue
+            found += 1
+            words = letters(re.sub(r"%[-.*\d]*(?:ll|l|z)?[a-zA-Z%]", " ", line))
+            check(any(is_said(shown, words) for shown in table),
+                  f"{source.relative_to(ROOT)}: docs/DEBUGGING.md has no row for: {line}")
+    check(found > 40, f"only {found} messages were found")
+
+
 def anonymity():
     for header in HEADERS:
         names, code = public_names(header.read_text())
@@ -78,6 +113,7 @@ def anonymity():
 
 quotes()
 manual()
+messages()
 anonymity()
 print("\n".join(failures))
 sys.exit(1 if failures else 0)
