@@ -75,6 +75,12 @@ def name_of(contender):
     return f"**{rows.label(contender)}**" if contender == rows.US else escape(rows.label(contender))
 
 
+def reached(met, words):
+    """The sentence that says whether an aim is reached; None: this run cannot tell."""
+    found = "Not resolved" if met is None else "Reached" if met else "Not reached"
+    return f"**{found}**: {words}."
+
+
 # ---- comparisons -------------------------------------------------------------------------------------------------
 
 def ratio_to_us(run, case, contender, metric="ns_per_op", **fields):

@@ -11,10 +11,6 @@ whose stacks are kept as well, so that neither allocates in the loop."""
 CROSSING_NS, TIMES_LIBGCC = 5.0, 5.0    # aims
 
 
-def verdict(met, words):
-    return f"**{'Reached' if met else 'Not reached'}**: {words}."
-
-
 def added(run, build):
     """Estimate of what a build's crossing adds to a call, by launch."""
     plain, other = (run.per_launch("check", contender=name, variant="crossing", metric="ns_per_op")
@@ -30,15 +26,15 @@ def hot_split(run):
     ours = added(run, "checked")
     if not ours:
         return ""
-    text = [verdict(ours.median <= CROSSING_NS, f"a crossing and back adds {cases.duration(ours)} to a call; the aim "
-                    f"is at most {CROSSING_NS:g} ns")]
+    text = [cases.reached(ours.median <= CROSSING_NS, f"a crossing and back adds {cases.duration(ours)} to a call; "
+                          f"the aim is at most {CROSSING_NS:g} ns")]
     for build, words in (("libgcc", "a crossing of libgcc, as it is,"),
                          ("libgcc-signals", "a crossing of libgcc that does not block signals")):
         theirs = added(run, build)
         if theirs and ours.median > 0:
             times = theirs.median / ours.median
             what = f"{words} adds {cases.duration(theirs)}, {times:.3g} times as much"
-            text.append(verdict(times >= TIMES_LIBGCC, f"{what}; the aim is at least {TIMES_LIBGCC:g} times")
+            text.append(cases.reached(times >= TIMES_LIBGCC, f"{what}; the aim is at least {TIMES_LIBGCC:g} times")
                         if build == "libgcc" else what[0].upper() + what[1:] + ".")
     return "\n\n".join(text)
 
@@ -61,6 +57,6 @@ def fib(run):
               for build in rows.BUILDS]
     if all(counts):
         more = counts[1].median - counts[0].median
-        text += "\n\n" + verdict(abs(more - 2) < 0.01, f"the check adds {more:.2f} instructions to a call of fib; the "
-                                 "aim is exactly 2")
+        text += "\n\n" + cases.reached(abs(more - 2) < 0.01, f"the check adds {more:.2f} instructions to a call of "
+                                       "fib; the aim is exactly 2")
     return text

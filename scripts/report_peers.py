@@ -22,10 +22,6 @@ MEMORY_AIM, FAST = 2, ("yield", "hand-over, one CPU", "hand-over, two CPUs")
 ONE_THREAD = "fixed-bare"    # the runtime's own switch under the scheduler that Boost.Context's has
 
 
-def verdict(met, words):
-    return f"**{'Reached' if met else 'Not reached'}**: {words}."
-
-
 def behind(found, names):
     """Ratios, of some peers, whose whole interval is below 1; and how many there are in all."""
     all_of = [(title, name, value) for title, values in found.items() for name, value in values.items()
@@ -42,7 +38,7 @@ def class_verdict(found, names, whom):
     if not number:
         return ""
     words = f"ahead of {whom} in {number - len(worse)} of {number} ratios"
-    return verdict(not worse, words + (f"; behind in {told(worse)}" if worse else ""))
+    return cases.reached(not worse, words + (f"; behind in {told(worse)}" if worse else ""))
 
 
 def raw_verdict(run):
@@ -51,8 +47,8 @@ def raw_verdict(run):
     if not all(pair):
         return ""
     value = stats.ratio(*pair)
-    return verdict(value.low > 1, "raw switch against raw switch, under one and the same scheduler: Boost.Context's "
-                   f"takes {cases.times(value)} times the time of gossamer's")
+    return cases.reached(value.low > 1, "raw switch against raw switch, under one and the same scheduler: "
+                         f"Boost.Context's takes {cases.times(value)} times the time of gossamer's")
 
 
 def tokio_verdict(found):
@@ -62,8 +58,9 @@ def tokio_verdict(found):
         return ""
     met = memory.median >= 1 / MEMORY_AIM and all(value.low > 1 for value in faster.values())
     words = "; ".join(f"{title} {cases.times(value)}" for title, value in faster.items())
-    return verdict(met, f"a parked task takes {layout.short(1 / memory.median)} times the memory of one of Tokio's "
-                   f"(aim: at most {MEMORY_AIM}), and Tokio's time over gossamer's is: {words} (aim: above 1)")
+    return cases.reached(met, f"a parked task takes {layout.short(1 / memory.median)} times the memory of one of "
+                         f"Tokio's (aim: at most {MEMORY_AIM}), and Tokio's time over gossamer's is: {words} (aim: "
+                         "above 1)")
 
 
 def verdicts(run, found):

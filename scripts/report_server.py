@@ -23,10 +23,6 @@ MANY = 10000
 SPAN = "p99_span_ns"    # the median over spans of 50 ms: benches/server/loadgen.c
 
 
-def verdict(met, words):
-    return f"**{'Reached' if met else 'Not reached'}**: {words}."
-
-
 def closed_table(run):
     lines = []
     for name in run.of_case("server"):
@@ -64,7 +60,7 @@ def rate_verdict(run):
         found = {n: ratio for (name, _, n), ratio in peak_ratios(run).items() if name == other}
         if found:
             words = "; ".join(f"{n:,} connections {cases.times(ratio)}" for n, ratio in found.items())
-            text.append(verdict(all(ratio.median >= aim for ratio in found.values()),
+            text.append(cases.reached(all(ratio.median >= aim for ratio in found.values()),
                                 f"gossamer's requests per second over those of {rows.label(other)}: {words}; "
                                 f"the aim is at least {aim:g}"))
     return "\n\n".join(text)
@@ -97,8 +93,8 @@ def tail_verdict(run):
                 words.append(f"{cases.times(ratio)} of {rows.label(other)}'s")
                 met = met and ratio.median <= 1 + margin
         if words:
-            text.append(verdict(met, f"at {plot.rate_of(run, variant):,} requests/s gossamer's 99th percentile of a "
-                                f"span is {' and '.join(words)}; the aim is no more than 1"))
+            text.append(cases.reached(met, f"at {plot.rate_of(run, variant):,} requests/s gossamer's 99th percentile of "
+                                      f"a span is {' and '.join(words)}; the aim is no more than 1"))
     return "\n\n".join(text)
 
 

@@ -28,10 +28,6 @@ SHOWN = (128, 8192, 32768, 131072, 2 << 20, 8 << 20, 32 << 20, 64 << 20)    # in
 WITHIN = 0.10   # of the shallow size, after the burst
 
 
-def verdict(met, words):
-    return f"**{'Reached' if met else 'Not reached'}**: {words}."
-
-
 def parked_verdicts(run):
     """A million parked tasks in few bytes each; twenty million alive at once."""
     text = []
@@ -41,7 +37,7 @@ def parked_verdicts(run):
                  f"{AIM_BYTES}")
         go = run.memory_per_unit("go", MILLION)
         words += f" (Go in the same run: {cases.amount(go[1])})" if go else ""
-        text.append(verdict(found[1].median <= AIM_BYTES, words))
+        text.append(cases.reached(found[1].median <= AIM_BYTES, words))
     most, stop = run.most_units("memory", rows.US)
     if most > MILLION:
         cost = run.memory_per_unit(rows.US, max(run.sizes("memory", contender=rows.US)))
@@ -51,7 +47,7 @@ def parked_verdicts(run):
             text.append(f"{words[0].upper()}{words[1:]}: this profile gives them no more ({stop['why']}). The aim is "
                         f"{AIM_UNITS:,} in 24 GiB.")
         else:
-            text.append(verdict(most >= AIM_UNITS, f"{words}; the aim is {AIM_UNITS:,} in 24 GiB"))
+            text.append(cases.reached(most >= AIM_UNITS, f"{words}; the aim is {AIM_UNITS:,} in 24 GiB"))
     return "\n\n".join(text)
 
 
@@ -96,8 +92,8 @@ def descent_verdict(run):
         if not all(pair):
             continue
         ratio = cases.ratio(*pair)
-        text.append(verdict(ratio.median >= 1, f"{stacks.binary(deepest)} deep, {words}, Go takes {cases.times(ratio)} "
-                            "times gossamer's time; the aim is at least 1"))
+        text.append(cases.reached(ratio.median >= 1, f"{stacks.binary(deepest)} deep, {words}, Go takes "
+                                  f"{cases.times(ratio)} times gossamer's time; the aim is at least 1"))
     return "\n\n".join(text)
 
 
@@ -120,8 +116,8 @@ def burst_verdict(run):
         return ""
     grown = found["after"] / found["shallow"] - 1
     least = cases.whole(found["shallow"] + (16 << 10) / 2)
-    text = verdict(grown <= WITHIN, f"after the burst gossamer's memory is {grown * 100:.0f} % above what it was; the "
-                   f"aim is within {WITHIN * 100:.0f} %")
+    text = cases.reached(grown <= WITHIN, f"after the burst gossamer's memory is {grown * 100:.0f} % above what it "
+                         f"was; the aim is within {WITHIN * 100:.0f} %")
     return (text + "\n\nHalf of the tasks hold 16 KiB above their stack pointers: "
             f"{least} bytes per task would be the least; it is {cases.whole(found['deep'])}.")
 
