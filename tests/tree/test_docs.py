@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # What the docs quote is what the sources say, every example is quoted or named, each public function has a manual page
-# that formats without a warning (where groff is installed), what the runtime may say at its end stands in the table of
-# messages, and nothing public is an identity: no ID, no name, no handle of a task, no task-local.
+# that formats without a warning (where groff is installed), functions that pages name are where they say, what the
+# runtime may say at its end stands in the table of messages, and nothing public is an identity: no ID, no name, no
+# handle of a task, no task-local.
 import re
 import shutil
 import subprocess
@@ -68,6 +69,20 @@ def manual():
                 check(name in said.stdout, f"{name} is lost in {page.name}")
 
 
+def places():
+    """What pages name as `file.c:function` is in a file of that name."""
+    texts = {f"/{path}": path.read_text() for path in (ROOT / "runtime").rglob("*.[chS]")}
+    found = 0
+    pages = [page for where in ("*.md", "docs/**/*.md", "*/README.md", "*/*/README.md") for page in ROOT.glob(where)]
+    for page in pages:
+        for name, function in re.findall(r"([\w/]+\.[chS]):([A-Za-z_]\w*)", page.read_text()):
+            found += 1
+            named = [text for path, text in texts.items() if path.endswith(f"/{name}")]
+            check(any(re.search(rf"\b{function}\b", text) for text in named),
+                  f"{page.relative_to(ROOT)}: there is no {name}:{function}")
+    check(found > 80, f"only {found} functions are named")
+
+
 def letters(text):
     return re.sub(r"[^a-z]+", " ", text.lower()).strip()
 
@@ -113,6 +128,7 @@ def anonymity():
 
 quotes()
 manual()
+places()
 messages()
 anonymity()
 print("\n".join(failures))
