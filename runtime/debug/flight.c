@@ -210,7 +210,7 @@ void gos__flight_crash(gos__runtime *rt, bool may_look)
 
 /* ---- on request ---- */
 
-int gos__flight_write(int fd)
+int gos__flight(char **start, size_t *used, size_t *room)
 {
     gos__text text;
     gos__text_open(&text, LINES * LINE);
@@ -224,8 +224,11 @@ int gos__flight_write(int fd)
         gos__flight_add(&text, rt, true);
     if (is_foreign)
         gos__spin_unlock(&gos__rt_lock);
+    *start = text.start;
+    *used = text.used;
+    *room = text.room;
     if (rt)
-        gos__text_write(&text, fd);
+        return 0;
     gos__text_close(&text);
-    return rt ? 0 : -EPERM;
+    return -EPERM;
 }

@@ -8,13 +8,14 @@
 #include "debug/text.h"
 #include "include/gossamer.h"
 
-/* For lib/dump.c: the text of a dump, to be given back; NULL: no memory. */
+/* For lib/dump.c: the text of a dump; NULL: no memory; or of what the workers did last: 0, or what gos_flight_write
+ * gives. To be given back. */
 char *gos__dump(size_t *used, size_t *room);
+int gos__flight(char **start, size_t *used, size_t *room);
 void gos__dump_end(char *start, size_t room);
 int gos__stats_read(gos_stats *stats);
 int gos__trace_start(const char *file);
 int gos__trace_stop(void);
-int gos__flight_write(int fd);
 
 /* ---- dump.c, for request.c ---- */
 

@@ -57,8 +57,10 @@ void gos__text_write(gos__text *text, int fd)
 {
     struct pollfd ready = { .fd = fd, .events = POLLOUT };
     while (text->start && text->written < text->used) {
-        gos__bare_syscall(SYS_poll, (long)&ready, 1, -1, 0, 0, 0); /* of one that does not block */
+        size_t before = text->written;
         write_at_most(text, fd, SIZE_MAX);
+        if (text->written == before) /* of one that does not block */
+            gos__bare_syscall(SYS_poll, (long)&ready, 1, -1, 0, 0, 0);
     }
 }
 

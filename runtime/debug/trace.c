@@ -230,10 +230,12 @@ int gos__trace_start(const char *file)
     gos__require(file != NULL, "gos_trace_start: the file is NULL");
     if (gos__exchange_acquire(&trace.busy, 1u))
         return -EALREADY;
+    int error = errno;
     gos__runtime *rt = gos__load_acquire(&gos__rt);
     int result = !is_running(rt)                  ? -EPERM
                : gos__load_relaxed(&trace.is_on) ? -EALREADY : start(rt, file, false);
     gos__store_release(&trace.busy, 0u);
+    errno = error;
     return result;
 }
 
@@ -241,9 +243,11 @@ int gos__trace_stop(void)
 {
     if (gos__exchange_acquire(&trace.busy, 1u))
         return -EALREADY;
+    int error = errno;
     gos__runtime *rt = gos__load_acquire(&gos__rt);
     int result = is_running(rt) && gos__load_relaxed(&trace.is_on) ? stop(rt) : -EPERM;
     gos__store_release(&trace.busy, 0u);
+    errno = error;
     return result;
 }
 

@@ -93,6 +93,7 @@ int gos__signal_notify(gos_chan *chan, int number)
         return -EINVAL;
     gos__require(!chan || chan->elem_size == sizeof number, "gos_signal_notify: the channel is not one of int");
     static bool watches_forks;
+    int error = errno;
     gos__spin_lock(&lock);
     bool first = !watches_forks;
     watches_forks = true;
@@ -112,5 +113,6 @@ int gos__signal_notify(gos_chan *chan, int number)
         else
             gos__give_way();
     }
+    errno = error;
     return result;
 }

@@ -1,5 +1,7 @@
-/* dump.c: gos_dump. The text is made in the runtime and written here, as a task writes: its reader may be another. */
+/* dump.c: gos_dump, gos_flight_write. The text is made in the runtime and written here, as a task writes: its reader may
+ * be another. */
 #include <gossamer.h>
+#include <gossamer/trace.h>
 
 #include <errno.h>
 #include <poll.h>
@@ -8,18 +10,18 @@
 #include "arch/state.h"
 #include "base/compiler.h"
 
-/* Doors to debug/request.c. */
+/* Doors to debug/request.c and flight.c. */
 char *gos__dump_make(size_t *used, size_t *room);
+int gos__flight_make(char **start, size_t *used, size_t *room);
 void gos__dump_free(char *start, size_t room);
 
 GOS_EXPORT void gos_dump(int fd);
+GOS_EXPORT int gos_flight_write(int fd);
 
-void gos_dump(int fd)
+/* And frees it. What cannot be written is lost. */
+static void write_all(int fd, char *text, size_t used, size_t room)
 {
-    size_t used, room;
-    char *text = gos__dump_make(&used, &room);
-    if (!text)
-        return;
+    int error = errno;
     for (size_t done = 0; done < used;) {
         ssize_t n = write(fd, text + done, used - done);
         if (n < 0 && errno == EAGAIN)
@@ -30,4 +32,23 @@ void gos_dump(int fd)
             break;
     }
     gos__dump_free(text, room);
+    errno = error;
+}
+
+void gos_dump(int fd)
+{
+    size_t used, room;
+    char *text = gos__dump_make(&used, &room);
+    if (text)
+        write_all(fd, text, used, room);
+}
+
+int gos_flight_write(int fd)
+{
+    size_t used, room;
+    char *text;
+    int failed = gos__flight_make(&text, &used, &room);
+    if (!failed)
+        write_all(fd, text, used, room);
+    return failed;
 }

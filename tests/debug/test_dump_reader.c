@@ -1,9 +1,11 @@
 /* A dump into a pipe that is full, of which another task of the only worker is the reader: who dumps waits as a task
- * does; and into one that does not block. */
+ * does; and into one that does not block. The same of what the workers did last. Into what is no file nothing is
+ * written. */
 // also: paged
 // env: GOS_PROCS=1
 #define _GNU_SOURCE 1
 #include <gossamer.h>
+#include <gossamer/trace.h>
 
 #include <errno.h>
 #include <fcntl.h>
@@ -24,7 +26,12 @@ static void reader(void *over)
     gos_chan_send(over, NULL);
 }
 
-static void dump_into(int flags)
+static void write_flight(int fd)
+{
+    CHECK_EQ(gos_flight_write(fd), 0);
+}
+
+static void dump_into(void (*dump)(int fd), int flags)
 {
     gos_chan *over = gos_chan_new(0, 0);
     lines = filled = 0;
@@ -35,7 +42,7 @@ static void dump_into(int flags)
     CHECK_EQ(fcntl(ends[0], F_SETFL, 0), 0);
     CHECK_EQ(fcntl(ends[1], F_SETFL, flags), 0);
     CHECK_EQ(gos_go(reader, over), 0);
-    gos_dump(ends[1]);
+    dump(ends[1]);
     close(ends[1]);
     CHECK_EQ(gos_chan_recv(over, NULL), 0);
     CHECK(lines >= 3); /* how many, and two tasks */
@@ -46,8 +53,14 @@ static void dump_into(int flags)
 static int dumps(void *unused)
 {
     (void)unused;
-    dump_into(0);
-    dump_into(O_NONBLOCK);
+    dump_into(gos_dump, 0);
+    dump_into(gos_dump, O_NONBLOCK);
+    dump_into(write_flight, 0);
+    dump_into(write_flight, O_NONBLOCK);
+    errno = ERANGE;
+    gos_dump(-1);
+    write_flight(-1);
+    CHECK_EQ(errno, ERANGE);
     return 0;
 }
 
