@@ -8,7 +8,7 @@
 
 #include "tests/test.h"
 
-enum { COMPUTE = 2, SLEEPS = 4, SLEEP_US = 50000, AT_MOST = 3 * SLEEPS };
+enum { COMPUTE = 2, SLEEPS = 10, SLEEP_US = 20000, AT_MOST = SLEEPS / 2 };
 
 static gos_waitgroup all;
 static uint32_t over;
