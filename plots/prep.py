@@ -216,6 +216,14 @@ def check_variants(run):
     return [name for name in CHECK_VARIANTS if name in names] + sorted(names - set(CHECK_VARIANTS))
 
 
+def check_added(run, variant, metric):
+    """Estimate of what the check adds to a call, by launch; None without a pair."""
+    plain, checked = (run.per_launch("check", contender=build, variant=variant, metric=metric)
+                      for build in CHECK_BUILDS)
+    added = [checked[key] - plain[key] for key in plain if key in checked]
+    return stats.estimate(added) if added else None
+
+
 def check(run):
     """What the check adds to a call: the same code with and without, in instructions and in time."""
     width, left, gap, top, bottom = 960, 206, 40, 84, 74
@@ -237,7 +245,8 @@ def check(run):
                 if cost:
                     y = len(variants) - place + shift
                     block.append((round(y, 2), *cost[:4], build, variant))
-                    value = bar_text(cost, found[metric, "plain", variant], build, call_words(metric))
+                    added = check_added(run, variant, metric) if build != "plain" else None
+                    value = bar_text(cost, added, call_words(metric))
                     text.append(f"set label {quote(value)} at first "
                                 f"{cost.high:.6g},{y:.2f} left offset 0.6,0 font 'DejaVu Sans,13' tc rgb {quote(INK)}")
             blocks.append(block)
@@ -257,13 +266,12 @@ def check(run):
                   layout, parts)
 
 
-def bar_text(cost, plain, build, text):
+def bar_text(cost, added, text):
     """The value, and for the checked build what it adds."""
-    if build == "plain" or not plain:
+    if not added:
         return text(cost.median)
-    added = cost.median - plain.median
-    more = exact(abs(added)) if text is exact else f"{abs(added):.2f}"
-    return f"{text(cost.median)}  ({'+' if added >= 0 else '−'}{more})"
+    more = exact(abs(added.median)) if text is exact else f"{abs(added.median):.2f}"
+    return f"{text(cost.median)}  ({'+' if added.median >= 0 else '−'}{more})"
 
 
 def check_key(width, height):
@@ -307,7 +315,7 @@ def headline(run):
     parts = {"panel0": "set title 'Bytes per parked unit'\n" + bands(run, names)
              + log_axis("x", min(costs) / 1.6, max(costs) * 4.2, nbytes, True) + "\n".join(cost_text) + "\n",
              "panel1": "set title 'Most units reached'\n"
-             + log_axis("x", min(mosts) / (max(mosts) / min(mosts)) ** 1.6 / 4, max(mosts) * 1.6, count, True)
+             + log_axis("x", min(mosts) / (max(mosts) / min(mosts)) ** 2 / 8, max(mosts) * 1.6, count, True)
              + "\n".join(most_text) + "\n"}
     layout = (f"set yrange [0.45:{len(names) + 0.55}]\n"
               f"set tmargin at screen {1 - top / height:.4f}\nset bmargin at screen {bottom / height:.4f}\n"

@@ -8,6 +8,7 @@ from layout import (FAINT, INK, SMALL, TEXT, Figure, heading, log_axis, margins,
                     tick_ns, words)
 
 SOLID, DASHED, DOTTED, DOT_DASHED = 1, 2, 3, 4
+OWN = 0    # the dash of the contender's style
 STEPS = 200       # of a drawn distribution
 BEFORE_BINS, BIN_MS = 15, 10    # as benches/case_progress.c counts
 
@@ -44,7 +45,7 @@ def key(entries, width, height, right, top):
         y = 1 - (top + 14 + 42 * place) / height
         ours = style == 1
         lines.append(f"set arrow from screen {x + 14 / width:.4f},{y:.4f} to screen {x + 48 / width:.4f},{y:.4f} "
-                     f"nohead lt {style} dt {dash} front")
+                     f"nohead lt {style}{f' dt {dash}' if dash else ''} front")
         lines.append(f"set label {quote(name)} at screen {x + 56 / width:.4f},{y:.4f} left noenhanced "
                      f"font 'DejaVu Sans{' Bold' if ours else ''},14' tc rgb {quote('#B34700' if ours else INK)} front")
         lines.append(f"set label {quote(note)} at screen {x + 56 / width:.4f},{y - 17 / height:.4f} left noenhanced "
@@ -185,7 +186,7 @@ def progress(run):
         if series:
             blocks.append([(ms, share, name) for ms, share in series])
             styles.append(run.style(name))
-            entries.append((styles[-1], SOLID, rows.label(name), f"keeps {kept.median * 100:.0f} % in the end"))
+            entries.append((styles[-1], OWN, rows.label(name), f"keeps {kept.median * 100:.0f} % in the end"))
     if not blocks:
         return None
     entries.sort(key=lambda entry: entry[0] != 1)

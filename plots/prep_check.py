@@ -1,5 +1,6 @@
 """Figure of the hot split: a loop in which every call crosses to another stack and back."""
 import rows
+import stats
 from layout import FAINT, INK, Figure, heading, log_axis, nanoseconds, quote, table, tick_ns
 
 # Build -> (words, further words)
@@ -14,6 +15,23 @@ def split_costs(run):
     """{build: Estimate of ns per call of the crossing loop}, those that were measured."""
     found = {build: run.estimate("check", contender=build, variant="crossing", metric="ns_per_op") for build in SPLITS}
     return {build: cost for build, cost in found.items() if cost}
+
+
+def added(run, build):
+    """Estimate of what a build's crossing adds to a call, by launch."""
+    plain, other = (run.per_launch("check", contender=name, variant="crossing", metric="ns_per_op")
+                    for name in ("plain", build))
+    values = [other[key] - plain[key] for key in other if key in plain]
+    if values or not plain or not other:
+        return stats.estimate(values) if values else None
+    middle = stats.median(list(plain.values()))
+    return stats.estimate([value - middle for value in other.values()])
+
+
+def times_ours(run, build):
+    """How many times as much it adds as gossamer's; None where that cannot be said."""
+    ours, theirs = added(run, "checked"), added(run, build)
+    return theirs.median / ours.median if ours and theirs and ours.median > 0 else None
 
 
 def hot_split(run):
@@ -33,9 +51,8 @@ def hot_split(run):
                         f"font 'DejaVu Sans,{size}' tc rgb {quote(colour)}")
         beside = nanoseconds(cost.median)
         if build.startswith("libgcc"):
-            added = (cost.median - costs["plain"].median) / (costs["checked"].median - costs["plain"].median) \
-                if "plain" in costs and costs["checked"].median > costs["plain"].median else None
-            beside += f"  (crossing: × {added:.3g})" if added else ""
+            times = times_ours(run, build)
+            beside += f"  (crossing: × {times:.3g})" if times else ""
         text.append(f"set label {quote(beside)} at first {cost.high:.6g},{y} left offset 1,0 "
                     f"font 'DejaVu Sans,14' tc rgb {quote(INK)}")
     layout = (heading("What does it cost when every call needs another stack?", "time per call; a crossing's price is "

@@ -1,7 +1,7 @@
 """What a peer costs over gossamer, quantity by quantity: for the figure, and for the tables of the report."""
 import rows
 import stats
-from layout import FAINT, INK, Figure, heading, quote, short, table
+from layout import FAINT, INK, Figure, heading, on_white, quote, short, table
 
 # Peer -> what kind of unit it has, in the order of tables: those whose units can wait anywhere, then the others.
 STACKFUL = {"go": "stack, copied to grow", "java": "stack, copied to the heap when it waits",
@@ -64,13 +64,13 @@ def descent(run, name):
     return at_largest(run, "descent", name, "depth", variant="warm", metric="ns_per_op")
 
 
-# Heading -> the ratio of a run and a peer. The first ones are the figure's.
+# Heading -> the ratio of a run and a peer.
 QUANTITIES = {"memory, parked": memory, "start + finish": started, "yield": operation("yield", ""),
               "hand-over, one CPU": operation("handover", "same"),
               "hand-over, two CPUs": operation("handover", "across"),
               "skynet": program("skynet"), "skynet, channels": program("skynet-chan"), "fan": program("fan"),
               "timers": timers, "deep recursion": descent}
-DRAWN = 7
+COLUMNS = 5    # of the figure
 
 
 def ratios(run):
@@ -87,8 +87,9 @@ def axis_place(value):
     return min(max(value, LEAST), MOST)
 
 
-def panel_text(title, values, places, first, width, height, left, count):
-    """Heading, the line at 1, and a number beside each mark."""
+def panel_text(title, values, places, panel, width, height, left, count):
+    """Heading, the line at 1, and a number beside each mark; the peers' names where a row begins."""
+    first, leads = panel == 0, panel % COLUMNS == 0
     text = [f"set title {quote(title)} font 'DejaVu Sans,12' offset 0,-0.4", f"set xrange [{LEAST}:{MOST}]",
             "set xtics ('0.1' 0.1, '1' 1, '10' 10, '100' 100) font 'DejaVu Sans,11'",
             f"set arrow from 1, graph 0 to 1, graph 1 nohead lc rgb '{FAINT}' lw 1.4 back"]
@@ -96,13 +97,13 @@ def panel_text(title, values, places, first, width, height, left, count):
         if name in places:
             to_left = value.median > 30
             x = axis_place(value.low if to_left else value.high)    # clear of the interval
-            text.append(f"set label {quote(short(value.median))} at first {x:.6g},{places[name]} "
-                        f"{'right offset -0.9' if to_left else 'left offset 0.9'},0 font 'DejaVu Sans,11' "
-                        f"tc rgb {quote(INK)}")
-    if first:
+            text.append(on_white(short(value.median), f"first {x:.6g}", places[name], "right" if to_left else "left",
+                                 11, shift=0.9))
+    if leads:
         for name, place in places.items():
             text.append(f"set label {quote(rows.label(name))} at screen {(left - 12) / width:.4f}, first {place} right "
                         f"noenhanced font 'DejaVu Sans,13' tc rgb {quote(INK)}")
+    if first:
         text.append(heading("What does a peer cost, over gossamer?", "times gossamer's cost: round marks right of the "
                             "line, gossamer is cheaper; square ones left of it, the peer is", 84, width, height))
     return "\n".join(text) + f"\nset yrange [0.4:{count + 0.6}]\nunset ytics\n"
@@ -110,13 +111,14 @@ def panel_text(title, values, places, first, width, height, left, count):
 
 def peers(run):
     """The peer's cost over gossamer's: a panel a quantity, a line a peer, stackless ones below."""
-    found = dict(list(ratios(run).items())[:DRAWN])
+    found = ratios(run)
     names = [name for name in KINDS if name not in rows.TUNED and any(name in values for values in found.values())]
     if not names:
         return None
     gaps = 1 if any(name in STACKFUL for name in names) and any(name in STACKLESS for name in names) else 0
-    count, width, left, gap, top, bottom = len(names) + gaps, 1100, 176, 12, 108, 50
-    height = top + bottom + 30 * count
+    count, width, left, gap, top, bottom = len(names) + gaps, 1000, 176, 14, 44, 44    # of each row
+    above, row = 64, top + bottom + 26 * count
+    height = above + row * (1 + (len(found) - 1) // COLUMNS)
     places, at = {}, count
     for name in names:
         if gaps and name in STACKLESS:
@@ -127,10 +129,11 @@ def peers(run):
     for panel, (title, values) in enumerate(found.items()):
         blocks.append([(places[name], *(axis_place(end) for end in value[:3]), value.n, name, title)
                        for name, value in values.items() if name in places])
-        parts[f"panel{panel}"] = panel_text(title, values, places, panel == 0, width, height, left, count)
-    layout = (f"set tmargin at screen {1 - top / height:.4f}\nset bmargin at screen {bottom / height:.4f}\n"
-              f"panels = {len(found)}\nleft = {left / width:.4f}\nright = {1 - 16 / width:.4f}\n"
-              f"gap = {gap / width:.4f}\n")
+        parts[f"panel{panel}"] = panel_text(title, values, places, panel, width, height, left, count)
+    layout = (f"panels = {len(found)}\ncolumns = {COLUMNS}\nleft = {left / width:.4f}\n"
+              f"right = {1 - 16 / width:.4f}\ngap = {gap / width:.4f}\n"
+              f"above = {above / height:.4f}\nrow = {row / height:.4f}\n"
+              f"top = {top / height:.4f}\nbottom = {bottom / height:.4f}\n")
     return Figure(width, height, table(("place", "ratio", "low", "high", "pairs", "contender", "quantity"), blocks),
                   layout, parts)
 

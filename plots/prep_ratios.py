@@ -72,7 +72,7 @@ def ratios(run):
     layout = (heading("Who is cheaper than gossamer, and by more than the instrument's own error?",
                       "time over gossamer's; grey: gossamer over itself, the A/A floor; left of it others are cheaper",
                       90, width, height)
-              + log_axis("x", low, high, lambda tick: f"× {count(tick)}", True)
+              + log_axis("x", low, high, count, True)
               + f"set yrange [0.45:{len(names) + 0.55}]\nunset ytics\n"
               + f"set tmargin at screen {1 - top / height:.4f}\nset bmargin at screen {bottom / height:.4f}\n"
               + f"panels = {len(titles)}\nleft = {left / width:.4f}\nright = {1 - 24 / width:.4f}\n"

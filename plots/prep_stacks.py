@@ -113,7 +113,7 @@ def depth_cost(run):
 # ---- memory over time ----------------------------------------------------------------------------------------------
 
 # Phase -> (words, drawn width in seconds; None: as long as it was held). Bursts differ in length: one width for all.
-PHASES = {"shallow": ("parked", None), "burst": ("1 MiB deep, 500 at once", 2.0),
+PHASES = {"shallow": ("parked", None), "burst": ("1 MiB deep, by 500", 2.0),
           "after": ("parked again", None), "second": ("every 2nd again", 2.0),
           "deep": ("half parked 16 KiB deep", None)}
 

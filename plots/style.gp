@@ -21,7 +21,7 @@ set linetype  6 lc rgb BLACK  lw 2.2 dt 1        pt 4  ps 0.8
 set linetype  7 lc rgb GREY   lw 2.2 dt (6,3)    pt 6  ps 0.8
 set linetype  8 lc rgb PURPLE lw 2.2 dt (12,4)   pt 12 ps 1.0
 # Spare styles: colours again, with dashes and points not paired above.
-set linetype  9 lc rgb YELLOW lw 2.2 dt 1        pt 11 ps 0.9
+set linetype  9 lc rgb YELLOW lw 2.2 dt 1        pt 12 ps 1.0
 set linetype 10 lc rgb PURPLE lw 2.2 dt (2,3)    pt 10 ps 0.9
 set linetype 11 lc rgb GREEN  lw 2.2 dt (2,3)    pt 14 ps 0.9
 set linetype 12 lc rgb BLUE   lw 2.2 dt (10,3,2,3) pt 15 ps 0.9
