@@ -30,7 +30,13 @@ class Comparison(NamedTuple):
     theirs: stats.Estimate
     ratio: stats.Estimate
     words: object   # formats an estimate of this quantity
-    margin: float   # how far from 1 the ratio must be to count
+    margin: float   # by what part the ratio must be more than 1, or less, to count
+
+    def is_lost(self):
+        return self.ratio.high < 1 / (1 + self.margin)
+
+    def is_level(self):
+        return self.ratio.low <= 1 + self.margin and not self.is_lost()
 
 
 def interval(cost, text):
@@ -95,11 +101,12 @@ def ratio_to_us(run, case, contender, metric="ns_per_op", **fields):
 def timed(run, what, case, metric="ns_per_op", **fields):
     """Comparisons with gossamer of one timed quantity."""
     ours = run.estimate(case, contender=rows.US, metric=metric, **fields)
-    margin = resolution(run, case, **{name: fields[name] for name in ("variant", "n", "threads") if name in fields})
+    place = {name: fields[name] for name in ("variant", "n", "threads") if name in fields}
     for name in run.of_case(case):
         theirs = run.estimate(case, contender=name, metric=metric, **fields)
         if name != rows.US and ours and theirs:
-            yield Comparison(what, name, ours, theirs, ratio_to_us(run, case, name, metric, **fields), duration, margin)
+            found = ratio_to_us(run, case, name, metric, **fields)
+            yield Comparison(what, name, ours, theirs, found, duration, resolution(run, found.n, case, **place))
 
 
 def memory_comparisons(run):
@@ -277,11 +284,10 @@ def check(run):
     for variant in prep.check_variants(run):
         cells = [f"{variant}: {prep.CHECK_VARIANTS[variant]}" if variant in prep.CHECK_VARIANTS else escape(variant)]
         for metric, _ in prep.CHECK_METRICS:
-            plain, checked = (run.per_launch("check", contender=build, variant=variant, metric=metric)
-                              for build in prep.CHECK_BUILDS)
-            added = [checked[key] - plain[key] for key in plain if key in checked]
-            cells += [counted(stats.estimate(list(samples)), metric) if samples else "–"
-                      for samples in (plain.values(), checked.values(), added)]
+            both = [run.estimate("check", contender=build, variant=variant, metric=metric)
+                    for build in prep.CHECK_BUILDS]
+            cells += [counted(cost, metric) if cost else "–"
+                      for cost in (*both, prep.check_added(run, variant, metric))]
         lines.append(cells)
     return markdown(["calls", "instructions, plain", "checked", "added", "ns, plain", "checked", "added"], lines)
 
@@ -315,18 +321,25 @@ def slowed(run, key):
 
 
 def error_of(same):
-    """How far from 1 a control's interval reaches."""
-    return max(abs(same.low - 1), abs(same.high - 1))
+    """By what part more than 1, or less, a control's interval reaches."""
+    return max(same.high, 1 / same.low) - 1
 
 
-def resolution(run, case=None, variant="", n=None, threads=1):
-    """How far from 1 a ratio must be to count: the least effect of interest, or what the row's own control was off by;
-    for rows without one what any warm control was off by."""
+def bias_of(same):
+    """The same of its median: what is left of its error when launches differ as they do in every row."""
+    return max(same.median, 1 / same.median) - 1
+
+
+def resolution(run, samples, case=None, variant="", n=None, threads=1):
+    """By what part a ratio must be more than 1, or less, to count: the least effect of interest, or the error of the
+    row's own control. For rows without one the bias of any warm control, since the row's own interval says how
+    launches differ; of a single sample, which has none, the error of any."""
     found = controls_once(run)
     own = found.get((case, variant, n if case == "spawn" else None, threads))
     if own:
         return max(RESOLVED, error_of(own[1]))
-    return max([RESOLVED] + [error_of(same) for key, (_, same) in found.items() if key[1] != "cold"])
+    off = error_of if samples == 1 else bias_of
+    return max([RESOLVED] + [off(same) for key, (_, same) in found.items() if key[1] != "cold"])
 
 
 def row_words(what):

@@ -11,28 +11,16 @@ whose stacks are kept as well, so that neither allocates in the loop."""
 CROSSING_NS, TIMES_LIBGCC = 5.0, 5.0    # aims
 
 
-def added(run, build):
-    """Estimate of what a build's crossing adds to a call, by launch."""
-    plain, other = (run.per_launch("check", contender=name, variant="crossing", metric="ns_per_op")
-                    for name in ("plain", build))
-    values = [other[key] - plain[key] for key in other if key in plain]
-    if values or not plain or not other:
-        return stats.estimate(values) if values else None
-    middle = stats.median(list(plain.values()))
-    return stats.estimate([value - middle for value in other.values()])
-
-
 def hot_split(run):
-    ours = added(run, "checked")
+    ours = prep_check.added(run, "checked")
     if not ours:
         return ""
     text = [cases.reached(ours.median <= CROSSING_NS, f"a crossing and back adds {cases.duration(ours)} to a call; "
                           f"the aim is at most {CROSSING_NS:g} ns")]
     for build, words in (("libgcc", "a crossing of libgcc, as it is,"),
                          ("libgcc-signals", "a crossing of libgcc that does not block signals")):
-        theirs = added(run, build)
-        if theirs and ours.median > 0:
-            times = theirs.median / ours.median
+        theirs, times = prep_check.added(run, build), prep_check.times_ours(run, build)
+        if times:
             what = f"{words} adds {cases.duration(theirs)}, {times:.3g} times as much"
             text.append(cases.reached(times >= TIMES_LIBGCC, f"{what}; the aim is at least {TIMES_LIBGCC:g} times")
                         if build == "libgcc" else what[0].upper() + what[1:] + ".")

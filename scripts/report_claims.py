@@ -6,10 +6,10 @@ import tomllib
 import layout
 import prep
 import prep_blocking
+import prep_check
 import prep_stacks
 import report_blocking
 import report_cases as cases
-import report_check
 import report_stacks
 import rows
 import stats
@@ -93,7 +93,7 @@ TESTS = {
     "after_burst": after_burst,
     "depth_over_go": depth_over_go,
     "check_instructions": check_instructions,
-    "crossing_ns": lambda run: report_check.added(run, "checked"),
+    "crossing_ns": lambda run: prep_check.added(run, "checked"),
     "most_tasks": lambda run: exact(run.most_units("memory", rows.US)[0] or None),
     "spawn_million_ns": lambda run: run.estimate("spawn", contender=rows.US, variant="warm", threads=1,
                                                  n=report_stacks.MILLION, metric="ns_per_op"),

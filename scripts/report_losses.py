@@ -10,10 +10,11 @@ from report_reasons import reason
 UNEXPLAINED = "**not explained yet**"
 
 
-def compared(what, ours, theirs, name, words):
-    """Of what has no control of its own: the least effect of interest."""
+def compared(run, what, ours, theirs, name, words):
+    """Of a quantity that is made of others; by launch."""
+    ratio = stats.ratio(ours, theirs)
     return cases.Comparison(what, name, stats.estimate(list(ours.values())), stats.estimate(list(theirs.values())),
-                            stats.ratio(ours, theirs), words, cases.RESOLVED)
+                            ratio, words, cases.resolution(run, ratio.n))
 
 
 def timer_comparisons(run):
@@ -58,8 +59,10 @@ def server_comparisons(run):
             for name in run.of_case("server")}
         for name, theirs in rates.items():
             if name != rows.US and theirs and rates.get(rows.US):
-                yield compared(f"server, {n:,} connections, time between answers", rates[rows.US], theirs, name,
+                yield compared(run, f"server, {n:,} connections, time between answers", rates[rows.US], theirs, name,
                                cases.duration)
+        yield from cases.timed(run, f"server, {n:,} connections, latency, 99 %", "server", "p99_ns", variant="closed",
+                               n=n)
     for variant in prep_server.open_variants(run):
         for metric, words in (("p50_ns", "median"), ("p99_span_ns", "99 % of a span"), ("p99_ns", "99 % of all")):
             yield from cases.timed(run, f"server at {prep_server.rate_of(run, variant):,} requests/s, latency, {words}",
@@ -78,7 +81,8 @@ def progress_comparisons(run):
                 pieces[name] = {key: before[key] / blocked[key] for key in before if blocked.get(key)}
         for name, theirs in pieces.items():
             if name != rows.US and theirs and pieces.get(rows.US):
-                yield compared(f"slowdown of others by {n:,} blocked units", pieces[rows.US], theirs, name, cases.times)
+                yield compared(run, f"slowdown of others by {n:,} blocked units", pieces[rows.US], theirs, name,
+                               cases.times)
 
 
 def sync_comparisons(run):
@@ -107,7 +111,7 @@ def most_units(run):
 def lost(run):
     """[(quantity, contender, cells)] of what others do better by a resolved margin."""
     found = [(item.what, item.contender, [item.words(item.theirs), item.words(item.ours), cases.times(item.ratio)])
-             for item in comparisons(run) if item.ratio.high < 1 - item.margin]
+             for item in comparisons(run) if item.is_lost()]
     return found + [("most units parked", name,
                      [cases.whole(most), cases.whole(ours) + (", stopped" if stop else ""), "–"])
                     for name, most, ours, stop in most_units(run)]
@@ -120,18 +124,17 @@ def unexplained(run):
 
 def losses(run):
     """(what others do better than gossamer and why, what this run cannot tell apart)"""
-    lines = [[what, cases.name_of(name), *cells, *(reason(what, name) or (UNEXPLAINED, "–"))]
-             for what, name, cells in lost(run)]
+    lines, reasons = [], []
+    for what, name, cells in lost(run):
+        found = reason(what, name) or (UNEXPLAINED, "–")
+        if found not in reasons:
+            reasons.append(found)
+        lines.append([what, cases.name_of(name), *cells, str(reasons.index(found) + 1)])
     level = [f"{item.what} against {rows.label(item.contender)} ({cases.times(item.ratio)})"
-             for item in comparisons(run) if item.ratio.low <= 1 + item.margin and item.ratio.high >= 1 - item.margin]
-    header = ["quantity", "better contender", "theirs", "gossamer's", "theirs / gossamer's", "why",
-              "what would close it"]
-    text = markdown_reasons(header, lines) if lines \
-        else "In no quantity of this run is another contender better by a resolved margin."
+             for item in comparisons(run) if item.is_level()]
+    header = ["quantity", "better contender", "theirs", "gossamer's", "theirs / gossamer's", "why"]
+    text = "In no quantity of this run is another contender better by a resolved margin."
+    if lines:
+        text = cases.markdown(header, lines, 2) + "\n\nWhy, and what would close it:\n\n" + "\n".join(
+            f"{number}. {why}. *To close it*: {close}." for number, (why, close) in enumerate(reasons, 1))
     return text, "\n".join(f"- {words}" for words in level)
-
-
-def markdown_reasons(header, lines):
-    """Numbers to the right, words to the left."""
-    rule = ["---", "---", "---:", "---:", "---:", "---", "---"]
-    return "\n".join("| " + " | ".join(line) + " |" for line in [header, rule, *lines])

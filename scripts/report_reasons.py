@@ -34,8 +34,7 @@ REASONS = (
      "list "
      "of waiters and a queue that others steal from",
      "a hand-over that goes straight to the receiver, as long as one thread has both"),
-    ("fan on .*", ("fixed-bare", "boost-fiber", "go", "java", "java-tuned", "erlang", "erlang-tuned", "st", "st-small",
-                   "fcontext"),
+    ("fan on .*", ("fixed-bare", "st", "st-small", "fcontext"),
      "a hundred units share two channels, and each word wakes one of them", "waking fewer: one wake for several words"),
     ("(skynet|skynet-chan|tree) on .*", (*FIXED, *LIBRARIES),
      "one thread starts and joins without atomics", "join counts that stay with one worker"),
@@ -73,6 +72,9 @@ REASONS = (
     ("recursion of .*, again", ("fixed", "gossamer-fixed", "pthread", "may"),
      "each descent crosses to a region, and beyond 64 KiB to a second one, and is then as fast as theirs",
      "regions that grow to the depth a function had before"),
+    ("server, .* latency, 99 %", ("epoll", "libuv", "tokio", "go", "pthread"),
+     "not found yet: half of the requests are answered about as soon as theirs, but some wait much longer",
+     "answers in the order in which the requests came"),
     ("server, .*", ("epoll", "libuv", "tokio"),
      "a loop learns of many requests by one call and answers them one after the other; ours wakes a task for each, "
      "which "

@@ -82,17 +82,19 @@ def open_table(run):
 
 def tail_verdict(run):
     """p99 no worse than the loop's and Go's, by more than what the run resolves."""
-    text, margin = [], cases.resolution(run)
+    text = []
     for variant in plot.open_variants(run):
-        words, met = [], True
+        found = {}
         for other, _ in AIMS:
             pair = [run.per_launch("server", contender=name, variant=variant, metric=SPAN)
                     for name in (other, rows.US)]
-            ratio = cases.ratio(*pair) if all(pair) else None
-            if ratio:
-                words.append(f"{cases.times(ratio)} of {rows.label(other)}'s")
-                met = met and ratio.median <= 1 + margin
-        if words:
+            if all(pair):
+                found[other] = cases.ratio(*pair)
+        if found:
+            words = [f"{cases.times(ratio)} of {rows.label(other)}'s" for other, ratio in found.items()]
+            met = all(ratio.high <= 1 + cases.resolution(run, ratio.n) for ratio in found.values())
+            if not met and all(ratio.low <= 1 + cases.resolution(run, ratio.n) for ratio in found.values()):
+                met = None
             text.append(cases.reached(met, f"at {plot.rate_of(run, variant):,} requests/s gossamer's 99th percentile of "
                                       f"a span is {' and '.join(words)}; the aim is no more than 1"))
     return "\n\n".join(text)

@@ -183,7 +183,7 @@ class Pipeline(unittest.TestCase):
         self.make(small_run())
         self.both()
         loses = self.read("REPORT.md").split("## Where gossamer loses")[1].split("\n## ")[0]
-        self.assertIn(f"| {report_losses.UNEXPLAINED} |", loses)
+        self.assertIn(f"1. {report_losses.UNEXPLAINED}.", loses)
 
     def test_words_and_locks_have_verdicts(self):
         costs = {"recv": (10, 4000), "select": (20, None), "buffered": (11, 100), "mutex": (10, 10, 5),
