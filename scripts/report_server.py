@@ -95,8 +95,8 @@ def tail_verdict(run):
             met = all(ratio.high <= 1 + cases.resolution(run, ratio.n) for ratio in found.values())
             if not met and all(ratio.low <= 1 + cases.resolution(run, ratio.n) for ratio in found.values()):
                 met = None
-            text.append(cases.reached(met, f"at {plot.rate_of(run, variant):,} requests/s gossamer's 99th percentile of "
-                                      f"a span is {' and '.join(words)}; the aim is no more than 1"))
+            text.append(cases.reached(met, f"at {plot.rate_of(run, variant):,} requests/s gossamer's 99th percentile "
+                                      f"of a span is {' and '.join(words)}; the aim is no more than 1"))
     return "\n\n".join(text)
 
 

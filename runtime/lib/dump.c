@@ -1,5 +1,5 @@
-/* dump.c: gos_dump, gos_flight_write. The text is made in the runtime and written here, as a task writes: its reader may
- * be another. */
+/* dump.c: gos_dump, gos_flight_write. The text is made in the runtime and written here, as a task writes: its reader
+ * may be another. */
 #include <gossamer.h>
 #include <gossamer/trace.h>
 

@@ -423,8 +423,8 @@ int gos__thread_start(gos__worker *worker)
     const gos__env *env = gos__env_get();
     gos__reap_threads(rt);
     if (rt->threads_n >= (uint32_t)env->maxthreads)
-        gos__die("fatal error: %u threads, as many as GOS_MAXTHREADS allows, and another is needed: raise it, or let fewer "
-                 "tasks block at once", rt->threads_n);
+        gos__die("fatal error: %u threads, as many as GOS_MAXTHREADS allows, and another is needed: raise it, or let "
+                 "fewer tasks block at once", rt->threads_n);
     gos__thread_record *record = malloc(sizeof *record);
     if (!record)
         return -ENOMEM;

@@ -1,6 +1,6 @@
 /*
- * gos_block_begin round a call that parks the task after all: its thread, which runs others meanwhile, does not pass for
- * blocked, or their worker would go from thread to thread at each look of the monitor.
+ * gos_block_begin round a call that parks the task after all: its thread, which runs others meanwhile, does not pass
+ * for blocked, or their worker would go from thread to thread at each look of the monitor.
  */
 // not-with: paged (what computes is interrupted at checked calls)
 // env: GOS_PROCS=1
