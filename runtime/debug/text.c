@@ -15,6 +15,7 @@ void gos__text_open(gos__text *text, size_t room)
 {
     size_t page = gos__vm_page_size();
     text->used = text->written = 0;
+    text->error = 0;
     text->room = (room + page - 1) / page * page;
     text->start = gos__vm_new(text->room);
 }
@@ -49,8 +50,10 @@ static void write_at_most(gos__text *text, int fd, size_t n)
     long done = syscall(SYS_write, fd, text->start + text->written, left < n ? left : n);
     if (done > 0)
         text->written += (size_t)done;
-    else if (done == 0 || (errno != EINTR && errno != EAGAIN))
+    else if (done == 0 || (errno != EINTR && errno != EAGAIN)) {
+        text->error = done ? errno : EIO;
         text->written = text->used;
+    }
 }
 
 void gos__text_write(gos__text *text, int fd)

@@ -9,6 +9,7 @@
 typedef struct gos__text {
     char *start; /* NULL: no memory was to be had, and nothing is kept */
     size_t used, room, written;
+    int error;   /* of a write: errno; what was left then is lost */
 } gos__text;
 
 /* Room for so many bytes, which take memory as they are used; what is beyond is dropped. */
@@ -18,7 +19,7 @@ void gos__text_close(gos__text *text);
 void gos__text_add(gos__text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void gos__text_add_va(gos__text *text, const char *format, va_list args) __attribute__((format(printf, 2, 0)));
 
-/* What is not written yet; what cannot be is lost. */
+/* What is not written yet. */
 void gos__text_write(gos__text *text, int fd);
 
 /* The same, as far as the reader takes it without blocking the caller, which waits for so many milliseconds. False:

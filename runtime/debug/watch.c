@@ -123,6 +123,9 @@ static void write_profile(void)
     if (others)
         gos__text_add(&text, "others;[waiting] %ld\n", others);
     gos__text_write(&text, watch.file);
+    if (!text.start || text.error)
+        gos__warn("contention=%.300s: cannot be written: %s", gos__env_get()->contention,
+                  text.start ? strerror(text.error) : "no memory");
     gos__text_close(&text);
 }
 

@@ -1,4 +1,4 @@
-/* GOS_DEBUG=contention: folded stacks of waits, in proportion to their length. */
+/* GOS_DEBUG=contention: folded stacks of waits, in proportion to their length; a line where they cannot be written. */
 // not-with: address thread (another task's frames are not to be read)
 #define _GNU_SOURCE 1
 #include <gossamer.h>
@@ -67,5 +67,7 @@ int main(void)
     long waited = total(text, "run;", "[wait group]");
     CHECK(waited > 0 && locked > 0 && held > 0);
     CHECK(locked > held); /* four wait while one has it */
+    const char *const full[] = { "gossamer: contention=/dev/full: cannot be written: No space left on device", NULL };
+    expect_death("full", profiled, "GOS_DEBUG=contention=/dev/full", 0, 0, full);
     return 0;
 }

@@ -215,7 +215,6 @@ static __attribute__((noinline)) int decide(const char *name, void *const *frame
 
 CALL(int, epoll_ctl, -1, (int fd, int op, int of, struct epoll_event *event), (fd, op, of, event))
 CALL(int, eventfd, -1, (unsigned n, int flags), (n, flags))
-CALL(FILE *, fopen, NULL, (const char *path, const char *mode), (path, mode))
 CALL(int, fstat, -1, (int fd, struct stat *to), (fd, to))
 CALL(int, stat, -1, (const char *path, struct stat *to), (path, to))
 CALL(int, ftruncate, -1, (int fd, off_t size), (fd, size))
