@@ -228,13 +228,19 @@ class Proof:
         if mnemonic.startswith("ret") or mnemonic in ("ud2", "hlt"):
             return worst, []
         if mnemonic.startswith("call"):
-            return max(worst, self.call(place, rsp, name), key=lambda f: f[0]), self.go_on(after, rsp, rbp)
+            following = self.go_on(after, rsp, rbp) if self.is_here(after) else []
+            return max(worst, self.call(place, rsp, name), key=lambda f: f[0]), following
         if mnemonic.startswith("j"):
             return self.jump(state, after, worst, name)
         rsp, rbp = self.effect(mnemonic, operands, rsp, rbp)
         if rsp is not None:
             worst = max(worst, (WORD + rsp, [name]), key=lambda f: f[0])
         return worst, self.go_on(after, rsp, rbp)
+
+    def is_here(self, after):
+        """Behind a call that does not return is nothing, or the next function."""
+        entry = self.open[-1]
+        return after in self.code.at and (entry not in self.code.sizes or self.sizes_of(entry)(after[2]))
 
     def go_on(self, after, rsp, rbp):
         return [(after, rsp, rbp)] if after in self.code.at else []  # else: behind a call that does not return
