@@ -302,7 +302,7 @@ gos__task *gos__sleep(int64_t ns, void *b, void *c, gos__task *self)
     gos__waits_for(self, GOS_WAIT_SLEEP, NULL);
     gos__worker *worker = gos__self.worker;
     if (!gos__timer_add(worker, when, gos__timer_grain(ns), self))
-        gos__die("fatal error: gos_sleep: no memory for %u timers", worker->timers.n + 1);
+        gos__die("fatal error: gos_sleep: no memory for %u timers", gos__timers_count(&worker->timers) + 1);
     gos__pace(worker, now);
     return gos__park(self);
 }

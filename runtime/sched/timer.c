@@ -1,4 +1,4 @@
-/* timer.c: a worker's heap of sleepers and alarms, and the alarms' memory. */
+/* timer.c: a worker's sleepers and alarms, and the alarms' memory. */
 #include "sched/timer.h"
 
 #include <errno.h>
@@ -7,6 +7,7 @@
 
 #include "base/check.h"
 #include "os/os.h"
+#include "sched/due.h"
 #include "sched/seed.h"
 #include "sched/trace.h"
 #include "sched/worker.h"
@@ -17,135 +18,12 @@
 /* So many tasks may be done before another worker is there. */
 #define FEW 32
 
-/* ---- the heap ---- */
-
-#define IS_ALARM ((uintptr_t)1)
-#define GRAIN_SHIFT 1
-#define GRAINS 7
-#define TARGET (~(uintptr_t)15)
-
 _Static_assert(GOS_TASK_SIZE % 16 == 0 && _Alignof(max_align_t) % 16 == 0, "timer: the low bits of a target");
-
-/* Grains are 4 us to 262 us. */
-#define GRAIN_LEAST_BITS 12
-
-uint8_t gos__timer_grain(int64_t after)
-{
-    int64_t most = after >> 12;
-    if (most < INT64_C(1) << GRAIN_LEAST_BITS)
-        return 0;
-    int above = 63 - __builtin_clzll((uint64_t)most) - GRAIN_LEAST_BITS + 1;
-    return (uint8_t)(above < GRAINS ? above : GRAINS);
-}
-
-static bool is_alarm(gos__timer timer)
-{
-    return timer.target & IS_ALARM;
-}
-
-static gos__alarm *alarm_of(gos__timer timer)
-{
-    return (gos__alarm *)(timer.target & TARGET);
-}
-
-/* When it is to have fired. */
-static int64_t end_of(gos__timer timer)
-{
-    int64_t grain = timer.target >> GRAIN_SHIFT & GRAINS;
-    if (!grain || timer.when > INT64_MAX / 2)
-        return timer.when;
-    int64_t length = INT64_C(1) << (grain - 1 + GRAIN_LEAST_BITS);
-    return (timer.when + length - 1) & -length;
-}
-
-/* So many timers are looked at before a sleep; where more are to fire in one grain, it ends when the first is due. */
-#define LOOKS 1024
-
-/* The first end of those below `at`, which are due before it, and *end. */
-static void find_end(const gos__timers *timers, uint32_t at, int64_t *end, int *looks)
-{
-    for (; at < timers->n && timers->heap[at].when < *end && *looks; at = 2 * at + 2) {
-        int64_t mine = end_of(timers->heap[at]);
-        *end = mine < *end ? mine : *end;
-        --*looks;
-        find_end(timers, 2 * at + 1, end, looks);
-    }
-}
-
-int64_t gos__timers_wake_at(const gos__timers *timers)
-{
-    int64_t end = INT64_MAX;
-    int looks = LOOKS;
-    find_end(timers, 0, &end, &looks);
-    return looks ? end : timers->first;
-}
-
-static void put(gos__timers *timers, uint32_t at, gos__timer timer)
-{
-    timers->heap[at] = timer;
-    if (is_alarm(timer))
-        alarm_of(timer)->at = at + 1;
-}
-
-/* Puts `timer` where `at` is a hole, or above it. */
-static void rise(gos__timers *timers, uint32_t at, gos__timer timer)
-{
-    for (; at && timers->heap[(at - 1) / 2].when > timer.when; at = (at - 1) / 2)
-        put(timers, at, timers->heap[(at - 1) / 2]);
-    put(timers, at, timer);
-}
-
-/* Puts `timer` where `at` is a hole, or below it. */
-static void sink(gos__timers *timers, uint32_t at, gos__timer timer)
-{
-    for (uint32_t child; (child = 2 * at + 1) < timers->n; at = child) {
-        if (child + 1 < timers->n && timers->heap[child + 1].when < timers->heap[child].when)
-            child++;
-        if (timers->heap[child].when >= timer.when)
-            break;
-        put(timers, at, timers->heap[child]);
-    }
-    put(timers, at, timer);
-}
-
-static void note_first(gos__timers *timers)
-{
-    gos__store_relaxed(&timers->first, timers->n ? timers->heap[0].when : INT64_MAX);
-}
 
 void gos__timers_init(gos__timers *timers)
 {
-    *timers = (gos__timers){ .first = INT64_MAX };
-}
-
-static bool add(gos__timers *timers, gos__timer timer)
-{
-    if (timers->n == timers->room) {
-        uint32_t room = timers->room ? timers->room * 2 : 64;
-        gos__timer *grown = realloc(timers->heap, room * sizeof *grown);
-        if (!grown)
-            return false;
-        timers->heap = grown;
-        timers->room = room;
-    }
-    rise(timers, timers->n++, timer);
-    note_first(timers);
-    return true;
-}
-
-static gos__timer take_out(gos__timers *timers, uint32_t at)
-{
-    gos__timer taken = timers->heap[at], last = timers->heap[--timers->n];
-    if (is_alarm(taken))
-        alarm_of(taken)->at = 0;
-    if (at < timers->n) {
-        if (at && timers->heap[(at - 1) / 2].when > last.when)
-            rise(timers, at, last);
-        else
-            sink(timers, at, last);
-    }
-    note_first(timers);
-    return taken;
+    *timers = (gos__timers){ 0 };
+    gos__due_init(timers);
 }
 
 int64_t gos__deadline(int64_t after)
@@ -156,8 +34,8 @@ int64_t gos__deadline(int64_t after)
 
 bool gos__timer_add(gos__worker *worker, int64_t when, uint8_t grain, gos__task *task)
 {
-    uintptr_t target = (uintptr_t)task | (uintptr_t)grain << GRAIN_SHIFT;
-    return add(&worker->timers, (gos__timer){ .when = when, .target = target });
+    uintptr_t target = (uintptr_t)task | (uintptr_t)grain << GOS_TIMER_GRAIN_SHIFT;
+    return gos__due_add(&worker->timers, (gos__timer){ .when = when, .target = target });
 }
 
 /*
@@ -221,15 +99,15 @@ gos__alarm *gos__alarm_new(gos__worker *worker, size_t size, void (*fire)(gos__w
 bool gos__alarm_set(gos__worker *worker, gos__alarm *alarm, int64_t when)
 {
     gos__assert(!alarm->at && alarm->worker == worker);
-    uintptr_t target = (uintptr_t)alarm | (uintptr_t)alarm->grain << GRAIN_SHIFT | IS_ALARM;
-    return add(&worker->timers, (gos__timer){ .when = when, .target = target });
+    uintptr_t target = (uintptr_t)alarm | (uintptr_t)alarm->grain << GOS_TIMER_GRAIN_SHIFT | GOS_TIMER_IS_ALARM;
+    return gos__due_add(&worker->timers, (gos__timer){ .when = when, .target = target });
 }
 
 static void drop(gos__worker *worker, gos__alarm *alarm)
 {
     gos__timers *timers = &worker->timers;
     if (alarm->at)
-        take_out(timers, alarm->at - 1);
+        gos__due_take(timers, alarm);
     if (alarm->is_block && timers->free_n < BLOCKS_KEPT) {
         alarm->link = timers->free;
         timers->free = alarm;
@@ -328,13 +206,13 @@ int64_t gos__timers_run(gos__worker *worker)
     int64_t now = gos__task_clock();
     uint32_t done = 0, before = worker->back;
     for (; timers->n && timers->heap[0].when <= now; done++) {
-        gos__timer timer = take_out(timers, 0);
-        if (is_alarm(timer)) {
-            gos__alarm *alarm = alarm_of(timer);
+        gos__timer timer = gos__due_pop(timers);
+        gos__alarm *alarm = gos__timer_alarm(timer);
+        if (alarm) {
             alarm->fire(worker, alarm);
             continue;
         }
-        gos__task *task = (gos__task *)(timer.target & TARGET);
+        gos__task *task = gos__timer_target(timer);
         gos__store_relaxed(&task->state, (uint8_t)GOS_READY);
         if (gos__is_traced(worker))
             gos__trace_ready(worker, task, GOS_BY_TIMER);
@@ -352,13 +230,14 @@ void gos__timers_steal(gos__worker *thief, gos__worker *victim, int64_t now)
 {
     gos__timers *timers = &victim->timers;
     for (int i = 0; i < GOS_FRONT_STREAK && timers->n && timers->heap[0].when <= now; i++) {
-        gos__timer timer = take_out(timers, 0);
-        if (!add(&thief->timers, timer)) {
-            add(timers, timer); /* there is room: it has just been taken out */
+        gos__timer timer = gos__due_pop(timers);
+        if (!gos__due_add(&thief->timers, timer)) {
+            gos__due_add(timers, timer); /* there is room: it has just been taken out */
             return;
         }
-        if (is_alarm(timer))
-            change_owner(alarm_of(timer), victim, thief);
+        gos__alarm *alarm = gos__timer_alarm(timer);
+        if (alarm)
+            change_owner(alarm, victim, thief);
     }
 }
 
@@ -372,11 +251,9 @@ void gos__timers_hand_on(gos__worker *worker, gos__worker *heir)
 {
     gos__timers *timers = &worker->timers;
     while (timers->n) {
-        gos__timer timer = timers->heap[--timers->n];
-        if (!add(&heir->timers, timer))
-            gos__die("fatal error: no memory for %u timers", heir->timers.n);
+        if (!gos__due_add(&heir->timers, gos__due_pop(timers)))
+            gos__die("fatal error: no memory for %u timers", gos__timers_count(&heir->timers));
     }
-    note_first(timers);
     gos__spin_lock(&timers->lock);
     gos__alarm *returned = timers->returned;
     timers->returned = NULL;
@@ -415,6 +292,6 @@ void gos__timers_close(gos__worker *worker)
             free(alarm);
         }
     }
-    free(timers->heap);
+    gos__due_free(timers);
     gos__timers_init(timers);
 }

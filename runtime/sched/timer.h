@@ -1,5 +1,5 @@
 /*
- * timer.h: what a worker's timers are: a binary heap of parked sleepers and of alarms.
+ * timer.h: what a worker's timers are: parked sleepers and alarms. How they are kept in order: due.h.
  *
  * A sleeper cannot be called off. An alarm can, by any thread, without a word from its worker: whoever decides that
  * it shall not fire says so in the alarm's own state (a compare-and-swap that the firing worker must win as well) and
@@ -23,8 +23,8 @@ struct gos__alarm {
     struct gos__worker *worker; /* its owner, another one when that retires; NULL: the run is over */
     gos__alarm *next, *prev;    /* all that the owner has */
     gos__alarm *link;           /* of those given back, or of the free ones */
-    void (*fire)(struct gos__worker *worker, gos__alarm *alarm); /* on the owner, out of the heap already */
-    uint32_t at;                /* place in the heap, from 1; 0: not in it */
+    void (*fire)(struct gos__worker *worker, gos__alarm *alarm); /* on the owner, not set any more */
+    uint32_t at;                /* where it stands, for due.c; 0: it is not set */
     uint8_t is_block;           /* of GOS_ALARM_BLOCK bytes: kept for the next */
     uint8_t is_held;            /* by the program: outlives the run */
     uint8_t grain;              /* how exact it is: gos__timer_grain */
@@ -37,6 +37,22 @@ typedef struct gos__timer {
     int64_t when;
     uintptr_t target; /* a task, or with bit 0 set an alarm; bits 1 to 3: the grain */
 } gos__timer;
+
+#define GOS_TIMER_IS_ALARM ((uintptr_t)1)
+#define GOS_TIMER_GRAIN_SHIFT 1
+#define GOS_TIMER_GRAINS 7
+#define GOS_TIMER_TARGET (~(uintptr_t)15)
+
+static inline void *gos__timer_target(gos__timer timer)
+{
+    return (void *)(timer.target & GOS_TIMER_TARGET);
+}
+
+/* NULL: it is a sleeper. */
+static inline gos__alarm *gos__timer_alarm(gos__timer timer)
+{
+    return timer.target & GOS_TIMER_IS_ALARM ? gos__timer_target(timer) : NULL;
+}
 
 /* Who moves `state` from ARMED to another decides. */
 enum gos__timer_state { GOS_TIMER_ARMED, GOS_TIMER_STOPPED, GOS_TIMER_FIRED };
@@ -51,15 +67,21 @@ struct gos_timer {
 /* Part of a worker; touched by its holder, except for the last two. */
 typedef struct gos__timers {
     gos__timer *heap;
-    int64_t first; /* when the next one is due; read by others as well; see gos__timers_init */
-    uint32_t n, room;
+    int64_t first;   /* when the next one is due; read by others as well; see gos__timers_init */
+    int64_t horizon; /* what is due later is on the wheel */
+    uint32_t n, room; /* of the heap; n is 0 only where there is no timer at all */
+    uint32_t most;    /* n at which some move to the wheel */
     uint32_t free_n;
+    struct gos__wheel *wheel; /* NULL: all are in the heap */
     gos__alarm *all, *free;
     gos__spin lock; /* of `returned` */
     gos__alarm *returned;
 } gos__timers;
 
 void gos__timers_init(gos__timers *timers);
+
+/* How many are set. */
+uint32_t gos__timers_count(const gos__timers *timers);
 
 /*
  * What sleeps for long may be late: a worker that is asleep lets what comes due within a grain of time wake it once, at

@@ -1,5 +1,6 @@
 /* When a worker that goes to sleep is to wake for its timers: at the first end of a grain. */
 // build: plain
+#include "sched/due.h"
 #include "sched/worker.h"
 #include "tests/test.h"
 
@@ -25,7 +26,7 @@ static int64_t add(int64_t when, int64_t after)
 
 static void clear(void)
 {
-    free(worker->timers.heap);
+    gos__due_free(&worker->timers);
     gos__timers_init(&worker->timers);
 }
 
