@@ -121,6 +121,11 @@ static int64_t end_of(gos__timer timer)
     return (timer.when + length - 1) & -length;
 }
 
+int64_t gos__timers_first_end(const gos__timers *timers)
+{
+    return timers->n ? end_of(timers->heap[0]) : INT64_MAX;
+}
+
 /* So many timers are looked at before a sleep; where more are to fire in one grain, it ends when the first is due. */
 #define LOOKS 1024
 

@@ -98,12 +98,25 @@ static bool worth_stealing(gos__worker *victim, gos__sighting *seen, int64_t now
     return now - seen->since >= LONE_TASK_NS;
 }
 
-/* A worker that stays on one task does not see to its timers. Its own turn comes every 61 switches, so an overdue one
- * is left to it for a while; for longer if it sleeps, since it is about to wake: gos__timers_wake_at. */
-static void steal_timers(gos__worker *thief, gos__worker *victim, int64_t now)
+/* Its own turn comes every 61 switches or sooner, so a worker that keeps switching is left its overdue timers for a
+ * while, and so is one that sleeps, since it is about to wake: gos__timers_wake_at. One that stays on a task does not
+ * see to them. */
+static bool leaves_timers(const gos__worker *victim, gos__sighting *seen, int64_t late, int64_t now)
+{
+    if (late < OVERDUE_NS || late >= OVERSLEPT_NS)
+        return late >= OVERSLEPT_NS;
+    uint32_t tick = gos__load_relaxed(&victim->tick);
+    if (!seen->late_since || seen->late_tick != tick) {
+        seen->late_tick = tick;
+        seen->late_since = now;
+    }
+    return !gos__load_relaxed(&victim->dozing) && now - seen->late_since >= LONE_TASK_NS;
+}
+
+static void steal_timers(gos__worker *thief, gos__worker *victim, gos__sighting *seen, int64_t now)
 {
     int64_t late = now - gos__load_relaxed(&victim->timers.first);
-    if (late < (gos__load_relaxed(&victim->dozing) ? OVERSLEPT_NS : OVERDUE_NS) || !gos__worker_lock(victim))
+    if (!leaves_timers(victim, seen, late, now) || !gos__worker_lock(victim))
         return;
     /* A select in the midst of its preparations relies on its alarm not going off. */
     if (!victim->thread || !gos__load_relaxed(&victim->thread->keeps_worker))
@@ -118,7 +131,7 @@ static gos__task *steal_somewhere(gos__worker *worker, int64_t now)
     for (uint32_t i = 0; i < n; i++, at = at + 1 == n ? 0 : at + 1) {
         gos__worker *victim = gos__rt->workers[at];
         if (victim != worker)
-            steal_timers(worker, victim, now);
+            steal_timers(worker, victim, &worker->seen[at], now);
         if (victim == worker || !worth_stealing(victim, &worker->seen[at], now))
             continue;
         gos__task *task = steal(worker, victim);
@@ -141,13 +154,15 @@ static gos__task *search(gos__worker *worker)
 {
     gos__runtime *rt = gos__rt;
     int64_t start = gos__clock_ns(), now = start;
-    bool by_timer;
+    int64_t spent = worker->timers.spent;
+    bool by_timer, early;
     for (uint32_t i = 0; i < gos__load_acquire(&rt->made); i++)
         worker->seen[i].since = 0;
     gos__task *task = NULL;
     gos__add_seq(&rt->searching, 1u);
     do {
-        gos__timers_run(worker);
+        int64_t end = gos__timers_first_end(&worker->timers);
+        early = gos__timers_run(worker) < end;
         by_timer = worker->back != worker->front;
         if (gos__load_relaxed(&gos__netpoll_waits))
             gos__netpoll();
@@ -164,11 +179,12 @@ static gos__task *search(gos__worker *worker)
         for (int i = 0; i < 20; i++)
             gos__cpu_relax();
         now = gos__clock_ns();
-    } while (goes_on(worker, now - start, now));
+    } while (goes_on(worker, spent + now - start, now));
     /* The last searcher that found something lets another one look: there may be more. */
     if (!task)
         gos__add_relaxed(&rt->fruitless, 1u);
     worker->vain = task && !by_timer ? 0 : worker->vain + !task;
+    worker->timers.spent = task && by_timer && early ? spent + now - start : 0;
     bool last = gos__add_seq(&rt->searching, -1u) == 1, more = gos__queue_length(worker);
     if (last && task && ((more && (!by_timer || gos__timers_need_help(worker))) || gos__load_relaxed(&rt->shared_n)))
         gos__wake_one(worker);

@@ -16,6 +16,7 @@ static void fire(gos__worker *worker, gos__alarm *alarm)
     gos_timer *timer = (gos_timer *)alarm;
     if (gos__load_relaxed(&timer->state) != GOS_TIMER_ARMED)
         return;
+    __builtin_prefetch(timer->arg); /* the function is likely to begin with it */
     gos__task *task = gos__task_new(worker, gos__task_start, timer->fn, timer->arg, 0);
     if (!task) {
         gos__alarm_set(worker, alarm, gos__task_clock() + AGAIN_NS); /* there is room: it has just been taken out */

@@ -18,6 +18,9 @@
 /* So many tasks may be done before another worker is there. */
 #define FEW 32
 
+/* Another worker helps when what is due has had to wait for so long. */
+#define LATE_NS 100000
+
 _Static_assert(GOS_TASK_SIZE % 16 == 0 && _Alignof(max_align_t) % 16 == 0, "timer: the low bits of a target");
 
 void gos__timers_init(gos__timers *timers)
@@ -191,9 +194,27 @@ static void to_front(gos__worker *worker, uint32_t n)
     gos__store_relaxed(&worker->front, front);
 }
 
+/*
+ * How many more may be taken now. Behind so many that have not run yet a timer is as well kept where it is: it would
+ * wait for them in any case, and what runs on the stacks of these finds them in the cache.
+ */
+static uint32_t room(const gos__worker *worker)
+{
+    uint32_t length = worker->back - worker->front, ahead = worker->due_end - worker->front;
+    uint32_t until = worker->due_until - worker->tick;
+    if (until && until <= GOS_QUEUE_SIZE)
+        ahead = until;
+    else if (ahead > GOS_FRONT_STREAK)
+        ahead = 0; /* they have run */
+    if (ahead > length)
+        ahead = length;
+    return ahead < GOS_FRONT_STREAK ? GOS_FRONT_STREAK - ahead : 0;
+}
+
 bool gos__timers_need_help(const gos__worker *worker)
 {
-    return gos__queue_length(worker) >= FEW || gos__wake_credit();
+    return worker->timers.late ||
+           (worker->timers.exact > 1 && (gos__queue_length(worker) >= FEW || gos__wake_credit()));
 }
 
 int64_t gos__timers_run(gos__worker *worker)
@@ -204,9 +225,10 @@ int64_t gos__timers_run(gos__worker *worker)
     if (!timers->n)
         return 0;
     int64_t now = gos__task_clock();
-    uint32_t done = 0, before = worker->back;
-    for (; timers->n && timers->heap[0].when <= now; done++) {
+    uint32_t left = room(worker), before = worker->back, exact = 0;
+    for (; timers->first <= now && left; left--) {
         gos__timer timer = gos__due_pop(timers);
+        exact += !(timer.target & GOS_TIMER_GRAINS << GOS_TIMER_GRAIN_SHIFT);
         gos__alarm *alarm = gos__timer_alarm(timer);
         if (alarm) {
             alarm->fire(worker, alarm);
@@ -220,8 +242,10 @@ int64_t gos__timers_run(gos__worker *worker)
     }
     if (worker->back != before)
         to_front(worker, worker->back - before);
+    timers->exact = exact;
+    timers->late = timers->first <= now && now - gos__timers_first_end(timers) >= LATE_NS;
     gos__compiler_fence(); /* S2, partner: the membarrier of I2 */
-    if (done > 1 && gos__load_relaxed(&gos__rt->idle_n) && gos__timers_need_help(worker))
+    if (gos__load_relaxed(&gos__rt->idle_n) && gos__timers_need_help(worker))
         gos__wake_one(worker);
     return now;
 }
@@ -229,7 +253,7 @@ int64_t gos__timers_run(gos__worker *worker)
 void gos__timers_steal(gos__worker *thief, gos__worker *victim, int64_t now)
 {
     gos__timers *timers = &victim->timers;
-    for (int i = 0; i < GOS_FRONT_STREAK && timers->n && timers->heap[0].when <= now; i++) {
+    for (int i = 0; i < GOS_FRONT_STREAK && timers->first <= now; i++) {
         gos__timer timer = gos__due_pop(timers);
         if (!gos__due_add(&thief->timers, timer)) {
             gos__due_add(timers, timer); /* there is room: it has just been taken out */

@@ -71,6 +71,9 @@ typedef struct gos__timers {
     int64_t horizon; /* what is due later is on the wheel */
     uint32_t n, room; /* of the heap; n is 0 only where there is no timer at all */
     uint32_t most;    /* n at which some move to the wheel */
+    uint32_t exact;   /* of what came due at the last look, those without a grain; */
+    bool late;        /* and whether anything of that is left that is late */
+    int64_t spent;    /* by the last searches for work, which found those that have time, and nothing else */
     uint32_t free_n;
     struct gos__wheel *wheel; /* NULL: all are in the heap */
     gos__alarm *all, *free;
@@ -91,6 +94,9 @@ uint32_t gos__timers_count(const gos__timers *timers);
  */
 uint8_t gos__timer_grain(int64_t after);
 
+/* When the first one is to have fired. */
+int64_t gos__timers_first_end(const gos__timers *timers);
+
 /* When a worker that goes to sleep now is to wake for its timers. */
 int64_t gos__timers_wake_at(const gos__timers *timers);
 
@@ -101,7 +107,7 @@ bool gos__timer_add(struct gos__worker *worker, int64_t when, uint8_t grain, gos
 int64_t gos__timers_run(struct gos__worker *worker);
 
 /* Whether an idle worker is to be woken for what has come due: not for a few tasks where those that were woken lately
- * came too late. */
+ * came too late, and not for sleepers with a grain, which have time, while they are not late. */
 bool gos__timers_need_help(const struct gos__worker *worker);
 
 /* Takes what is due from `victim`, which is held, for gos__timers_run on the thief, whose thread this is. */

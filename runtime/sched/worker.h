@@ -46,8 +46,8 @@ enum { GOS_PIN_SLOTS = 64 };
 
 /* What a thief remembers of a victim between two looks. */
 typedef struct gos__sighting {
-    uint32_t tick;
-    int64_t since; /* when `tick` was first seen; 0: never */
+    uint32_t tick, late_tick;
+    int64_t since, late_since; /* when each was first seen, the second with overdue timers; 0: never */
 } gos__sighting;
 
 typedef struct gos__worker {
