@@ -90,11 +90,6 @@ static bool make_room(gos__timers *timers)
     return true;
 }
 
-static void note_first(gos__timers *timers)
-{
-    gos__store_relaxed(&timers->first, timers->n ? timers->heap[0].when : INT64_MAX);
-}
-
 /* ---- grains ---- */
 
 /* Grains are 4 us to 262 us. */
@@ -181,7 +176,7 @@ static GOS_NOINLINE void spill(gos__timers *timers)
 }
 
 /* The next slot comes into the heap. False: in part, since that cannot grow. A place stays free for gos__due_add. */
-static GOS_NOINLINE bool pour(gos__timers *timers)
+static bool pour(gos__timers *timers)
 {
     gos__wheel *wheel = timers->wheel;
     int64_t end;
@@ -211,13 +206,20 @@ static GOS_NOINLINE bool pour(gos__timers *timers)
     return is_whole;
 }
 
-/* After one has been taken out. A wheel is never empty. */
-static void settle(gos__timers *timers)
+/* A wheel is never empty. */
+static GOS_NOINLINE void refill(gos__timers *timers)
 {
     while (timers->wheel && (!timers->n || timers->heap[0].when > timers->horizon))
         if (!pour(timers))
             break;
-    note_first(timers);
+}
+
+/* After one has been taken out. */
+static inline void settle(gos__timers *timers)
+{
+    if (gos__unlikely(timers->wheel != NULL))
+        refill(timers);
+    gos__store_relaxed(&timers->first, timers->n ? timers->heap[0].when : INT64_MAX);
 }
 
 bool gos__due_add(gos__timers *timers, gos__timer timer)
@@ -229,20 +231,8 @@ bool gos__due_add(gos__timers *timers, gos__timer timer)
     if (timers->n == timers->room && !make_room(timers))
         return false;
     rise(timers, timers->n++, timer);
-    note_first(timers);
+    gos__store_relaxed(&timers->first, timers->heap[0].when);
     return true;
-}
-
-static void take_out(gos__timers *timers, uint32_t at)
-{
-    gos__timer last = timers->heap[--timers->n];
-    if (at < timers->n) {
-        if (at && timers->heap[(at - 1) / WAYS].when > last.when)
-            rise(timers, at, last);
-        else
-            sink(timers, at, last);
-    }
-    settle(timers);
 }
 
 gos__timer gos__due_pop(gos__timers *timers)
@@ -251,8 +241,21 @@ gos__timer gos__due_pop(gos__timers *timers)
     gos__alarm *alarm = gos__timer_alarm(taken);
     if (alarm)
         alarm->at = 0;
-    take_out(timers, 0);
+    if (--timers->n)
+        sink(timers, 0, timers->heap[timers->n]);
+    settle(timers);
     return taken;
+}
+
+static void take_out(gos__timers *timers, uint32_t at)
+{
+    gos__timer last = timers->heap[--timers->n];
+    if (at == timers->n)
+        return;
+    if (at && timers->heap[(at - 1) / WAYS].when > last.when)
+        rise(timers, at, last);
+    else
+        sink(timers, at, last);
 }
 
 void gos__due_take(gos__timers *timers, gos__alarm *alarm)
@@ -263,6 +266,7 @@ void gos__due_take(gos__timers *timers, gos__alarm *alarm)
             wheel_ends(timers);
     } else {
         take_out(timers, alarm->at - 1);
+        settle(timers);
     }
     alarm->at = 0;
 }

@@ -200,8 +200,10 @@ static void to_front(gos__worker *worker, uint32_t n)
  */
 static uint32_t room(const gos__worker *worker)
 {
-    uint32_t length = worker->back - worker->front, ahead = worker->due_end - worker->front;
-    uint32_t until = worker->due_until - worker->tick;
+    uint32_t length = worker->back - worker->front;
+    if (!length)
+        return GOS_FRONT_STREAK;
+    uint32_t ahead = worker->due_end - worker->front, until = worker->due_until - worker->tick;
     if (until && until <= GOS_QUEUE_SIZE)
         ahead = until;
     else if (ahead > GOS_FRONT_STREAK)
