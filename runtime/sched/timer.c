@@ -227,6 +227,8 @@ int64_t gos__timers_run(gos__worker *worker)
     if (!timers->n)
         return 0;
     int64_t now = gos__task_clock();
+    if (timers->first > now)
+        return now;
     uint32_t left = room(worker), before = worker->back, exact = 0;
     for (; timers->first <= now && left; left--) {
         gos__timer timer = gos__due_pop(timers);
