@@ -1,5 +1,5 @@
-/* Many timers that are due at once are fired a few at a time: a task that a timer starts finds the stack of one that has
- * ended, and there are never many of them. */
+/* Many timers that are due at once are fired a few at a time: a task that a timer starts finds the stack of one that
+ * has ended, and there are never many of them. */
 // env: GOS_PROCS=1
 #include <gossamer.h>
 
