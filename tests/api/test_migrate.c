@@ -150,14 +150,14 @@ static void handle(int number)
     errno = 99;
 }
 
-__attribute__((noinline)) static long work(long n)
+__attribute__((noinline)) static unsigned long work(unsigned long n)
 {
     return n * 3 + 1;
 }
 
 static void be_interrupted(void *arg)
 {
-    long n = 0;
+    unsigned long n = 0;
     int own = thread();
     for (int i = 0; i < 200; i++) {
         syscall(SYS_tgkill, *(int *)arg, own, SIGUSR2);
