@@ -7,9 +7,12 @@
  */
 // not-with: emulator (qemu 7 ends in a child process that starts threads)
 // build: plain
+// env: ASAN_OPTIONS=handle_segv=0
+// env: UBSAN_OPTIONS=handle_segv=0
 // timeout: 120
 #include "../../baselines/baselines.h"
 #include "../test.h"
+#include "base/config.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -17,17 +20,6 @@
 #include <stdbool.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
-
-#if defined(__SANITIZE_THREAD__)
-#define UNDER_TSAN 1
-#else
-#define UNDER_TSAN 0
-#endif
-#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
-#define SANITIZED 1 /* maps terabytes and catches SIGSEGV itself */
-#else
-#define SANITIZED 0
-#endif
 
 #define UNITS 200
 #define THREADS 2
@@ -435,9 +427,9 @@ static void test_contender(void)
     }
     if (c != &contender_pthread_min)
         test_stack();
-    if (!SANITIZED && (c == &contender_fixed || c == &contender_pthread_min))
+    if (!GOS_TSAN && (c == &contender_fixed || c == &contender_pthread_min)) /* which starts no threads in a child */
         test_guard();
-    if (!SANITIZED && c->gate_new)
+    if (!GOS_SAN && c->gate_new) /* they map terabytes */
         test_limit();
 }
 
@@ -475,7 +467,7 @@ int main(int argc, char **argv)
         found = true;
         if (argc > 2)
             return park_units(argv[2]);
-        if (UNDER_TSAN && in_order())
+        if (GOS_TSAN && in_order())
             continue;
         puts(c->name);
         fflush(stdout);
