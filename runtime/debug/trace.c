@@ -113,9 +113,9 @@ static void end_file(gos__runtime *rt, bool says)
     gos__trace_out *out = trace.out;
     if (!out || out->file < 0)
         return;
+    bool failed_before = out->error;
     uint64_t lost = take_all(rt);
     int file = out->file;
-    bool failed_before = out->error;
     gos__fd_own(file, false);
     gos__trace_out_end(out, lost);
     trace.result = out->error;
