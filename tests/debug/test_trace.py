@@ -2,6 +2,7 @@
 """Traces are what the format says, and what the program did: counts, order, arrows; whole after every kind of end."""
 # timeout: 120
 # not-with: address thread (their builds record, but their reports and stacks are others)
+# env: UBSAN_OPTIONS=handle_segv=0
 import collections
 import errno
 import json
