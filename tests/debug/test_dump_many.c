@@ -5,8 +5,9 @@
 #include <gossamer.h>
 
 #include "tests/debug/dumped.h"
+#include "tests/parked.h"
 
-#if defined(GOS_ASAN) || defined(GOS_TSAN)
+#if GOS_SAN
 enum { SANITIZED = 1, MANY = 4000 }; /* they do not say on what a task waits */
 #else
 enum { SANITIZED = 0, MANY = 1000000 };
@@ -40,6 +41,8 @@ static int run(void *unused)
     (void)unused;
     for (intptr_t i = 0; i < MANY; i++)
         CHECK_EQ(gos_go(i % 4 ? waits : waits_further, (void *)(i & 1)), 0);
+    await_tasks(waits, GOS_WAIT_RECV, MANY * 3 / 4);
+    await_tasks(waits_further, GOS_WAIT_RECV, MANY / 4);
     int64_t start = gos_now();
     char *text = dumped(), *at = text;
     fprintf(stderr, "%d ms\n", (int)((gos_now() - start) / 1000000));
