@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <time.h>
 
+#include "tests/cancelled.h"
 #include "tests/test.h"
 
 static int to[2], from[2];

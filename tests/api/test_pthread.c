@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <time.h>
 
+#include "tests/cancelled.h"
 #include "tests/test.h"
 
 #ifdef GOS_TSAN
@@ -451,11 +452,7 @@ static int run(void *arg)
     owners();
     conditions();
     foreign_lets_go();
-#if !defined GOS_ASAN /* which does not follow the unwinding of a cancelled thread */
     cancelled();
-#else
-    (void)cancelled;
-#endif
     semaphores();
     rwlocks();
     pthread_barrier_init(&barrier, NULL, 20);
