@@ -10,6 +10,7 @@
 enum { BURST = 3, REQUESTS = 8, PERIOD = 5000000 };
 
 static gos_chan *permits;
+static gos_ticker *ticker;
 
 static void make_permits(void *arg)
 {
@@ -22,7 +23,7 @@ static int run(void *unused)
 {
     (void)unused;
     permits = gos_chan_new(0, BURST);
-    gos_ticker *ticker = gos_ticker_new(PERIOD);
+    ticker = gos_ticker_new(PERIOD);
     if (permits == NULL || ticker == NULL)
         return 1;
     int64_t start = gos_now();
@@ -44,5 +45,8 @@ static int run(void *unused)
 
 int main(void)
 {
-    return gos_run(run, NULL);
+    int status = gos_run(run, NULL);
+    gos_ticker_free(ticker); /* who received from it has ended with the run */
+    gos_chan_free(permits);
+    return status;
 }

@@ -12,6 +12,7 @@
 #if GOS_ASAN
 #include <sanitizer/asan_interface.h>
 #include <sanitizer/common_interface_defs.h>
+#include <sanitizer/lsan_interface.h>
 #endif
 #if GOS_TSAN
 #include <sanitizer/tsan_interface.h>
@@ -35,14 +36,6 @@ typedef struct picture {
     int is_away;      /* a thread's: a task's picture is the current one */
     int is_amid;      /* a task's: it ends within its calls */
 } picture;
-
-#if GOS_ASAN
-/* Its search for leaks knows neither tasks' stacks nor a child process without the parent's threads. */
-__attribute__((weak, visibility("default"))) const char *__asan_default_options(void)
-{
-    return "detect_leaks=0";
-}
-#endif
 
 _Static_assert(sizeof(picture) <= GOS_SAN_BYTES, "picture: fits above the stack");
 
@@ -132,6 +125,9 @@ void gos__san_begin(gos__task *task)
         __asan_unpoison_memory_region((void *)region->bottom, (uintptr_t)it - region->bottom);
 #endif
     *it = (picture){ .bottom = (void *)region->bottom, .size = (uintptr_t)it - region->bottom };
+#if GOS_ASAN
+    __lsan_register_root_region(it->bottom, it->size);
+#endif
 #if GOS_TSAN
     it->fiber = fiber_new();
 #endif
@@ -153,6 +149,7 @@ void gos__san_end(gos__task *task)
     }
     it->is_poisoned = 1;
     __asan_poison_memory_region(it->bottom, it->size);
+    __lsan_unregister_root_region(it->bottom, it->size);
 #endif
 #if GOS_TSAN
     fiber_free(it->fiber, it->is_amid);

@@ -16,6 +16,9 @@
  * POSIX calls are made here and not by libc, so neither sees them by itself: what is read or written through a pointer,
  * and that what one thread wrote comes before what another has read, is said beside the system call.
  *
+ * What a task that waits has on its stack is no leak: address sanitizer looks there, too. One that has ended, by itself
+ * or with its run, holds nothing any more.
+ *
  * A child process that goes on as a program (sched/fork.c) cannot do so under thread sanitizer, which starts no threads
  * in the child of a program that had some, and says so. One that calls exec can.
  */

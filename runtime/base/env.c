@@ -88,6 +88,7 @@ static bool parse_file(const char **file, const char *name, const char *word, si
         return false;
     if (len == prefix)
         gos__die("GOS_DEBUG: %s: expected the name of a file", name);
+    free((char *)(uintptr_t)*file); /* named before: the last one counts */
     *file = strndup(word + prefix, len - prefix);
     if (!*file)
         gos__die("GOS_DEBUG: %s: no memory for the name of a file", name);

@@ -56,8 +56,10 @@ static void until_met(gos_chan *chan, int64_t deadline)
 static void *until_outside(void *unused)
 {
     errno = ERANGE;
-    until(gos_chan_new(sizeof(int), 0));
+    gos_chan *chan = gos_chan_new(sizeof(int), 0);
+    until(chan);
     CHECK_EQ(errno, ERANGE);
+    gos_chan_free(chan);
     until_met(gos_chan_new(sizeof(int), 0), gos_now() + 60000 * ms);
     until_met(gos_chan_new(sizeof(int), 0), INT64_MAX);
     return unused;

@@ -189,6 +189,8 @@ static void hand_to_hand(void)
     gos_waitgroup_wait(&all);
     gos_unpin();
     gos_unpin(); /* once too often: nothing */
+    gos_chan_free(there);
+    gos_chan_free(back);
 }
 
 static int run(void *arg)

@@ -150,6 +150,7 @@ static int afterwards(void *unused)
         CHECK_EQ(gos_chan_recv(chan, NULL), 0);
     while (gos_ntasks() > 1)
         gos_yield();
+    gos_chan_free(chan);
     return 0;
 }
 

@@ -95,6 +95,46 @@ static int sends_too_much(void *unused)
     return (int)write(fds[1], buffer, 5);
 }
 
+static void loses(void *unused)
+{
+    (void)unused;
+    for (int i = 0; i < 100; i++)
+        hidden(malloc(100));
+    gos_waitgroup_done(&done);
+}
+
+static int lost_memory(void *unused)
+{
+    (void)unused;
+    gos_waitgroup_add(&done, 1);
+    CHECK_EQ(gos_go(loses, NULL), 0);
+    gos_waitgroup_wait(&done);
+    return 0;
+}
+
+/* Parks, and has the only pointers meanwhile. */
+static void keeps(void *unused)
+{
+    void *volatile kept[100];
+    (void)unused;
+    for (int i = 0; i < 100; i++)
+        kept[i] = malloc(100);
+    gos_waitgroup_done(&done);
+    gos_sleep(INT64_MAX);
+    for (int i = 0; i < 100; i++)
+        free(kept[i]);
+}
+
+static int kept_memory(void *unused)
+{
+    (void)unused;
+    gos_waitgroup_add(&done, 10);
+    for (int i = 0; i < 10; i++)
+        CHECK_EQ(gos_go(keeps, NULL), 0);
+    gos_waitgroup_wait(&done);
+    exit(0);
+}
+
 /* ---- undefined-behaviour sanitizer ---- */
 
 static int overflows(void *unused)
@@ -253,6 +293,8 @@ int main(void)
         { GOS_ASAN, beyond_array, "AddressSanitizer: stack-buffer-overflow" },
         { GOS_ASAN, small_buffer, "AddressSanitizer: heap-buffer-overflow" },
         { GOS_ASAN, sends_too_much, "AddressSanitizer: heap-buffer-overflow" },
+        { GOS_ASAN, lost_memory, "LeakSanitizer: detected memory leaks" },
+        { GOS_ASAN, kept_memory, NULL },
         { GOS_UBSAN, overflows, "runtime error: signed integer overflow" },
         { GOS_TSAN, at_once, "ThreadSanitizer: data race" },
     };

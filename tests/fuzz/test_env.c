@@ -98,6 +98,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         setenv(names[i], value[i], 1);
         values[i] = value[i];
     }
+    free((char *)(uintptr_t)env.contention);
+    free((char *)(uintptr_t)env.trace);
+    free((char *)(uintptr_t)env.flight_file);
     env = (gos__env){ 0 };
     lines = 0;
     if (setjmp(back)) {
