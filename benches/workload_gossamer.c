@@ -162,7 +162,7 @@ const contender contender_gossamer_cold = {
 const contender contender_gossamer_fixed = {
     .name = "gossamer-fixed",
     .label = "gossamer, fixed stacks",
-    .isolates = "the stack: gossamer's scheduler with a 64 KiB demand-paged stack for every task",
+    .isolates = "the stack: gossamer's scheduler with a 128 KiB demand-paged stack for every task",
     .run = gossamer_fixed_run,
     .stack_room = stack_room,
     OPERATIONS,

@@ -60,9 +60,9 @@ REASONS = (
     ("memory of a unit .*", ("go", "fixed", "gossamer-fixed", "pthread", "fixed-bare"),
      "a task that is parked deep holds a region of whole pages, where a stack that was copied to grow, or is one "
      "block, "
-     "holds what it touched", "regions below 64 KiB for depths between"),
+     "holds what it touched", "regions smaller than a page at their start"),
     ("recursion of .*, the first time", ("fixed", "pthread", "gossamer-fixed", "go", "java", "may", "erlang"),
-     "leaving the nursery borrows a region, once, and beyond 64 KiB a large one; their stack is there already, or "
+     "leaving the nursery borrows a region, once, and beyond 124 KiB a large one; their stack is there already, or "
      "the pages "
      "of a new one are faulted in by larger steps", "a region lent at the start to functions that are known to go "
      "deep"),
@@ -70,7 +70,7 @@ REASONS = (
      "another compiler's code of the same recursion: its time per call is as low where no stack changes",
      "nothing here: calls cost what the C compiler makes of them"),
     ("recursion of .*, again", ("fixed", "gossamer-fixed", "pthread", "may"),
-     "each descent crosses to a region, and beyond 64 KiB to a second one, and is then as fast as theirs",
+     "each descent crosses to a region, and beyond 124 KiB to a second one, and is then as fast as theirs",
      "regions that grow to the depth a function had before"),
     ("server, .* latency, 99 %", ("epoll", "libuv", "tokio", "go", "pthread"),
      "not found yet: half of the requests are answered about as soon as theirs, but some wait much longer",

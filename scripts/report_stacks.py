@@ -21,7 +21,7 @@ all the while by a thread beside them. Contenders that keep what a stack has tou
 suffices; the figures are per unit."""
 
 STEP_WORDS = """Where gossamer's line steps: at {nursery}, the frames no longer fit the smallest nursery, and each
-descent borrows a deep region, once; beyond 60 KiB of depth a large region is borrowed as well. Beyond the processor's
+descent borrows a deep region, once; beyond 124 KiB of depth a large region is borrowed as well. Beyond the processor's
 caches all contenders slow down together."""
 MILLION, AIM_BYTES, AIM_UNITS = 1000000, 800, 20000000
 SHOWN = (128, 8192, 32768, 131072, 2 << 20, 8 << 20, 32 << 20, 64 << 20)    # in the table

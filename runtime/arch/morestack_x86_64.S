@@ -369,13 +369,20 @@ gos__morestack_preempted:
     callq gos__preempt_over
     callq gos__fill_vectors
     movq SPILL_RDX(%rsp), %rdx
-    movq SPILL_RCX(%rsp), %rcx
     movq SPILL_RSI(%rsp), %rsi
-    movq SPILL_RDI(%rsp), %rdi
     movq SPILL_R8(%rsp), %r8
     movq SPILL_R9(%rsp), %r9
     movq SPILL_R10(%rsp), %r10
     movq SPILL_R11(%rsp), %r11
+    /* Registers without an argument held what other tasks and the runtime left there: stack/clear.c. */
+    pushq SPILL_RDI(%rsp)
+    leaq 8(%rsp), %rdi
+    xorl %eax, %eax
+    movl $SPILL_SIZE/8, %ecx
+    rep stosq
+    movq (%rsp), %rdi
+    movq $0, (%rsp)
+    movq -16(%rbp), %rcx
     movq %rbp, %rsp
     jmp gos__morestack_slow
 END(__morestack)

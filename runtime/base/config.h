@@ -42,7 +42,7 @@
 #if GOS_PAGED_ONLY
 #define GOS_REGION_SIZE (256 * 1024) /* it is all that a task has; sanitizers' frames and reports are large */
 #else
-#define GOS_REGION_SIZE (64 * 1024)
+#define GOS_REGION_SIZE (128 * 1024)
 #endif
 
 /* A page, which guards a stack: where its size is the processor's, that; else the largest, and the system is asked. */

@@ -11,7 +11,8 @@
 #include "base/check.h"
 
 enum rank { ANY, RUN, WORKER, HEIR, THREADS, SLOT, DEADLINES, CHANNEL };
-enum { MOST = 1024 }; /* a select locks as many channels as it has; more are not looked at */
+/* A select locks as many channels as it has; more are not looked at. 6 KiB: a thread of the smallest stack has room. */
+enum { MOST = 256 };
 
 static const struct {
     const char *ends;

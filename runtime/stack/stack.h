@@ -6,7 +6,7 @@
  *
  *     nurseries, largest first | paged stacks | deep regions | large regions | signal stacks
  *
- *     nursery (768, up to 4032)        deep region (64 KiB)              paged stack (64 KiB)
+ *     nursery (768, up to 4032)        deep region (128 KiB)             paged stack (128 KiB)
  *     +--------------------+ high      +--------------------+            +--------------------+
  *     | struct gos__task   | 64        | struct gos__region | 64         | struct gos__task   |
  *     | checked frames     | 304       | stack              |            | struct gos__region |

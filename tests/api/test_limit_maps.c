@@ -93,7 +93,7 @@ static int run(void *unused)
     CHECK((gate = gos_chan_new(0, 0)) != NULL);
     fill();
     long n = start_many();
-    CHECK(now->is_told ? n > now->left / 16 && n < ENOUGH : n <= ENOUGH);
+    CHECK(now->is_told ? n >= now->left / 16 && n < ENOUGH : n <= ENOUGH);
     CHECK_EQ(gos_ntasks(), n + 1);
     unfill();
     n += start_many(); /* there is room again */

@@ -133,15 +133,15 @@ static int run(void *unused)
     park_and_shrink(false); /* again, on what was trimmed */
     if (!is_paged) {
         burst(50 * 1024);
-        burst(200 * 1024);
-        burst(200 * 1024);
+        burst(400 * 1024);
+        burst(400 * 1024);
     }
     __atomic_store_n(&refuse, MADV_DONTNEED, __ATOMIC_RELAXED);
     park_and_shrink(true);
     __atomic_store_n(&refuse, 0, __ATOMIC_RELAXED);
     park_and_shrink(false);
     if (!is_paged)
-        burst(200 * 1024);
+        burst(400 * 1024);
     return 0;
 }
 
