@@ -70,8 +70,10 @@ static void set_up_child(void)
     gos__spin_forget_all();
     gos__rt_lock = 0;
     gos__thread *self = &gos__self;
-    if (!gos__rt)
+    if (!gos__rt) {
+        gos__run_forked(); /* one that another thread is just beginning or ending stays in the parent */
         return;
+    }
     if (!self->task || self->in_runtime) {
         without_task();
         return;
