@@ -294,6 +294,7 @@ $(filter $(addprefix $(B)/runtime/,base/% os/% debug/%),$(LIB_OBJ)): KIND := $(L
 $(IO_SRC:%=$(B)/%.o): KIND := $(LIB_FLAGS) $(TASK_FLAGS) $(IO_FLAGS)
 $(TASK_SRC:%=$(B)/%.o): KIND := $(TASK_FLAGS)
 $(B)/runtime/arch/san.c.o: KIND += -fno-sanitize=all
+$(B)/runtime/os/helper.c.o: KIND += -fno-sanitize=thread
 $(B)/runtime/debug/gdb.S.o: runtime/debug/gossamer-gdb.py
 
 $(B)/%.c.o: %.c $(B)/flags
