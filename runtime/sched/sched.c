@@ -164,8 +164,8 @@ static GOS_NOINLINE gos__task *next_traced(gos__worker *worker, enum gos__left h
     if (gos__is_traced(worker))
         gos__trace_leaves(worker, how);
     gos__task *next = choose(worker);
-    worker = gos__self.worker;
-    if (next && worker && gos__is_traced(worker))
+    worker = next ? gos__self.worker : NULL; /* without a task somebody may be granting this thread one */
+    if (worker && gos__is_traced(worker))
         gos__trace_runs(worker, next);
     return next;
 }
