@@ -203,8 +203,9 @@ static bool give_to_heir(gos__worker *worker, gos__thread *blocked, bool loops)
     if (!heir)
         return false;
     gos__trace_thread(worker, GOS_EV_HANDOFF, blocked);
-    if (!loops && blocked->task)
-        note_function(worker, gos__entry_of(blocked->task));
+    const gos__task *task = gos__load_relaxed(&blocked->task); /* NULL while it is back and waits for its worker */
+    if (!loops && task)
+        note_function(worker, gos__entry_of(task));
     take_from(blocked, loops); /* H4 */
     gos__worker_grant_locked(worker, heir); /* H5 */
     return true;
