@@ -2,8 +2,7 @@
  * then leaves a word everywhere, and parks in between, so that stacks and regions change hands. Without it they find
  * plenty. */
 // timeout: 120
-// not-with: address (looks below its frames)
-// not-with: thread (the same)
+// not-with: address thread (it looks below its frames)
 #include <gossamer.h>
 
 #include <alloca.h>

@@ -3,8 +3,7 @@
  * Where the kernel guards stacks by mappings of their own (before Linux 6.13), each paged stack needs two. */
 // timeout: 120
 // arch: x86_64 (the filter has its numbers)
-// not-with: address (its own mappings fail)
-// not-with: thread (the same)
+// not-with: address thread (their own mappings fail)
 #include <gossamer.h>
 
 #include <errno.h>

@@ -1,9 +1,7 @@
 #!/usr/bin/env python3
 # A memory cgroup's limit is reached: nobody is killed, gos_go says -ENOMEM before that, and all that was started goes
 # deep and ends (tests/api/test_limits.c). In a group made for this, and removed; skipped where none can be made.
-# not-with: address (needs the memory itself)
-# not-with: thread (the same)
-# not-with: emulator (the same)
+# not-with: address thread emulator (they need the memory themselves)
 import contextlib
 import os
 import subprocess

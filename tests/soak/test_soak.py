@@ -2,8 +2,7 @@
 # A few seconds of what `make soak` does for ten minutes.
 # timeout: 120
 # not-with: emulator (it would be the emulator that is soaked)
-# not-with: address (nurseries only)
-# not-with: thread (nurseries only)
+# not-with: address thread (nurseries only)
 import os
 import subprocess
 import sys
