@@ -7,7 +7,7 @@
 #include "base/config.h"
 #include "io/real.h"
 
-/* Weak: a static program has no dlsym unless it asks for it, and a dynamic one has no internal names. */
+/* Weak: a static program has no dlsym unless it asks for it, and a dynamic one few internal names. */
 #pragma weak dlsym
 #pragma weak dlvsym
 #define WEAK(type, name, parameters, internal, version) extern type internal parameters __attribute__((weak));
@@ -15,17 +15,18 @@ GOS_REAL_CALLS(WEAK)
 
 static void *find(const char *name, void *internal, const char *version)
 {
-    if (internal)
-        return internal;
     void *found = NULL;
 #if GOS_SAN
-    /* What the sanitizer has of that name: with clang it is part of the program, where RTLD_NEXT does not look. */
+    /* What the sanitizer has of that name, before all else: it is told of each handler, or one that interrupts it in its
+     * own locks would wait for them. With clang it is part of the program, where RTLD_NEXT does not look. */
     char its[64];
     snprintf(its, sizeof its, "__interceptor_%s", name);
     found = dlsym(RTLD_DEFAULT, its);
     if (found)
         return found;
 #endif
+    if (internal)
+        return internal;
     if (*version && dlvsym)
         found = dlvsym(RTLD_NEXT, name, version);
     if (!found && dlsym)
