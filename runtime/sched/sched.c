@@ -238,8 +238,8 @@ static void wait_unlocked(gos__thread *self, gos__task *task)
     for (;;) {
         gos__store_relaxed(&self->task, NULL); /* gos__trace_thread looks, from elsewhere */
         gos__store_release(&self->in_runtime, 0u);
-        for (int spins = 0; gos__load_acquire(&self->locked); spins++) {
-            uint32_t locked = gos__load_relaxed(&self->locked);
+        uint32_t locked;
+        for (int spins = 0; (locked = gos__load_acquire(&self->locked)); spins++) {
             if (locked == GOS_ABANDONED)
                 gos__sleep_for_ever();
             if (locked == GOS_FORKED) {
