@@ -17,8 +17,8 @@ static void *find(const char *name, void *internal, const char *version)
 {
     void *found = NULL;
 #if GOS_SAN
-    /* What the sanitizer has of that name, before all else: it is told of each handler, or one that interrupts it in its
-     * own locks would wait for them. With clang it is part of the program, where RTLD_NEXT does not look. */
+    /* What the sanitizer has of that name, before all else: it has to be told of handlers, or one that interrupts it in
+     * its own locks waits for them. With clang it is part of the program, where RTLD_NEXT does not look. */
     char its[64];
     snprintf(its, sizeof its, "__interceptor_%s", name);
     found = dlsym(RTLD_DEFAULT, its);

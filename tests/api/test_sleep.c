@@ -70,7 +70,7 @@ static void at_once(void)
 }
 
 /* A worker busy with its own tasks still looks at its sleepers. */
-static int awake;
+static _Atomic int awake;
 
 static void wakes(void *unused)
 {
@@ -83,7 +83,7 @@ static void beside_busy_tasks(void)
 {
     awake = 0;
     CHECK_EQ(gos_go(wakes, NULL), 0);
-    while (!*(volatile int *)&awake)
+    while (!awake)
         gos_yield();
 }
 
