@@ -33,11 +33,26 @@ ssize_t gos__io_read_chk(int fd, void *buffer, size_t n, size_t room)
     return gos__io_read(fd, buffer, n);
 }
 
+static bool is_list(int n)
+{
+    return n > 0 && n <= IOV_MAX;
+}
+
+static size_t size_of(const struct iovec *parts, int n)
+{
+    size_t size = 0;
+    for (int i = 0; i < n; i++)
+        size += parts[i].iov_len;
+    return size;
+}
+
 ssize_t gos__io_readv(int fd, const struct iovec *parts, int n)
 {
+    if (!is_list(n) || !size_of(parts, n)) /* as gos__io_read of nothing */
+        return gos__io_result(GOS_SYS(readv, fd, parts, n));
     struct msghdr message = { .msg_iov = (struct iovec *)(uintptr_t)parts, .msg_iovlen = (size_t)n };
-    long got = n <= 0 ? -ENOTSOCK : GOS_SYS(recvmsg, fd, &message, MSG_DONTWAIT);
-    if (got == -ENOTSOCK || got == -EMSGSIZE) {
+    long got = GOS_SYS(recvmsg, fd, &message, MSG_DONTWAIT);
+    if (got == -ENOTSOCK) {
         gos__request request = { .number = SYS_readv, .arg = { fd, (long)parts, n } };
         got = gos__io_polled(&request, GOS_POLL_IN, 0);
     } else if (got == -EAGAIN) {
@@ -72,7 +87,8 @@ ssize_t gos__io_write(int fd, const void *buffer, size_t n)
     long put = GOS_SYS(sendto, fd, buffer, n, MSG_DONTWAIT);
     if (put == -ENOTSOCK) {
         gos__request request = { .number = SYS_write, .arg = { fd, (long)buffer, (long)n } };
-        put = n > PIPE_BUF && is_pipe(fd) ? write_pipe(fd, buffer, n) : gos__io_polled(&request, GOS_POLL_OUT, 0);
+        put = !n                          ? gos__io_make(&request)
+            : n > PIPE_BUF && is_pipe(fd) ? write_pipe(fd, buffer, n) : gos__io_polled(&request, GOS_POLL_OUT, 0);
     } else if (put == -EAGAIN) {
         gos__request request = { SYS_sendto, { fd, (long)buffer, (long)n, MSG_DONTWAIT }, 3 };
         put = gos__io_again(&request, GOS_POLL_OUT, SO_SNDTIMEO, NULL);
@@ -96,23 +112,16 @@ static long writev_pipe(int fd, const struct iovec *parts, int n)
     return done;
 }
 
-static size_t size_of(const struct iovec *parts, int n)
-{
-    size_t size = 0;
-    for (int i = 0; i < n; i++)
-        size += parts[i].iov_len;
-    return size;
-}
-
 ssize_t gos__io_writev(int fd, const struct iovec *parts, int n)
 {
     struct msghdr message = { .msg_iov = (struct iovec *)(uintptr_t)parts, .msg_iovlen = (size_t)n };
-    long put = n <= 0 ? -ENOTSOCK : GOS_SYS(sendmsg, fd, &message, MSG_DONTWAIT);
-    if (put == -ENOTSOCK || put == -EMSGSIZE) {
+    long put = is_list(n) ? GOS_SYS(sendmsg, fd, &message, MSG_DONTWAIT) : -ENOTSOCK;
+    if (put == -ENOTSOCK) {
         gos__request request = { .number = SYS_writev, .arg = { fd, (long)parts, n } };
-        if (n > 0 && n <= IOV_MAX && size_of(parts, n) > PIPE_BUF && is_pipe(fd))
+        size_t size = is_list(n) ? size_of(parts, n) : 0;
+        if (size > PIPE_BUF && is_pipe(fd))
             return gos__io_result(writev_pipe(fd, parts, n));
-        return gos__io_result(gos__io_polled(&request, GOS_POLL_OUT, 0));
+        return gos__io_result(size ? gos__io_polled(&request, GOS_POLL_OUT, 0) : gos__io_make(&request));
     }
     if (put == -EAGAIN) {
         gos__request request = { SYS_sendmsg, { fd, (long)&message, MSG_DONTWAIT }, 2 };

@@ -188,10 +188,19 @@ int gos__io_sendmmsg(int fd, struct mmsghdr *messages, unsigned n, int flags)
     return (int)gos__io_result(done ? done : put);
 }
 
+/* False: the call is refused at once, and there would be nothing to wait for. */
+static bool may_accept(int fd, int flags)
+{
+    int listens = 0;
+    socklen_t size = sizeof listens;
+    return !(flags & ~(SOCK_NONBLOCK | SOCK_CLOEXEC)) &&
+           !GOS_SYS(getsockopt, fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) && listens;
+}
+
 int gos__io_accept4(int fd, struct sockaddr *from, socklen_t *length, int flags)
 {
     gos__request request = { .number = SYS_accept4, .arg = { fd, (long)from, (long)length, flags } };
-    long made = gos__io_polled(&request, GOS_POLL_IN, SO_RCVTIMEO);
+    long made = may_accept(fd, flags) ? gos__io_polled(&request, GOS_POLL_IN, SO_RCVTIMEO) : gos__io_make(&request);
     if (made >= 0)
         gos__fd_born((int)made);
     return (int)gos__io_result(made);
