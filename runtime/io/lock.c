@@ -208,7 +208,7 @@ static GOS_NOINLINE int wait_to_read(pthread_rwlock_t *lock, clockid_t clock, co
     int64_t deadline = clock == -1 ? INT64_MAX : gos__io_deadline_on(clock, until);
     if (deadline < 0)
         return EINVAL;
-    if (lock->__data.__shared)
+    if (lock->__data.__shared || lock->__data.__cur_writer == gos__self.tid)
         return block_to_read(lock, clock, until);
     int result = gos__io_lot_wait(lock, GOS_WAIT_RWMUTEX, deadline, try_read, lock, NULL);
     if (result == -1)

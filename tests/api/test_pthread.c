@@ -401,6 +401,14 @@ static void read_or_write(void *arg)
     gos_waitgroup_done(&all);
 }
 
+static void read_in_vain(void *unused)
+{
+    (void)unused;
+    struct timespec soon = after(CLOCK_REALTIME, 2);
+    CHECK_EQ(pthread_rwlock_timedrdlock(&rwlock, &soon), ETIMEDOUT);
+    gos_waitgroup_done(&all);
+}
+
 static void rwlocks(void)
 {
     gos_waitgroup_add(&all, 100);
@@ -410,8 +418,10 @@ static void rwlocks(void)
     CHECK(readers_peak > 1);
     CHECK_EQ(pthread_rwlock_wrlock(&rwlock), 0);
     CHECK_EQ(pthread_rwlock_wrlock(&rwlock), EDEADLK);
-    struct timespec soon = after(CLOCK_REALTIME, 2);
-    CHECK_EQ(pthread_rwlock_timedrdlock(&rwlock, &soon), ETIMEDOUT);
+    CHECK_EQ(pthread_rwlock_rdlock(&rwlock), EDEADLK);
+    gos_waitgroup_add(&all, 1);
+    CHECK_EQ(gos_go(read_in_vain, NULL), 0);
+    gos_waitgroup_wait(&all);
     CHECK_EQ(pthread_rwlock_unlock(&rwlock), 0);
 }
 
