@@ -407,17 +407,12 @@ int gos__chan_close(gos_chan *chan)
     gos__store_relaxed(&chan->closed, (uint16_t)1);
     if (watched)
         gos__chan_claim(chan);
-    gos__waiter *first = NULL, *waiter;
+    gos__waiter *next = NULL, **last = &next, *waiter;
     while ((waiter = dequeue(&chan->receivers)) || (waiter = dequeue(&chan->senders))) {
-        waiter->prev = first;
-        first = waiter;
+        *last = waiter;
+        last = &waiter->next;
     }
-    /* In the order in which they came. */
-    gos__waiter *next = NULL;
-    for (waiter = first; waiter; waiter = waiter->prev) {
-        waiter->next = next;
-        next = waiter;
-    }
+    *last = NULL;
     gos__chan_unlock(chan);
     if (watched)
         gos__chan_answer(chan, GOS_WATCH_SHUT);
