@@ -178,6 +178,7 @@ enum gos__state {
     GOS_FREE,     /* nobody's: on a free list */
     GOS_RUNNING,  /* the thread whose `task` it is */
     GOS_READY,    /* in exactly one run queue; its registers are saved */
+    GOS_DUE,      /* the same, and timers put it in front (sched/timer.c) */
     GOS_PARKED,   /* in a wait list, or about to be under that list's lock; whoever takes it out makes it ready */
     GOS_PARKED_SEEN,    /* the same, and so it was when the monitor last looked (sched/claim.h) */
     GOS_PARKED_SETTLED, /* and the monitor has done with it what there was to be done */

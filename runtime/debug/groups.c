@@ -100,6 +100,8 @@ static void read_header(gos__groups *groups, gos__group *it, const gos__task *ta
     it->creator = gos__creator_of(task, &groups->unpacked);
     it->is_deep = gos__load_relaxed(&task->region) && gos__has_nursery(task);
     it->is_pinned = gos__load_relaxed(&task->pinned) & GOS_PIN_DEPTH;
+    if (it->state == GOS_DUE)
+        it->state = GOS_READY;
     if (gos__is_parked(it->state)) {
         it->state = GOS_PARKED;
         it->why = gos__load_relaxed(&task->why);

@@ -180,6 +180,18 @@ static void end_slice(gos__worker *worker)
     gos__spin_unlock(&worker->lock);
 }
 
+/* Those in front of its queue have a slice together while they keep the others from having a turn. */
+static void look_at_front(gos__worker *worker, int64_t now)
+{
+    uint32_t reached = gos__load_relaxed(&worker->reached);
+    if (reached != worker->seen_reached) {
+        worker->seen_reached = reached;
+        worker->reached_since = now;
+    } else if (now - worker->reached_since >= SLICE_NS) {
+        gos__store_relaxed(&worker->front_over, 1u);
+    }
+}
+
 static void take_from_blocked(gos__worker *worker, findings *found)
 {
     if (!gos__hand_off(worker, false))
@@ -198,6 +210,7 @@ static void look_at(gos__runtime *rt, gos__worker *worker, int64_t now, findings
         worker->seen_tick = tick;
         gos__store_relaxed(&worker->seen_since, now);
         worker->slice_cpu = worker->poison_cpu = -1;
+        look_at_front(worker, now);
         if (others_wait(rt, worker, now)) {
             found->waiting = true;
             if (!gos__load_relaxed(&worker->dozing) && conduct_of(worker, false, now, found) == BLOCKED)

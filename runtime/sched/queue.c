@@ -31,6 +31,26 @@ GOS_NOINLINE void gos__queue_overflow(gos__worker *worker)
     gos__shared_push(first, last, half);
 }
 
+/* Moves all of it to the front of the shared queue: their turn would have come before that of those who wait there. */
+void gos__queue_give_up(gos__worker *worker)
+{
+    gos__runtime *rt = gos__rt;
+    uint32_t n = worker->back - worker->front;
+    if (!n)
+        return;
+    gos__spin_lock(&rt->lock);
+    if (!rt->shared_n)
+        rt->shared_last = worker->queue[(worker->back - 1) & MASK];
+    for (uint32_t at = worker->back; at != worker->front; at--) {
+        gos__task *task = worker->queue[(at - 1) & MASK];
+        task->next = rt->shared_first;
+        rt->shared_first = task;
+    }
+    gos__store_relaxed(&rt->shared_n, rt->shared_n + n);
+    gos__spin_unlock(&rt->lock);
+    gos__store_relaxed(&worker->front, worker->back);
+}
+
 /* One task to run, and a fair share of the others into the worker's queue. */
 gos__task *gos__shared_take(gos__worker *worker)
 {

@@ -108,11 +108,7 @@ static void take_back_bequest(gos__worker *worker)
 void gos__worker_clear(gos__worker *worker)
 {
     gos__store_relaxed(&worker->gathered, 0u);
-    while (worker->front != worker->back) {
-        gos__task *task = worker->queue[worker->front & (GOS_QUEUE_SIZE - 1)];
-        gos__store_relaxed(&worker->front, worker->front + 1);
-        gos__shared_push(task, task, 1);
-    }
+    gos__queue_give_up(worker);
     gos__stack_cache_flush(&worker->stacks);
     if (gos__timers_any(worker)) /* U1 */
         bequeath_timers(worker);

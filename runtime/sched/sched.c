@@ -37,6 +37,38 @@ void gos__pace(gos__worker *worker, int64_t now)
     }
 }
 
+static inline gos__task *pop_front(gos__worker *worker)
+{
+    uint32_t front = worker->front;
+    gos__task *task = worker->queue[front & (GOS_QUEUE_SIZE - 1)];
+    gos__store_relaxed(&worker->front, front + 1);
+    __builtin_prefetch(worker->queue[(front + 1) & (GOS_QUEUE_SIZE - 1)]);
+    return task;
+}
+
+/* Who starts tasks waits in front of the queue meanwhile, each time; as long as it goes on with that, nobody behind it
+ * has a turn. Those that used up a slice in this way, together, go to the back. Not so sleepers that are due, who are
+ * about to run. */
+static void let_others_run(gos__worker *worker)
+{
+    gos__store_relaxed(&worker->front_over, 0u);
+    if ((int32_t)(worker->back - worker->reached) <= 0)
+        return;
+    uint32_t end = worker->reached, due_n, due = gos__due_begin(worker, &due_n);
+    if (due_n && (int32_t)(end - due) > 0)
+        end = due;
+    while ((int32_t)(end - worker->front) > 0)
+        gos__push_back(worker, pop_front(worker));
+}
+
+/* A look is over: `task`, or if there is none what is in front of the queue, runs next; `first` was before sleepers. */
+static void note_reached(gos__worker *worker, uint32_t first, const gos__task *task)
+{
+    bool runs = !task && worker->front == first && first != worker->back;
+    if ((int32_t)(first + runs - worker->reached) > 0)
+        gos__store_relaxed(&worker->reached, first + runs); /* the monitor looks at it */
+}
+
 /* Every GOS_SHARED_PERIOD switches, and at the end of a slice: sleepers that are due, descriptors that are ready, then
  * the shared queue, so that none starves behind a busy local queue. Nor must the local queue behind the shared one
  * where every switch is the end of a slice: they take turns. What was due has just been put in front. In between, when
@@ -58,7 +90,10 @@ static GOS_NOINLINE gos__task *periodic(gos__worker *worker)
         worker->wake_credit = gos__wake_credit();
         if (gos__load_relaxed(&worker->gathered) || worker->gathering.crossings >= GOS_CROSSINGS)
             gos__gather_look(worker);
+        if (gos__unlikely(gos__load_relaxed(&worker->front_over)))
+            let_others_run(worker);
     }
+    uint32_t first = worker->front;
     int64_t now = gos__timers_run(worker);
     if (now)
         gos__pace(worker, now);
@@ -68,10 +103,13 @@ static GOS_NOINLINE gos__task *periodic(gos__worker *worker)
         return NULL;
     if (gos__load_relaxed(&gos__netpoll_waits))
         gos__netpoll();
-    if (since < 2 || (worker->front != front && since < 4 * GOS_SHARED_PERIOD))
-        return NULL;
-    worker->shared_at = worker->tick;
-    return gos__shared_take(worker);
+    gos__task *task = NULL;
+    if (since >= 2 && (worker->front == front || since >= 4 * GOS_SHARED_PERIOD)) {
+        worker->shared_at = worker->tick;
+        task = gos__shared_take(worker);
+    }
+    note_reached(worker, first, task);
+    return task;
 }
 
 void gos__call_attention(gos__worker *worker)
@@ -92,15 +130,6 @@ GOS_NOINLINE bool gos__attend(gos__worker *worker, gos__task **next)
     if (gos__unlikely(gos__load_relaxed(&gos__rt->retired) != NULL))
         gos__inherit(worker);
     return gos__pin_attend(worker, next) || gos__give_worker(worker);
-}
-
-static inline gos__task *pop_front(gos__worker *worker)
-{
-    uint32_t front = worker->front;
-    gos__task *task = worker->queue[front & (GOS_QUEUE_SIZE - 1)];
-    gos__store_relaxed(&worker->front, front + 1);
-    __builtin_prefetch(worker->queue[(front + 1) & (GOS_QUEUE_SIZE - 1)]);
-    return task;
 }
 
 /* R3 and R4 of claim.h: true: the monitor is at its stack, and makes it ready again. */

@@ -155,62 +155,69 @@ static GOS_NOINLINE void take_back(gos__worker *worker)
     }
 }
 
-/*
- * What has just been put at the back, `n` tasks, goes to the front, behind those that were put there before: behind
- * tasks that use up their slices a sleeper would be late by a slice for each of them. Not without end, since sleepers
- * that compute must not keep all others from running, be they many or a few of which one is always due: when so many
- * have gone ahead since one of the others ran, they stay at the back, and so do those that follow until they have run,
- * or they would be overtaken.
- */
-static void to_front(gos__worker *worker, uint32_t n)
+uint32_t gos__due_begin(const gos__worker *worker, uint32_t *n)
 {
-    const uint32_t mask = GOS_QUEUE_SIZE - 1;
-    uint32_t others = worker->back - worker->front - n, ahead = worker->due_end - worker->front;
-    if ((int32_t)ahead < 0) {
-        ahead = 0; /* all of them have run, and another */
-        worker->due_streak = 0;
-    }
-    if (ahead > others)
-        ahead = others; /* some were stolen */
-    if (!others)
-        worker->due_streak = 0;
-    if (n > GOS_FRONT_STREAK || worker->due_streak + n > GOS_FRONT_STREAK ||
-        (int32_t)(worker->due_until - worker->tick) > 0) {
-        worker->due_until = worker->tick + (worker->back - worker->front);
-        worker->due_streak = 0;
-        return;
-    }
-    worker->due_streak += n;
-    gos__task *moved[GOS_FRONT_STREAK];
-    for (uint32_t i = 0; i < n; i++)
-        moved[i] = worker->queue[(worker->back - n + i) & mask];
-    uint32_t front = worker->front - n;
-    for (uint32_t i = 0; i < ahead; i++)
-        worker->queue[(front + i) & mask] = worker->queue[(worker->front + i) & mask];
-    for (uint32_t i = 0; i < n; i++)
-        worker->queue[(front + ahead + i) & mask] = moved[i];
-    worker->due_end = front + ahead + n;
-    gos__store_relaxed(&worker->back, worker->back - n);
-    gos__store_relaxed(&worker->front, front);
+    uint32_t at = worker->due_begin, end = worker->due_end;
+    if ((int32_t)(worker->front - at) > 0)
+        at = worker->front;
+    if ((int32_t)(end - worker->back) > 0)
+        end = worker->back; /* some were stolen */
+    /* Those that have run may have put others in their places, from the last to the first. */
+    while ((int32_t)(end - at) > 0 &&
+           gos__load_relaxed(&worker->queue[at & (GOS_QUEUE_SIZE - 1)]->state) != GOS_DUE)
+        at++;
+    *n = (int32_t)(end - at) > 0 ? end - at : 0;
+    return at;
 }
 
 /*
- * How many more may be taken now. Behind so many that have not run yet a timer is as well kept where it is: it would
- * wait for them in any case, and what runs on the stacks of these finds them in the cache.
+ * Sleepers that are due go to the front, behind those that went there before: behind tasks that use up their slices
+ * a sleeper would be late by a slice for each of them, and behind a million tasks that are ready by a second. Not
+ * without end, since sleepers that compute must not keep all others from running, be they many or a few of which one
+ * is always due: when so many have gone ahead since one of the others ran, as many of the others do, or all that there
+ * are, before the next ones. Those stay where they are meanwhile, and where they would wait behind others that are due:
+ * what runs on the stacks of these finds them in the cache, and whoever is out of work takes them from there.
  */
-static uint32_t room(const gos__worker *worker)
+static uint32_t may_go_ahead(gos__worker *worker, uint32_t waiting)
 {
-    uint32_t length = worker->back - worker->front;
-    if (!length)
-        return GOS_FRONT_STREAK;
-    uint32_t ahead = worker->due_end - worker->front, until = worker->due_until - worker->tick;
-    if (until && until <= GOS_QUEUE_SIZE)
-        ahead = until;
-    else if (ahead > GOS_FRONT_STREAK)
-        ahead = 0; /* they have run */
-    if (ahead > length)
-        ahead = length;
-    return ahead < GOS_FRONT_STREAK ? GOS_FRONT_STREAK - ahead : 0;
+    uint32_t length = worker->back - worker->front, wait = worker->due_until - worker->tick;
+    if (length == waiting || (int32_t)(worker->front - worker->due_end) > 0)
+        worker->due_streak = 0; /* all of them have run, and another */
+    if (length != waiting && wait && wait <= GOS_QUEUE_SIZE) /* more: it was long ago */
+        return 0;
+    return GOS_FRONT_STREAK - (waiting > worker->due_streak ? waiting : worker->due_streak);
+}
+
+/* What has just been put at the back, `n` tasks. `before` that were due earlier begin at `begin`. */
+static void to_front(gos__worker *worker, uint32_t n, uint32_t begin, uint32_t before)
+{
+    const uint32_t mask = GOS_QUEUE_SIZE - 1;
+    uint32_t from = worker->front, back = worker->back - n;
+    if (n > GOS_FRONT_STREAK || before + n > GOS_FRONT_STREAK) { /* an alarm readied a crowd */
+        worker->due_until = worker->tick + (worker->back - from);
+        return;
+    }
+    gos__task *due[GOS_FRONT_STREAK];
+    for (uint32_t i = 0; i < before; i++)
+        due[i] = worker->queue[(begin + i) & mask];
+    for (uint32_t i = 0; i < n; i++) {
+        due[before + i] = worker->queue[(back + i) & mask];
+        gos__store_relaxed(&due[before + i]->state, (uint8_t)GOS_DUE);
+    }
+    for (uint32_t at = begin; before && at != from; at--) /* what was put in front of them meanwhile */
+        worker->queue[(at - 1 + before) & mask] = worker->queue[(at - 1) & mask];
+    for (uint32_t i = 0; i < before + n; i++)
+        worker->queue[(from - n + i) & mask] = due[i];
+    worker->due_begin = from - n;
+    worker->due_end = from + before;
+    gos__store_relaxed(&worker->back, back);
+    gos__store_relaxed(&worker->front, from - n);
+    worker->due_streak += n;
+    if (worker->due_streak >= GOS_FRONT_STREAK) {
+        uint32_t others = back - from - before;
+        worker->due_until = worker->tick + before + n + (others < GOS_FRONT_STREAK ? others : GOS_FRONT_STREAK);
+        worker->due_streak = 0;
+    }
 }
 
 bool gos__timers_need_help(const gos__worker *worker)
@@ -229,7 +236,10 @@ int64_t gos__timers_run(gos__worker *worker)
     int64_t now = gos__task_clock();
     if (timers->first > now)
         return now;
-    uint32_t left = room(worker), before = worker->back, exact = 0;
+    if (worker->back - worker->front > GOS_QUEUE_SIZE - GOS_FRONT_STREAK)
+        gos__queue_overflow(worker); /* so that none of them comes into the shared queue, behind all that is there */
+    uint32_t waiting, begin = gos__due_begin(worker, &waiting), left = may_go_ahead(worker, waiting);
+    uint32_t before = worker->back, exact = 0;
     for (; timers->first <= now && left; left--) {
         gos__timer timer = gos__due_pop(timers);
         exact += !(timer.target & GOS_TIMER_GRAINS << GOS_TIMER_GRAIN_SHIFT);
@@ -245,7 +255,7 @@ int64_t gos__timers_run(gos__worker *worker)
         gos__push_back(worker, task);
     }
     if (worker->back != before)
-        to_front(worker, worker->back - before);
+        to_front(worker, worker->back - before, begin, waiting);
     timers->exact = exact;
     timers->late = timers->first <= now && now - gos__timers_first_end(timers) >= LATE_NS;
     gos__compiler_fence(); /* S2, partner: the membarrier of I2 */

@@ -106,6 +106,9 @@ bool gos__timer_add(struct gos__worker *worker, int64_t when, uint8_t grain, gos
 /* Does what is due. The time; 0: there was no timer to look at. */
 int64_t gos__timers_run(struct gos__worker *worker);
 
+/* Where in its queue those begin that timers put in front and that have not run, and how many they are. */
+uint32_t gos__due_begin(const struct gos__worker *worker, uint32_t *n);
+
 /* Whether an idle worker is to be woken for what has come due: not for a few tasks where those that were woken lately
  * came too late, and not for sleepers with a grain, which have time, while they are not late. */
 bool gos__timers_need_help(const struct gos__worker *worker);

@@ -67,15 +67,13 @@ typedef struct gos__worker {
     gos__stack_cache stacks;
     gos__task *queue[GOS_QUEUE_SIZE];
 
-    uint32_t due_end;     /* up to here, from the front, stand those that timers put there */
-    uint32_t due_streak;  /* how many they put there since one of the others ran */
-    uint32_t due_until;   /* the tick by which others have run that timers left at the back */
+    uint32_t due_begin, due_end; /* here stand those that timers put in front and that have not run */
+    uint32_t reached, front_over; /* up to here, at least, it has had its turn; 1: not beyond for a whole slice */
+    uint32_t due_streak, due_until; /* how many since one of the others ran; no more until this tick */
     uint32_t shared_at;   /* the tick of the last look at the shared queue there */
-    uint32_t looked_at;   /* the tick of the last look that was not an early one */
-    uint32_t early;       /* 1: the next one comes early, for a timer */
+    uint32_t looked_at, early; /* the tick of the last look that was no early one; 1: the next is one, for a timer */
     uint32_t switch_ns;   /* how long a switch took from one look at timers to the next; 0: not known */
-    uint32_t paced_tick;  /* when the clock was last read for that: */
-    int64_t paced_at;     /* 0: begin anew */
+    int64_t paced_at; uint32_t paced_tick; /* when the clock was last read for that; 0: begin anew */
     int64_t passed_at;    /* when a thread last got it; marked tasks put off in a row, and the tick of the last: */
     uint32_t put_off, put_off_at;
     uint32_t vain;        /* searches since one found something other than own timers */
@@ -104,6 +102,7 @@ typedef struct gos__worker {
     struct gos__worker *next_retired;
     uint32_t seen_tick;  /* the monitor's last look */
     int64_t seen_since;  /* 0: start anew */
+    int64_t reached_since; uint32_t seen_reached; /* the same of `reached` */
     int64_t seen_cpu;    /* processor time of its thread at the last look for which others waited */
     int64_t seen_at;     /* when that was; 0: not yet */
     uint32_t seen_dozes; /* and `dozes` then */
@@ -209,6 +208,7 @@ void gos__thread_guard(bool on);
 
 /* ---- queue.c ---- */
 void gos__queue_overflow(gos__worker *worker);
+void gos__queue_give_up(gos__worker *worker);
 void gos__shared_push(gos__task *first, gos__task *last, uint32_t count);
 gos__task *gos__shared_take(gos__worker *worker);
 

@@ -52,7 +52,7 @@ static uint64_t expected(const gos__pattern *pattern, const part *it, size_t wor
 static size_t first_live(const part *it, const gos__task *task)
 {
     uintptr_t sp = (uintptr_t)task->sp;
-    bool is_saved = gos__is_parked(task->state) || task->state == GOS_READY;
+    bool is_saved = task->state >= GOS_READY;
     bool is_here = !task->region && sp >= it->slot && sp < it->top - GOS_TASK_SIZE;
     return is_saved && is_here ? (sp - it->slot) / WORD : 0;
 }

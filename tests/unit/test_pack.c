@@ -35,10 +35,10 @@ static void make_slot(gos__slots slots, size_t slot)
     fill(at, slots.stride, 1 + below(3));
     gos__task *task = (gos__task *)(at + top);
     *task = (gos__task){ .entry = (void (*)(void *))(uintptr_t)(4096 * below(7)), .waiter.task = task };
-    task->state = (uint8_t)below(6);
+    task->state = (uint8_t)below(7);
     task->region = below(4) ? NULL : (gos__region *)(uintptr_t)seed;
     task->sp = at + 64 + below((top - 64) / 8) * 8;
-    bool is_saved = gos__is_parked(task->state) || task->state == GOS_READY;
+    bool is_saved = task->state >= GOS_READY;
     if (!below(8)) /* on a stack of its own */
         task->sp = (void *)(uintptr_t)below(1u << 31);
     else if (is_saved && !task->region)
