@@ -25,6 +25,7 @@ static void did(long n)
 static gos_waitgroup storm_all;
 static gos_chan *storm_gate;
 static _Atomic long storm_sum;
+_Atomic long soak_storm_edges;
 
 static void add_number(void *number)
 {
@@ -44,6 +45,7 @@ void soak_storm(gos__rng *rng)
     bool is_large = round++ % 20 == 0;
     long n = is_large ? soak_most_tasks : 1000 + soak_draw(rng, soak_most_tasks / 20);
     storm_sum = 0;
+    soak_storm_edges += is_large;
     CHECK((storm_gate = gos_chan_new(0, 0)) != NULL);
     gos_waitgroup_add(&storm_all, n);
     for (intptr_t i = 1; i <= n; i++)
@@ -54,6 +56,7 @@ void soak_storm(gos__rng *rng)
     CHECK_EQ(gos_chan_close(storm_gate), 0);
     gos_waitgroup_wait(&storm_all);
     gos_chan_free(storm_gate);
+    soak_storm_edges += is_large;
     CHECK_EQ(storm_sum, n * (n + 1) / 2);
     did(n);
 }

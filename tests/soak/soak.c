@@ -40,7 +40,7 @@ enum { ACTIVITIES = sizeof activities / sizeof *activities };
 static gos_rwmutex pause_lock; /* read: in a round */
 static gos_waitgroup running;
 static _Atomic int is_over;
-static _Atomic long rounds[ACTIVITIES], sent, handled, latest_ns;
+static _Atomic long rounds[ACTIVITIES], sent, handled;
 static uint64_t seed;
 static int64_t seconds, period;
 static long resident[MOST_PERIODS];
@@ -60,16 +60,39 @@ static void act(void *number)
     gos_waitgroup_done(&running);
 }
 
-/* How late those are who wait for a time. */
+/* How late those are who wait for a time: while a storm is as large as can be, and else. */
+enum { SIZES = 48 };
+static struct lateness {
+    _Atomic long n, longest_ns, of_size[SIZES]; /* by the power of two that is above it */
+} lateness[2];
+
+static void note_lateness(struct lateness *it, long ns)
+{
+    int size = ns > 0 ? 64 - __builtin_clzl((unsigned long)ns) : 0;
+    it->n++;
+    it->of_size[size < SIZES ? size : SIZES - 1]++;
+    if (ns > it->longest_ns)
+        it->longest_ns = ns;
+}
+
+/* 99 of a hundred were not later than this, to the next power of two. */
+static double percentile_99_ms(const struct lateness *it)
+{
+    long below = 0;
+    for (int size = 0; size < SIZES; size++)
+        if ((below += it->of_size[size]) * 100 >= it->n * 99)
+            return it->n ? (double)(1l << size) / 1e6 : 0;
+    return 0;
+}
+
 static void sleeps(void *unused)
 {
     (void)unused;
     while (!is_over) {
         int64_t due = gos_now() + SECOND / 1000;
+        long edges = soak_storm_edges;
         gos_sleep(SECOND / 1000);
-        long late = (long)(gos_now() - due);
-        if (late > latest_ns)
-            latest_ns = late;
+        note_lateness(&lateness[edges % 2 || edges != soak_storm_edges], (long)(gos_now() - due));
     }
     gos_waitgroup_done(&running);
 }
@@ -130,8 +153,9 @@ static void look(void)
         resident[periods] = resident_kib();
     } while (resident[periods] < before - SLACK_KIB / 4);
     descriptors[periods] = open_descriptors();
-    printf("period %d: resident %ld KiB, descriptors %d, operations %ld, signals %ld, longest delay %.1f ms\n", periods,
-           resident[periods], descriptors[periods], soak_counts_now.operations, handled, (double)latest_ns / 1e6);
+    printf("period %d: resident %ld KiB, descriptors %d, operations %ld, signals %ld, longest delay %.1f ms, in the "
+           "largest storms %.1f ms\n", periods, resident[periods], descriptors[periods], soak_counts_now.operations,
+           handled, (double)lateness[0].longest_ns / 1e6, (double)lateness[1].longest_ns / 1e6);
     fflush(stdout);
     periods++;
     gos_rwmutex_unlock(&pause_lock);
@@ -157,9 +181,15 @@ static void judge(void)
     CHECK_EQ(handled, sent);
     long first = periods > 1 ? resident[1] : 0, last = periods > 1 ? resident[periods - 1] : 0;
     double growth = periods > 2 ? (double)(last - first) / (periods - 2) * 60 / (double)period : 0;
-    printf("done: operations=%ld processes=%ld tasks=%ld signals=%ld delay_ms=%.1f growth_kib=%.0f\n",
+    for (int i = 0; i < 2; i++)
+        printf("%s: %ld sleeps of 1 ms, 99 %% of them late by less than %.3f ms, the longest by %.1f ms\n",
+               i ? "largest storms" : "other times", lateness[i].n, percentile_99_ms(&lateness[i]),
+               (double)lateness[i].longest_ns / 1e6);
+    printf("done: operations=%ld processes=%ld tasks=%ld signals=%ld late99_ms=%.3f latest_ms=%.1f "
+           "storm_late99_ms=%.3f storm_latest_ms=%.1f growth_kib=%.0f\n",
            soak_counts_now.operations, soak_counts_now.processes, soak_counts_now.most_tasks, handled,
-           (double)latest_ns / 1e6, growth);
+           percentile_99_ms(&lateness[0]), (double)lateness[0].longest_ns / 1e6, percentile_99_ms(&lateness[1]),
+           (double)lateness[1].longest_ns / 1e6, growth);
     for (int i = 2; i < periods; i++) {
         CHECK(resident[i] <= first + first / 100 * SLACK_PERCENT + SLACK_KIB);
         CHECK(descriptors[i] <= descriptors[1]);

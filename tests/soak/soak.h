@@ -15,6 +15,7 @@ typedef struct soak_counts {
 extern soak_counts soak_counts_now;
 
 extern long soak_most_tasks; /* of a storm */
+extern _Atomic long soak_storm_edges; /* beginnings and ends of storms of that many: odd in one */
 
 /* One round of an activity; ends the program when a sum is wrong. What it starts has ended when it returns. */
 typedef void soak_round(gos__rng *rng);
