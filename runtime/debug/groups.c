@@ -284,7 +284,7 @@ static void add_waiting(gos__groups *groups)
 static void see(const gos__task *task, void *arg)
 {
     gos__groups *groups = arg;
-    uint8_t state = gos__load_relaxed(&task->state);
+    uint8_t state = gos__load_acquire(&task->state); /* a new task's: its stack may have been made just now */
     if (++groups->seen % PAUSE == 0 && groups->meanwhile)
         groups->meanwhile();
     if (state == GOS_FREE)

@@ -77,7 +77,7 @@ static gos__task *go_behind(gos__worker *worker, void (*fn)(void *), void *arg, 
     const gos__ctx *parent = self->sp;
     gos__ctx_inherit(task->sp, parent);
     self->result = 0;
-    gos__store_relaxed(&task->state, (uint8_t)GOS_READY);
+    gos__store_release(&task->state, (uint8_t)GOS_READY); /* pairs with a dump's look */
     if (gos__is_traced(worker))
         gos__trace_spawn(worker, task, self);
     if (fn == worker->hog) { /* it may have changed */
@@ -108,7 +108,7 @@ static GOS_ALWAYS_INLINE gos__task *begin(gos__worker *worker, gos__task *task, 
     gos__store_relaxed(&worker->spawned, worker->spawned + 1); /* gos_ntasks reads it, from anywhere */
     gos__store_relaxed(&task->entry, fn); /* the monitor may be looking at all tasks */
     gos__store_relaxed(gos__creator_at(task), (uint32_t)by);
-    gos__store_relaxed(&task->state, (uint8_t)GOS_RUNNING);
+    gos__store_release(&task->state, (uint8_t)GOS_RUNNING); /* pairs with a dump's look */
     self->result = 0;
     gos__store_relaxed(&self->state, (uint8_t)GOS_READY);
     uint32_t front = worker->front - 1;
@@ -184,7 +184,7 @@ int gos__go_foreign(void (*fn)(void *), void *arg, uintptr_t by)
             GOS_PROBE2(spawn, task, fn);
             gos__store_relaxed(&rt->foreign_spawned, rt->foreign_spawned + 1);
             gos__store_relaxed(&rt->foreign_larger, foreign_sizing.larger);
-            gos__store_relaxed(&task->state, (uint8_t)GOS_READY);
+            gos__store_release(&task->state, (uint8_t)GOS_READY); /* pairs with a dump's look */
             gos__trace_spawn_outside(rt, task);
             gos__shared_push(task, task, 1);
             gos__wake_one(NULL);
