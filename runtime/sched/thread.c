@@ -336,6 +336,7 @@ static bool wait_as_spare(gos__thread *self)
     gos__runtime *rt = gos__rt;
     int64_t deadline = gos__clock_ns() + SPARE_NS;
     uint32_t locked;
+    gos__spares_flush(NULL); /* as in gos__regain: of tasks that it carried to their end, and of its last sleep */
     while ((locked = gos__load_acquire(&self->locked)) == GOS_LOST || locked == GOS_AWAITS) {
         if (gos__load_relaxed(&rt->stopping) && (locked == GOS_LOST || leave_spares(self)))
             return false;

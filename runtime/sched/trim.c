@@ -60,6 +60,8 @@ static void settle_stock(gos__worker *worker)
     if (!slept || worker->trim_settled || !gos__membarrier_works() || !gos__worker_lock(worker))
         return;
     if (worker->dozing) {
+        if (worker->thread)
+            gos__spares_of(worker->thread, &worker->stacks);
         gos__regions_settle(&worker->stacks);
         worker->trim_settled = true;
     }

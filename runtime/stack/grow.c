@@ -78,23 +78,30 @@ static void set_limit(const gos__task *task)
         gos__set_limit_word((uintptr_t)GOS_POISON);
 }
 
-static gos__region *spare_take(void)
+static gos__region *spare_take(gos__thread *thread)
 {
-    gos__thread *self = &gos__self;
-    gos__region *region = self->spare;
+    gos__region *region = thread->spare;
     if (region) {
-        self->spare = NULL;
-    } else if ((region = self->more_spares)) {
-        self->more_spares = region->next;
-        self->spares--;
+        thread->spare = NULL;
+    } else if ((region = thread->more_spares)) {
+        thread->more_spares = region->next;
+        thread->spares--;
     }
     return region;
 }
 
-void gos__spares_flush(gos__stack_cache *cache)
+void gos__spares_of(gos__thread *thread, gos__stack_cache *cache)
 {
     gos__region *region;
-    while ((region = spare_take()) || (region = gos__clear_take(NULL)))
+    while ((region = spare_take(thread)))
+        gos__region_free(cache, region);
+}
+
+void gos__spares_flush(gos__stack_cache *cache)
+{
+    gos__spares_of(&gos__self, cache);
+    gos__region *region = gos__clear_take(NULL);
+    if (region)
         gos__region_free(cache, region);
 }
 
@@ -178,7 +185,7 @@ static gos__region *borrow(gos__task *task, uintptr_t need, uintptr_t sp)
         gos__overflow(task, sp);
     if (task->region && task->region->is_large)
         gos__overflow(task, sp);
-    gos__region *region = large ? NULL : spare_take();
+    gos__region *region = large ? NULL : spare_take(&gos__self);
     if (!region && !large)
         region = gos__clear_take(task);
     if (!region)

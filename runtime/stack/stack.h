@@ -100,8 +100,10 @@ gos__region *gos__clear_take(const gos__task *task);
 /* Gives back the regions that a task holds. */
 void gos__regions_drop(gos__task *task);
 
-/* Moves the calling thread's spare regions into a stock; NULL: to the shared pool. gos__spares_settle: all but one. */
+/* Moves the calling thread's spare regions into a stock; NULL: to the shared pool. gos__spares_settle: all but one.
+ * gos__spares_of: those of a thread that sleeps, whose worker the caller holds. */
 void gos__spares_flush(gos__stack_cache *cache);
+void gos__spares_of(gos__thread *thread, gos__stack_cache *cache);
 void gos__spares_settle(gos__stack_cache *cache);
 
 /* Moves the regions of a stock to the shared ones, from which the monitor gives pages back. */

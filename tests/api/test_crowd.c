@@ -34,7 +34,7 @@ static void nothing(void *unused)
 static void starts(void *depth)
 {
     if (depth)
-        CHECK_EQ(gos_go(starts, (char *)depth - 1), 0);
+        CHECK_EQ(gos_go(starts, (void *)((intptr_t)depth - 1)), 0);
 }
 
 static void beside_starts(void (*fn)(void *), void *arg)
