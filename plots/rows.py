@@ -119,7 +119,7 @@ def check_row(row, where):
     if "value" not in row or not (value is None or type(value) in (int, float) and math.isfinite(value)):
         raise ResultsError(f"{where}: field `value` is missing or not a number; see results/README.md")
     if row["status"] not in STATUSES:
-        raise ResultsError(f"{where}: unknown status `{row['status']}`; see results/README.md")
+        raise ResultsError(f"{where}: unknown status {row['status']!r}; see results/README.md")
     if row["status"] == "ok" and value is None:
         raise ResultsError(f"{where}: status ok without a value; run `make bench` again")
 

@@ -244,7 +244,7 @@ class Pipeline(unittest.TestCase):
         whole = self.read("results/rows.jsonl")
         for text, says in ((whole[:-20], "not a whole JSON line"), ("", "holds no samples"), ("[]\n", "not an object"),
                            (whole.replace('"units_made"', '"made"', 1), "`units_made`"),
-                           (whole.replace('"ok"', '"fine"', 1), "unknown status `fine`"),
+                           (whole.replace('"ok"', '"fi\\ne"', 1), "unknown status 'fi\\ne'"),
                            (json.dumps(row("yield", "x", value="1")), "`value`"),
                            (json.dumps(row("yield", "x", value=float("nan"))), "`value`"),
                            (json.dumps(row("yield", "x", value=None)), "without a value")):
