@@ -2,7 +2,8 @@
 #ifndef GOS_ARCH_ASM_H
 #define GOS_ARCH_ASM_H
 
-/* Before each exported function, for pointer_x86_64.S: it may be entered at the end of a nursery. (A nop.) */
+/* Before each exported function, for pointer_x86_64.S: it may be entered at the end of a nursery. (A nop.) None begins
+ * at a multiple of 32, and so at a page, before which nobody may look. */
 #define GOS_DOOR_MARK 0x67401f0f
 
 /* FUNC/END: a hidden-by-default global function with its type, size and CFI frame. EXPORT: visible to programs. */
@@ -16,7 +17,7 @@
     .cfi_startproc
 #if defined(__x86_64__)
 #define MARKED                                                                                                         \
-    .p2align 4;                                                                                                        \
+    .p2align 5;                                                                                                        \
     .skip 12, 0x90;                                                                                                    \
     .long GOS_DOOR_MARK
 #else
