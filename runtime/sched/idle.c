@@ -101,10 +101,12 @@ static bool worth_stealing(gos__worker *victim, gos__sighting *seen, int64_t now
 /* Its own turn comes every 61 switches or sooner, so a worker that keeps switching is left its overdue timers for a
  * while, and so is one that sleeps, since it is about to wake: gos__timers_wake_at. One that stays on a task does not
  * see to them. */
-static bool leaves_timers(const gos__worker *victim, gos__sighting *seen, int64_t late, int64_t now)
+static bool neglects_timers(const gos__worker *victim, gos__sighting *seen, int64_t late, int64_t now)
 {
-    if (late < OVERDUE_NS || late >= OVERSLEPT_NS)
-        return late >= OVERSLEPT_NS;
+    if (late >= OVERSLEPT_NS)
+        return true;
+    if (late < OVERDUE_NS)
+        return false;
     uint32_t tick = gos__load_relaxed(&victim->tick);
     if (!seen->late_since || seen->late_tick != tick) {
         seen->late_tick = tick;
@@ -116,7 +118,7 @@ static bool leaves_timers(const gos__worker *victim, gos__sighting *seen, int64_
 static void steal_timers(gos__worker *thief, gos__worker *victim, gos__sighting *seen, int64_t now)
 {
     int64_t late = now - gos__load_relaxed(&victim->timers.first);
-    if (!leaves_timers(victim, seen, late, now) || !gos__worker_lock(victim))
+    if (!neglects_timers(victim, seen, late, now) || !gos__worker_lock(victim))
         return;
     /* A select in the midst of its preparations relies on its alarm not going off. */
     if (!victim->thread || !gos__load_relaxed(&victim->thread->keeps_worker))

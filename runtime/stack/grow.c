@@ -108,12 +108,10 @@ void gos__spares_flush(gos__stack_cache *cache)
 void gos__spares_settle(gos__stack_cache *cache)
 {
     gos__thread *self = &gos__self;
-    while (self->more_spares) {
-        gos__region *region = self->more_spares;
-        self->more_spares = region->next;
-        self->spares--;
-        gos__region_free(cache, region);
-    }
+    gos__region *kept = self->spare;
+    self->spare = NULL;
+    gos__spares_of(self, cache);
+    self->spare = kept;
 }
 
 static void pop(gos__task *task)

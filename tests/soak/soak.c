@@ -22,9 +22,6 @@
 
 enum { MOST_PERIODS = 1000, SIGNALS_A_MS = 10, PAGE_KIB = 4 };
 
-/* So many looks at memory in a row, half a second apart, find that no more has gone back. */
-enum { STILL_LOOKS = 4 };
-
 /* A process that runs long meets ever rarer extremes: so much more is no growth. */
 enum { SLACK_KIB = 8 * 1024, SLACK_PERCENT = 5 };
 
@@ -148,13 +145,13 @@ static int open_descriptors(void)
 static void look(void)
 {
     gos_rwmutex_lock(&pause_lock);
+    long before; /* what nobody needs goes back to the kernel, after a storm for a while */
     resident[periods] = LONG_MAX;
-    for (int still = 0; still < STILL_LOOKS;) { /* what nobody needs goes back to the kernel, bit by bit */
+    do {
+        before = resident[periods];
         gos_sleep(SECOND / 2);
-        long now = resident_kib();
-        still = now < resident[periods] - SLACK_KIB / 64 ? 0 : still + 1;
-        resident[periods] = now < resident[periods] ? now : resident[periods];
-    }
+        resident[periods] = resident_kib();
+    } while (resident[periods] < before - SLACK_KIB / 4);
     descriptors[periods] = open_descriptors();
     printf("period %d: resident %ld KiB, descriptors %d, operations %ld, signals %ld, longest delay %.1f ms, in the "
            "largest storms %.1f ms\n", periods, resident[periods], descriptors[periods], soak_counts_now.operations,
