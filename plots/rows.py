@@ -71,6 +71,9 @@ TELLING = (US, "gossamer-cold", "gossamer-fixed", "fixed", "pthread", "go", "jav
 MEMORY_PARTS = ("rss_bytes", "pte_bytes", "kernel_stack_bytes")
 FIELDS = {"case": str, "contender": str, "variant": str, "n": int, "threads": int, "launch": int, "rep": int,
           "metric": str, "units_asked": int, "units_made": int, "status": str, "why": str}
+# What some rows have besides.
+OPTIONAL = {"depth": (int,), "layout": (str,), "link": (int,), "ops": (int,), "rate": (int,), "rejected": (bool,),
+            "round": (int,), "cpu_share": (int, float), "at_ms": (int, float), "samples": (list,), "anchor_ns": (list,)}
 STATUSES = ("ok", "stopped", "not-run", "failed")
 
 
@@ -115,6 +118,9 @@ def check_row(row, where):
         if type(row.get(field)) is not kind:
             raise ResultsError(f"{where}: field `{field}` is missing or not of type {kind.__name__}; "
                                "see results/README.md")
+    for field, kinds in OPTIONAL.items():
+        if field in row and type(row[field]) not in kinds:
+            raise ResultsError(f"{where}: field `{field}` is not of type {kinds[-1].__name__}; see results/README.md")
     value = row.get("value")
     if "value" not in row or not (value is None or type(value) in (int, float) and math.isfinite(value)):
         raise ResultsError(f"{where}: field `value` is missing or not a number; see results/README.md")

@@ -245,6 +245,7 @@ class Pipeline(unittest.TestCase):
         for text, says in ((whole[:-20], "not a whole JSON line"), ("", "holds no samples"), ("[]\n", "not an object"),
                            (whole.replace('"units_made"', '"made"', 1), "`units_made`"),
                            (whole.replace('"ok"', '"fi\\ne"', 1), "unknown status 'fi\\ne'"),
+                           (whole.replace('"rep": 0', '"rep": 0, "depth": {}', 1), "field `depth` is not of type int"),
                            (json.dumps(row("yield", "x", value="1")), "`value`"),
                            (json.dumps(row("yield", "x", value=float("nan"))), "`value`"),
                            (json.dumps(row("yield", "x", value=None)), "without a value")):
