@@ -47,7 +47,10 @@ gos__waiter *gos__list_claim_first(gos__list *list)
 {
     gos__waiter *waiter = gos__list_take_first(list); /* S1 */
     if (!waiter->task) {
-        outsider_of(waiter)->queued = 0;
+        /* Written at the first taking alone: one that a condition has moved on to its mutex is taken again, under the
+         * mutex's lock, while its thread may read the word under the condition's. */
+        if (outsider_of(waiter)->queued)
+            outsider_of(waiter)->queued = 0;
         return waiter;
     }
     if (gos__likely(is_own(waiter)))
