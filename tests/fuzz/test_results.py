@@ -6,6 +6,7 @@ usage: test_results.py [--keep FOLDER]     FUZZ_COUNT=n: so many inputs; FUZZ_SE
 """
 # timeout: 180
 import contextlib
+import copy
 import io
 import json
 import os
@@ -68,7 +69,7 @@ def damage_value(draw, value):
         if draw.randrange(4) == 0:
             del container[key]
         else:
-            container[key] = draw.choice(VALUES)
+            container[key] = copy.deepcopy(draw.choice(VALUES))   # what is damaged further must hold nothing twice
     return value
 
 
