@@ -32,8 +32,11 @@
  * without having been out of work; else ever longer, up to the long one. On a processor that it shares with a worker
  * each look costs two switches of threads. */
 #define SHORT_LOOK_NS 15000
-#define LONG_LOOK_NS 1000000
+#define LONG_LOOK_NS 4000000
 #define LATELY_NS 10000000
+
+/* A slice that is over is asked to end this often, and a worker that goes to stop. */
+#define AGAIN_NS 1000000
 
 /* A thread that was away for so long between two looks blocks now and then, or waits for a processor. Where the short
  * pauses that follow find nothing, so it was the latter, twice that is let pass, and so on. */
@@ -75,7 +78,7 @@ typedef struct findings {
     bool stuck;   /* and it is the one that ran at the last look, and may be blocked */
     bool suspect; /* and it, or one before it, blocked for a while, or waited for a processor */
     bool blocked; /* a worker was taken from a blocked thread */
-    int64_t due;  /* the first timer of a worker that stays on one task */
+    int64_t due;  /* the first timer, or end of a slice, of a worker that stays on one task */
 } findings;
 
 /* STARVED: ready to run, and the kernel lets others run. */
@@ -166,6 +169,15 @@ static bool slice_over(const gos__worker *worker, int64_t now)
     return worker->seen_cpu <= 0 || worker->slice_cpu < 0 || worker->seen_cpu - worker->slice_cpu >= SLICE_NS / 2;
 }
 
+/* When to look at a task that others wait for: at the end of its slice, and often from then on. */
+static void look_at_slice_end(int64_t since, int64_t now, findings *found)
+{
+    int64_t due = since + SLICE_NS;
+    if (due < now + AGAIN_NS)
+        due = now + AGAIN_NS;
+    found->due = due < found->due ? due : found->due;
+}
+
 /* Asks the running task to yield; again at every look, since the request may meet a stack change. */
 static void end_slice(gos__worker *worker)
 {
@@ -240,6 +252,7 @@ static void look_at(gos__runtime *rt, gos__worker *worker, int64_t now, findings
     /* A thread that is to have the worker of a blocked one says so when it is there. */
     found->waiting |= conduct == RUNS || conduct == UNKNOWN;
     found->stuck |= conduct == UNKNOWN;
+    look_at_slice_end(since, now, found);
     if (gos__is_seeded()) { /* slices end where the seed says */
         if (conduct != BLOCKED || now - since < GOS_SEED_PATIENCE_NS)
             return;
@@ -321,7 +334,7 @@ static void worker_stop(gos__runtime *rt, gos__worker *worker)
             gos__thread_wake(worker->thread);
         }
         gos__spin_unlock(&worker->lock);
-        gos__futex_wait(&worker->left, 0, gos__clock_ns() + LONG_LOOK_NS);
+        gos__futex_wait(&worker->left, 0, gos__clock_ns() + AGAIN_NS);
         look_at_all(rt, gos__clock_ns());
     }
 }
