@@ -122,6 +122,9 @@ GIVEN_B := $(if $(findstring command,$(origin B)),$(B))
 B    := build/$(subst $() ,_,$(notdir $(CC)))-$(or $(SAN),release)-c$(CHECKS)-$(ARCH)
 # Tests name it by its whole path: to the stamps and to dependencies it is the same folder.
 override B := $(patsubst $(CURDIR)/%,%,$(B))
+ifneq ($(if $(filter 1,$(words $(B))),,$(filter-out compare,$(GOALS))),)
+$(error B='$(B)' is no folder to build in: name one, without blanks, or leave B out)
+endif
 
 ifneq ($(or $(filter $(BUILDS),$(GOALS)),$(findstring /,$(GOALS))),)
 ifeq ($(wildcard runtime/arch/*_$(ARCH).S),)

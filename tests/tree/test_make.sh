@@ -26,6 +26,7 @@ refuses 'all SAN=memory' 'address undefined thread'
 refuses 'all CHECKS=4' '0 1 2 3'
 refuses 'all CC=no-such-compiler' "no-such-compiler"
 refuses 'bench CHECKS=1' 'release build'
+refuses 'all B=' 'no folder to build in'
 $make compare A=results/reference >"$work/out" 2>&1 && fail 'compare without B did not fail'
 grep -q 'make compare A=results/x B=results/y' "$work/out" || fail 'compare without B does not say what to do'
 
