@@ -55,10 +55,10 @@ PROFILES = {
                 'spawn_million': [1000000], 'spawn_threads': [10000], 'launches': 6, 'thread_launches': 3,
                 'reps': 5, 'check_reps': 21, 'cap': 60},
     'full': {'memory': [1000, 2000, 5000, 10000, 20000, 50000, 100000, 200000, 500000],
-             'memory_million': [1000000], 'most': 20000000, 'memory_launches': 3, 'limit': 40,
+             'memory_million': [1000000], 'most': 20000000, 'memory_launches': 3, 'limit': 30,
              'cold': [125000, 250000, 500000, 1000000], 'few_launches': 6,
              'spawn': [1000, 10000, 100000], 'spawn_slow': [1000, 10000, 30000], 'spawn_million': [1000000],
-             'spawn_threads': [1000, 10000, 100000], 'launches': 15, 'thread_launches': 15, 'reps': 11,
+             'spawn_threads': [1000, 10000, 100000], 'launches': 15, 'thread_launches': 9, 'reps': 11,
              'check_reps': 51, 'cap': 120},
 }
 
@@ -193,6 +193,8 @@ def plan(profile, cases, contenders, cpus, most_units=0):
         if name == COLD:
             continue
         for n in p['spawn_threads'] if 'spawn' in cases else ():
+            if name in SLOW_SPAWN and n > max(p['spawn_slow']):
+                continue
             for t in threads[1:]:
                 add(p['thread_launches'], 'spawn', name, n=n, threads=t, reps=min(3, p['reps']))
         if 'handover' in cases and cpus > 1:
