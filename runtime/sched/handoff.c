@@ -136,38 +136,53 @@ void gos__roam_over(gos__thread *self)
         gos__thread_lax(true);
 }
 
-/* Its budget begins with the first look at it. */
-static void look_at_roaming(gos__thread_record *record, gos__thread *thread)
+/* Its budget begins with the first look at it. Whether it is to be looked at again soon: not while it is blocked. */
+static bool look_at_roaming(gos__thread_record *record, gos__thread *thread)
 {
     if (gos__load_acquire(&thread->locked) != GOS_LOST || gos__load_relaxed(&thread->preempt) ||
         gos__load_relaxed(&thread->in_runtime))
-        return;
-    int64_t cpu = gos__thread_cpu_ns(thread->tid);
+        return false;
+    int64_t cpu = gos__thread_cpu_ns(thread->tid), seen = record->roams_cpu;
     uint32_t losses = gos__load_relaxed(&thread->losses);
+    record->roams_cpu = cpu;
     if (record->losses != losses) {
         record->losses = losses;
         record->roams_from = cpu;
-    } else if (cpu - record->roams_from >= (gos__load_relaxed(&thread->is_lax) ? ROAM_MARKED_NS : ROAM_NS)) {
-        gos__preempt(thread);
+        return true;
     }
+    if (cpu - record->roams_from >= (gos__load_relaxed(&thread->is_lax) ? ROAM_MARKED_NS : ROAM_NS)) {
+        gos__preempt(thread);
+        return false;
+    }
+    return cpu != seen;
 }
 
-void gos__roam_look(gos__runtime *rt, int64_t now)
+/* Whether one of the next few threads roams and runs. */
+static bool look_at_some(gos__runtime *rt)
 {
-    if (now < rt->roam_look_at)
-        return;
-    rt->roam_look_at = now + ROAM_LOOK_NS;
+    bool found = false;
     for (int i = 0; i < ROAM_LOOKS; i++) {
         gos__thread_record *record = rt->roam_next ? rt->roam_next : rt->records;
         if (!record)
-            return;
+            break;
         rt->roam_next = record->next;
         gos__thread *thread = gos__load_acquire(&record->thread);
         if (thread && !gos__load_acquire(&record->left))
-            look_at_roaming(record, thread);
+            found |= look_at_roaming(record, thread);
         if (!rt->roam_next)
-            return;
+            break;
     }
+    return found;
+}
+
+int64_t gos__roam_look(gos__runtime *rt, int64_t now)
+{
+    static bool found; /* at the last look */
+    if (now >= rt->roam_look_at) {
+        rt->roam_look_at = now + ROAM_LOOK_NS;
+        found = look_at_some(rt);
+    }
+    return found ? rt->roam_look_at : INT64_MAX;
 }
 
 /* ---- hand-off ---- */

@@ -23,8 +23,9 @@ bool gos__roam(gos__worker *worker, gos__task *task);
 /* This thread, which lost its worker, is back in the runtime with its task: marks that, or takes the mark off. */
 void gos__roam_over(gos__thread *self);
 
-/* On the monitor, at each look: ends what has roamed for too long; makes the spare thread that a worker missed. */
-void gos__roam_look(gos__runtime *rt, int64_t now);
+/* On the monitor, at each look: ends what has roamed for too long, and gives when to look again where a thread roams;
+ * makes the spare thread that a worker missed. */
+int64_t gos__roam_look(gos__runtime *rt, int64_t now);
 void gos__spare_ahead(gos__runtime *rt);
 
 /* The task on this thread says that it is about to block; good until the worker switches. So a thread whose task parked

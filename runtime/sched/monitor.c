@@ -449,7 +449,7 @@ void gos__monitor(gos__runtime *rt)
             gos__inspect_attend();
         int64_t now = gos__clock_ns();
         gos__spare_ahead(rt);
-        gos__roam_look(rt, now);
+        int64_t roam_at = gos__roam_look(rt, now);
         gos__trace_look(rt, now);
         bool lately = handed_off && now - handed_off < LATELY_NS;
         bool idle = gos__load_relaxed(&rt->idle_n) >= rt->procs;
@@ -475,6 +475,7 @@ void gos__monitor(gos__runtime *rt)
         if (gos__netpoll_alone())
             look_at_descriptors(rt, now);
         findings found = look_at_all(rt, now);
+        found.due = roam_at < found.due ? roam_at : found.due;
         if (found.blocked) {
             handed_off = now;
             lately = true;

@@ -125,7 +125,7 @@ typedef struct gos__thread_record {
     gos__thread *thread; /* NULL until it runs */
     uint32_t left;       /* futex: 1 when it touches the run no more */
     bool abandoned;
-    int64_t losses, roams_from; /* handoff.c: how often its worker had gone; its processor time when that was seen */
+    int64_t losses, roams_from, roams_cpu; /* handoff.c: how often its worker had gone; its processor time then, now */
     bool binds; /* it starts on its worker's processor */
     struct gos__thread_record *next;
 } gos__thread_record;

@@ -9,6 +9,7 @@
 #include <sys/syscall.h>
 
 #include "base/config.h"
+#include "sched/worker.h"
 #include "tests/test.h"
 
 enum { LOOPS = 3, BLOCKED = 3, ROUNDS = 6, STEPS = 20000000 /* more than a slice */ };
@@ -105,7 +106,14 @@ __attribute__((noinline)) static void step(void)
     frame[0] = 1;
 }
 
-/* Between its calls it runs checked code for long, and never calls the runtime by itself. */
+/* Where it runs may change at each call. */
+static __attribute__((noinline)) bool has_worker(void)
+{
+    return gos__self.worker != NULL;
+}
+
+/* Between its calls it runs checked code for more than a slice, and until it is back on the worker that it lost in the
+ * call. It never calls the runtime by itself. */
 static void blocks_again_and_again(void *unused)
 {
     (void)unused;
@@ -113,7 +121,7 @@ static void blocks_again_and_again(void *unused)
     for (int i = 0; i < ROUNDS; i++) {
         CHECK_EQ(syscall(SYS_read, pipes[0], &byte, 1), 1);
         atomic_fetch_add(&begun, 1);
-        for (int steps = 0; steps < STEPS; steps++)
+        for (int steps = 0; steps < STEPS || !has_worker(); steps++)
             step();
     }
     atomic_fetch_add(&ended, 1);

@@ -25,8 +25,8 @@ static long spoils; /* others ran in the midst of calls */
 /* The next prologue ends the slice: what the monitor does from outside. */
 static NOINLINE void end_slice(void)
 {
-    gos__self.worker->attention = 1;
-    gos__self.preempt = 1;
+    gos__store_relaxed(&gos__self.worker->attention, 1u);
+    gos__store_relaxed(&gos__self.preempt, 1u);
     gos__set_limit_word((uintptr_t)GOS_POISON);
 }
 
