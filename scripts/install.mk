@@ -111,7 +111,7 @@ DEB  := build/deb/gossamer-$(VERSION)
 .PHONY: deb dist
 dist:
 	@mkdir -p build
-	$(Q)git archive --prefix=gossamer-$(VERSION)/ HEAD | gzip -n9 >$(DIST)
+	$(Q)git archive --prefix=gossamer-$(VERSION)/ HEAD | gzip -n9 >$(DIST).$$$$ && mv $(DIST).$$$$ $(DIST)
 	@echo $(DIST)
 deb: dist
 	$(Q)command -v dh >/dev/null && command -v fakeroot >/dev/null || { \

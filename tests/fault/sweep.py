@@ -278,6 +278,7 @@ class Sweep:
         self.usual[variant] = held_usually(self.options.program, variant, 3 if self.options.short else 6, sites)
         faults = self.plan(variant, sites)
         while faults:
+            print(f"{variant}: {len(faults)} faults, after {self.faults} others", flush=True)
             runs = pool.map(lambda fault: self.try_out(variant, self.settings(fault)), faults)
             found = {}
             for fault, run in zip(faults, runs):
@@ -293,6 +294,7 @@ class Sweep:
             calls = " ".join(f"{name}:{','.join(map(str, self.errors[name]))}" for name in chosen)
             settings = {"FAULT_RANDOM": f"{seed} {draws.choice((1, 10, 50, 200))} {calls}"}
             return seed, variant, settings, self.try_out(variant, settings)
+        print(f"{n} runs with faults at random", flush=True)
         for seed, variant, settings, run in pool.map(one, [self.options.seed + i for i in range(n)]):
             self.take(f"seed {seed} ({variant})", variant, run, settings)
 
