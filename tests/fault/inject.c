@@ -65,7 +65,7 @@ static struct {
 } drawn;
 
 static fault_held held;
-extern const char __executable_start[];
+extern const char __executable_start[], _end[];
 
 static void read_random(char *text)
 {
@@ -171,7 +171,9 @@ static __attribute__((noinline)) int decide(const char *name, void *const *frame
     uintptr_t base = (uintptr_t)__executable_start, outer = 0;
     if (caller && !((uintptr_t)caller & 7))
         outer = (uintptr_t)caller[1];
-    uint32_t ret0 = (uint32_t)((uintptr_t)frame[1] - base), ret1 = outer >= base ? (uint32_t)(outer - base) : 0;
+    if (outer < base || outer >= (uintptr_t)_end)
+        outer = base; /* a library, elsewhere in each run */
+    uint32_t ret0 = (uint32_t)((uintptr_t)frame[1] - base), ret1 = (uint32_t)(outer - base);
     site *it = site_of(name, ret0, ret1);
     if (!__atomic_load_n(&shared->over, __ATOMIC_RELAXED)) {
         uint32_t n = __atomic_add_fetch(&it->calls, 1u, __ATOMIC_RELAXED);
