@@ -3,6 +3,7 @@
  * plenty. */
 // timeout: 120
 // not-with: address thread (it looks below its frames)
+// not-with: emulator (it cannot execute itself)
 #include <gossamer.h>
 
 #include <alloca.h>

@@ -4,6 +4,7 @@
  * Counted in starts and turns, which a busy machine makes no more of.
  */
 // env: GOS_PROCS=1
+// not-with: emulator (more tasks than there are mappings for guards)
 #include <gossamer.h>
 
 #include "tests/test.h"

@@ -6,6 +6,7 @@
  * not was lost, and the run would not end.
  */
 // timeout: 180
+// not-with: emulator (qemu 7 ends in a child process that starts threads)
 #define _GNU_SOURCE 1 /* gettid */
 #include "tests/fuzz/play.h"
 

@@ -7,6 +7,7 @@
  * reported as a deadlock.
  */
 // timeout: 180
+// not-with: emulator (qemu 7 ends in a child process that starts threads)
 #include <errno.h>
 #include <gossamer.h>
 
