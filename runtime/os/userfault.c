@@ -84,6 +84,17 @@ void gos__userfault_ring(const gos__userfault *faults)
     syscall(SYS_write, faults->bell, &one, sizeof one);
 }
 
+/* Where the kernel cannot wait for either, for want of memory: a look at the bell every millisecond. */
+#define REFUSED_NS 1000000
+
+static bool bell_rang(const gos__userfault *faults)
+{
+    uint32_t nobody = 0;
+    uint64_t times;
+    gos__futex_wait(&nobody, 0, gos__clock_ns() + REFUSED_NS);
+    return syscall(SYS_read, faults->bell, &times, sizeof times) == (long)sizeof times;
+}
+
 bool gos__userfault_wait(const gos__userfault *faults, int64_t deadline)
 {
     struct pollfd both[2] = { { .fd = faults->fd, .events = POLLIN }, { .fd = faults->bell, .events = POLLIN } };
@@ -91,7 +102,8 @@ bool gos__userfault_wait(const gos__userfault *faults, int64_t deadline)
     int64_t ns = deadline == INT64_MAX ? 0 : deadline - gos__clock_ns();
     if (ns > 0)
         left = (struct timespec){ .tv_sec = ns / 1000000000, .tv_nsec = ns % 1000000000 };
-    syscall(SYS_ppoll, both, 2, deadline == INT64_MAX ? NULL : &left, NULL, 0);
+    if (syscall(SYS_ppoll, both, 2, deadline == INT64_MAX ? NULL : &left, NULL, 0) < 0 && errno != EINTR)
+        return bell_rang(faults);
     if (both[0].revents & POLLNVAL)
         gos__die("fatal error: the program has closed descriptor %d, by which packed task stacks are put back",
                  faults->fd);
