@@ -147,7 +147,12 @@ void gos__watch_begin(void)
         gos__die("GOS_DEBUG: contention=%.300s: cannot be written: %s", env->contention, strerror(errno));
     watch.file = gos__fd_high(watch.file);
     watch.waits = gos__groups_open(true, false, NULL);
-    watch.sample_at = watch.waits ? 0 : INT64_MAX;
+    if (watch.waits) {
+        watch.sample_at = 0;
+    } else {
+        gos__warn("contention=%.300s: cannot be written: no memory", env->contention);
+        gos__fd_close(watch.file);
+    }
 }
 
 int64_t gos__watch(gos__runtime *rt, int64_t now)

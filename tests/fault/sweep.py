@@ -50,6 +50,8 @@ ABANDONED = re.compile(r"abandoned [1-9]")
 PATIENCE = 4
 # The only ways to give up.
 FATAL = re.compile(r"^gossamer: (fatal error|GOS_\w+): .*(no memory|cannot|refuse|failed|no thread|fork)")
+# Of GOS_DEBUG=schedtrace: another thread may print one after the line that says why.
+OBSERVED = re.compile(r"^gossamer: sched \d+ ms: ")
 NEVER = re.compile(r"deadlock|overran|overflow|not locked|bug")
 
 Fault = collections.namedtuple("Fault", "variant name ret0 ret1 first count error")
@@ -156,7 +158,7 @@ def judge(run, usual):
     if run.status is None:
         return "no end"
     if run.status == 2:
-        lines = [line for line in run.err.splitlines() if line]
+        lines = [line for line in run.err.splitlines() if line and not OBSERVED.match(line)]
         if not lines or not FATAL.search(lines[-1]) or NEVER.search(lines[-1]):
             return "exit 2 without a line that says what is missing"
         return None
@@ -235,7 +237,7 @@ class Sweep:
         why = judge(run, self.usual[variant])
         if run.status == 2 and not why:
             self.fatal += 1
-            self.lines[run.err.splitlines()[-1]] += 1
+            self.lines[[line for line in run.err.splitlines() if not OBSERVED.match(line)][-1]] += 1
         elif not why and any(int(found[3]) for found in REPORT.finditer(run.out)):
             self.refused += 1
         if why:
