@@ -209,7 +209,7 @@ static bool work_anywhere(const gos__worker *worker)
            gos__load_relaxed(&rt->returning_n) || gos__load_relaxed(&rt->retired) || gos__work_elsewhere(worker);
 }
 
-static void clear_idle(gos__worker *worker)
+void gos__idle_clear(gos__worker *worker)
 {
     uint32_t bit = 1u << worker->index % 32;
     if (gos__and_seq(&gos__rt->idle[worker->index / 32], ~bit) & bit)
@@ -273,7 +273,7 @@ static bool doze(gos__worker *worker)
         if (gos__load_relaxed(&gos__self.futex))
             worker->vain = 0;
         gos__store_relaxed(&worker->dozing, 0u);
-        clear_idle(worker);
+        gos__idle_clear(worker);
         gos__trace_idle(worker, GOS_EV_WAKE);
         gos__monitor_wake(rt);
     }

@@ -10,8 +10,9 @@
  *     the monitor (handoff.c), a thread being blocked that thread, back at O3
  *     H1  T1-T4                                       R1  LOST? take an idle worker's bit; none: R4
  *     H2  it is back, or dozes: T6                    R2  T1-T4; its thread does not doze: wake it, R4
- *     H3  an heir as in G1; none: T6, start a         R3  tie it to this thread; the sleeper: AWAITS, then
- *         spare, and look again                           into the spares, woken; this one: UNLOCKED
+ *     H3  an heir as in G1; none: T6, start a         R3  tie it to this thread, and clear its bit, should it be
+ *         spare, and look again                           set again; the sleeper: AWAITS, then into the spares,
+ *                                                         woken; this one: UNLOCKED
  *     H4  the blocked thread: LOST                    R4  AWAITS, then into `returning`; attention everywhere
  *     H5  G2-G4; no spare is left: start one for      R5  fence, wake one (as S3: an idle worker sees it at I3 or
  *         the next time                                   is seen); sleep until UNLOCKED
@@ -284,6 +285,7 @@ static bool claim_idle(gos__thread *self)
     }
     gos__thread_tie(worker, self);
     gos__store_relaxed(&worker->dozing, 0u);
+    gos__idle_clear(worker); /* it may have woken by itself and gone to sleep again since its bit was taken */
     if (sleeper) {
         sleeper->worker = NULL;
         gos__store_release(&sleeper->locked, (uint32_t)GOS_AWAITS); /* R3 */
