@@ -244,7 +244,7 @@ bool gos__attend(gos__worker *worker, gos__task **next);
 void gos__wake_one(gos__worker *worker);
 
 /* ---- idle.c ---- */
-/* Takes a worker off the idle ones, for the caller to wake or to claim, NULL: none; or this one, if it is among them. */
+/* Takes a worker off the idle ones, for the caller to wake or to claim; NULL: none. Or this one, if it is there. */
 gos__worker *gos__idle_pick(void);
 void gos__idle_clear(gos__worker *worker);
 gos__task *gos__find(gos__worker *worker);
