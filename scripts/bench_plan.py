@@ -192,10 +192,9 @@ def plan(profile, cases, contenders, cpus, most_units=0):
             plan_memory(add, p, name, threads[-1], most_units)
         if name == COLD:
             continue
+        most_n = max(p['spawn_slow']) if name in SLOW_SPAWN else LIMIT
         for n in p['spawn_threads'] if 'spawn' in cases else ():
-            if name in SLOW_SPAWN and n > max(p['spawn_slow']):
-                continue
-            for t in threads[1:]:
+            for t in threads[1:] if n <= most_n else ():
                 add(p['thread_launches'], 'spawn', name, n=n, threads=t, reps=min(3, p['reps']))
         if 'handover' in cases and cpus > 1:
             add(p['thread_launches'], 'handover', name, threads=2, reps=p['reps'])

@@ -78,7 +78,7 @@ typedef struct findings {
     bool stuck;   /* and it is the one that ran at the last look, and may be blocked */
     bool suspect; /* and it, or one before it, blocked for a while, or waited for a processor */
     bool blocked; /* a worker was taken from a blocked thread */
-    int64_t due;  /* the first timer, or end of a slice, of a worker that stays on one task */
+    int64_t due;  /* the first timer, or end of a slice, of a worker that stays on one task; or a thread roams */
 } findings;
 
 /* STARVED: ready to run, and the kernel lets others run. */
@@ -169,13 +169,10 @@ static bool slice_over(const gos__worker *worker, int64_t now)
     return worker->seen_cpu <= 0 || worker->slice_cpu < 0 || worker->seen_cpu - worker->slice_cpu >= SLICE_NS / 2;
 }
 
-/* When to look at a task that others wait for: at the end of its slice, and often from then on. */
-static void look_at_slice_end(int64_t since, int64_t now, findings *found)
+static void look_by(findings *found, int64_t due)
 {
-    int64_t due = since + SLICE_NS;
-    if (due < now + AGAIN_NS)
-        due = now + AGAIN_NS;
-    found->due = due < found->due ? due : found->due;
+    if (due < found->due)
+        found->due = due;
 }
 
 /* Asks the running task to yield; again at every look, since the request may meet a stack change. */
@@ -234,8 +231,7 @@ static void look_at(gos__runtime *rt, gos__worker *worker, int64_t now, findings
         return;
     bool waiting_here = others_wait(rt, worker, now);
     if (!waiting_here) {
-        int64_t due = gos__is_seeded() ? INT64_MAX : gos__load_relaxed(&worker->timers.first);
-        found->due = due < found->due ? due : found->due;
+        look_by(found, gos__is_seeded() ? INT64_MAX : gos__load_relaxed(&worker->timers.first));
         if (!gos__work_elsewhere(worker))
             return;
     }
@@ -252,7 +248,7 @@ static void look_at(gos__runtime *rt, gos__worker *worker, int64_t now, findings
     /* A thread that is to have the worker of a blocked one says so when it is there. */
     found->waiting |= conduct == RUNS || conduct == UNKNOWN;
     found->stuck |= conduct == UNKNOWN;
-    look_at_slice_end(since, now, found);
+    look_by(found, since + SLICE_NS > now + AGAIN_NS ? since + SLICE_NS : now + AGAIN_NS);
     if (gos__is_seeded()) { /* slices end where the seed says */
         if (conduct != BLOCKED || now - since < GOS_SEED_PATIENCE_NS)
             return;
@@ -475,7 +471,7 @@ void gos__monitor(gos__runtime *rt)
         if (gos__netpoll_alone())
             look_at_descriptors(rt, now);
         findings found = look_at_all(rt, now);
-        found.due = roam_at < found.due ? roam_at : found.due;
+        look_by(&found, roam_at);
         if (found.blocked) {
             handed_off = now;
             lately = true;

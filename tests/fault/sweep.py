@@ -50,7 +50,6 @@ ABANDONED = re.compile(r"abandoned [1-9]")
 PATIENCE = 4
 # The only ways to give up.
 FATAL = re.compile(r"^gossamer: (fatal error|GOS_\w+): .*(no memory|cannot|refuse|failed|no thread|fork)")
-# Of GOS_DEBUG=schedtrace: another thread may print one after the line that says why.
 OBSERVED = re.compile(r"^gossamer: sched \d+ ms: ")
 NEVER = re.compile(r"deadlock|overran|overflow|not locked|bug")
 
@@ -153,12 +152,17 @@ def execute(program, variant, settings):
         return Run(status, out.read(), err.read(), sites, injected)
 
 
+def said(run):
+    """What it wrote of itself, but for schedtrace: another thread may print such a line after the one that says why."""
+    return [line for line in run.err.splitlines() if line and not OBSERVED.match(line)]
+
+
 def judge(run, usual):
     """None, or what is wrong with it. usual: what is held at most without a fault, as in a report."""
     if run.status is None:
         return "no end"
     if run.status == 2:
-        lines = [line for line in run.err.splitlines() if line and not OBSERVED.match(line)]
+        lines = said(run)
         if not lines or not FATAL.search(lines[-1]) or NEVER.search(lines[-1]):
             return "exit 2 without a line that says what is missing"
         return None
@@ -237,7 +241,7 @@ class Sweep:
         why = judge(run, self.usual[variant])
         if run.status == 2 and not why:
             self.fatal += 1
-            self.lines[[line for line in run.err.splitlines() if not OBSERVED.match(line)][-1]] += 1
+            self.lines[said(run)[-1]] += 1
         elif not why and any(int(found[3]) for found in REPORT.finditer(run.out)):
             self.refused += 1
         if why:
