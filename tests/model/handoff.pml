@@ -1,19 +1,22 @@
 /*
- * handoff.pml: how workers pass between threads (sched/thread.c, handoff.c; sched.c:gos__wait_unlocked; idle.c:doze), and the end
- * of a run. G: give a worker, R: regain one, H: the monitor's hand-off.
+ * handoff.pml: how workers pass between threads (sched/thread.c, handoff.c; sched.c:gos__wait_unlocked; idle.c:doze),
+ * and the end of a run. G: give a worker, R: regain one, H: the monitor's hand-off.
  *
  * WORKERS run TASKS, of which YIELDS times one yields or announces that it blocks; the monitor takes a worker from a
  * thread outside the runtime at most HANDOFFS times; there may be THREADS. Holds: one thread at a time uses a worker,
- * the one tied to it; every task ends; then every thread leaves. Stores are seen in their order: see lock.pml for that.
+ * the one tied to it, and it does not count as idle meanwhile; every task ends; then every thread leaves. Stores are
+ * seen in their order: see lock.pml for that.
  *
  * config: -DWORKERS=1 -DTHREADS=2 -DTASKS=2 -DHANDOFFS=1 -DYIELDS=TASKS
  * config: -DWORKERS=2 -DTHREADS=2 -DTASKS=1 -DHANDOFFS=1 -DYIELDS=TASKS
  * config: -DWORKERS=1 -DTHREADS=3 -DTASKS=1 -DHANDOFFS=1 -DYIELDS=0
  * config: -DWORKERS=2 -DTHREADS=2 -DTASKS=1 -DHANDOFFS=1 -DYIELDS=0 -DTIMERS=1
+ * config: -DWORKERS=2 -DTHREADS=2 -DTASKS=1 -DHANDOFFS=1 -DYIELDS=TASKS -DTIMERS=1
  * mutant: 1 -DWORKERS=1 -DTHREADS=2 -DTASKS=2 -DHANDOFFS=1 -DYIELDS=TASKS  G1 without letting go of the worker first
  * mutant: 2 -DWORKERS=2 -DTHREADS=2 -DTASKS=1 -DHANDOFFS=1 -DYIELDS=TASKS  R3: among the spares before GOS_AWAITS
  * mutant: 3 -DWORKERS=1 -DTHREADS=2 -DTASKS=2 -DHANDOFFS=1 -DYIELDS=TASKS  H4 writes GOS_UNLOCKED, as a thief would
  * mutant: 4 -DWORKERS=2 -DTHREADS=3 -DTASKS=1 -DHANDOFFS=1 -DYIELDS=0 -DTIMERS=1  R3: among the spares before its futex
+ * mutant: 5 -DWORKERS=2 -DTHREADS=2 -DTASKS=1 -DHANDOFFS=1 -DYIELDS=TASKS -DTIMERS=1  R3 without clearing the idle bit
  */
 #define NONE 9
 mtype = { unlocked, taken, lost, awaits }; /* taken: GOS_LOCKED */
@@ -41,7 +44,7 @@ bool stopping, starting;
 
 inline use(w) /* O4: only between O3 and O5 */
 {
-    atomic { users[w]++; assert(users[w] == 1 && thread_of[w] == t) }
+    atomic { users[w]++; assert(users[w] == 1 && thread_of[w] == t && !idle[w]) }
     users[w]--
 }
 
@@ -327,6 +330,9 @@ regain: /* thread.c:gos__regain */
         heir = thread_of[w];
         tie(w, t); /* R3 */
         dozing[w] = false;
+#if MUTANT != 5
+        idle[w] = false;
+#endif
         if
         :: heir != NONE ->
             worker_of[heir] = NONE;
