@@ -12,9 +12,10 @@ BUILDS = ('plain', 'checks', 'wrapped', 'tasks')
 # Program -> rounds of a sample: some 5 ms.
 PROGRAMS = {'sqlite': 13, 'lua': 28, 'quickjs': 10, 'expat': 24, 'stb': 7}
 PROFILES = {'quick': {'launches': 3, 'blocks': 3, 'counted': ('sqlite',)},
-            'default': {'launches': 6, 'blocks': 5, 'counted': tuple(PROGRAMS)},
-            'full': {'launches': 15, 'blocks': 20, 'counted': tuple(PROGRAMS)}}
+            'default': {'launches': 12, 'blocks': 3, 'counted': tuple(PROGRAMS)},
+            'full': {'launches': 24, 'blocks': 13, 'counted': tuple(PROGRAMS)}}
 COUNTED_ROUNDS = (1, 3)
+LAYOUTS = 12    # orders of its functions in which each build was linked (benches/programs/programs.mk), besides its own
 MISSING = 'its source is not here (make setup-programs), or clang, which cannot build it with checks, built the others'
 
 
@@ -30,8 +31,13 @@ def guess(job):
     return 5 if job.series else 0.3 + job.reps * 0.05
 
 
-def path(gosbench, program, build):
-    return os.path.join(os.path.dirname(gosbench), 'programs', f'{program}-{build}')
+def path(gosbench, program, build, order=''):
+    return os.path.join(os.path.dirname(gosbench), 'programs', f'{program}-{build}{order}')
+
+
+def order_of(launch):
+    """The end of the names of the layout that a launch times."""
+    return f'.{1 + launch % LAYOUTS}'
 
 
 def row(launch, job, build, metric, rep=0):
@@ -43,7 +49,8 @@ def row(launch, job, build, metric, rep=0):
 def run(suite, launch, job):
     metric = 'instructions_per_round' if job.series else 'ns_per_op'
     rows = [row(launch, job, build, metric) for build in BUILDS]
-    if not all(os.access(path(suite.args.gosbench, job.variant, build), os.X_OK) for build in BUILDS):
+    order = '' if job.series else order_of(launch)
+    if not all(os.access(path(suite.args.gosbench, job.variant, build, order), os.X_OK) for build in BUILDS):
         return [dict(one, status='not-run', why=MISSING) for one in rows]
     if job.series and shutil.which('valgrind') is None:
         return [dict(one, status='not-run', why='valgrind is not installed: apt-get install valgrind') for one in rows]
@@ -83,7 +90,8 @@ def timed(suite, launch, job):
     cpu = suite.random.choice(sorted(os.sched_getaffinity(0)))
     rounds, rows, sums = PROGRAMS[job.variant], [], set()
     env = dict(suite.env, GOSBENCH_PADDING='x' * suite.random.randrange(4096))
-    servers = {build: Server(path(suite.args.gosbench, job.variant, build), env, cpu) for build in BUILDS}
+    programs = {build: path(suite.args.gosbench, job.variant, build, order_of(launch)) for build in BUILDS}
+    servers = {build: Server(program, env, cpu) for build, program in programs.items()}
     try:
         for build in BUILDS:
             servers[build].ask(rounds)

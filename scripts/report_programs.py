@@ -9,8 +9,8 @@ import stats
 WORDS = """Programs that nobody here wrote, in four builds of the same source: *plain*; with *checks*, which all find
 room; *wrapped*: with the doors for libc's functions as well, linked as pkg-config says; in *tasks*: the same objects in
 a task that starts on a nursery, crossings included. Processor time of a round over that of *plain*, paired by launch,
-in which all builds take turns on one CPU; instructions are slopes under callgrind. Sought: a geometric mean of at most
-+2 % time, no program above +5 %."""
+in which all builds take turns on one CPU, each launch with another order of the programs' functions; instructions are
+slopes under callgrind. Sought: a geometric mean of at most +2 % time, no program above +5 %."""
 METRICS = (("ns_per_op", "time"), ("instructions_per_round", "instructions"))
 
 

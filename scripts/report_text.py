@@ -66,8 +66,9 @@ nursery: it runs in a deep region and comes back."""
 
 LIMITS = """- One machine, and where it is a virtual one, shared: absolute times move with the neighbours; ratios
   within a launch move less. Nothing here says how the ratios change on other processors.
-- Code layout alone can move a short loop by several per cent, and one build has one layout. Time differences of the
-  check below about 5 % should not be read as its cost; the instruction counts can.
+- Code layout alone can move a short loop by several per cent. The real programs are linked in several orders of their
+  functions, one for each launch; the other cases in few or one, where time differences of the check below about 5 %
+  should not be read as its cost; the instruction counts can.
 - Page tables and kernel stacks are counted; the kernel's other memory per thread (slab) is not, which favours
   threads.
 - Two units that pass control do nothing else: caches stay warm, which favours everybody and the cheapest most.

@@ -17,9 +17,15 @@ program_def_lua     := -DLUA_USE_LINUX
 program_def_quickjs := -D_GNU_SOURCE -DNDEBUG
 program_def_expat   := -DHAVE_MEMMOVE -DXML_NS -DXML_DTD -DXML_CONTEXT_BYTES=1024 -DBYTEORDER=1234 -DXML_STATIC
 
+# Where its functions lie can change a program's time by more than the checks do: so each build is linked in so many
+# orders of its functions as well, NAME.1 ..., drawn by that number, without symbols (scripts/bench_programs.py).
+PROGRAM_LAYOUTS := 1 2 3 4 5 6 7 8 9 10 11 12
+PROGRAM_EXES    += $(foreach e,$(PROGRAM_EXES),$(PROGRAM_LAYOUTS:%=$e.%))
+program_layout  := -Wl,-s -Wl,--shuffle-sections='.text.*='
+
 # The same flags throughout, but for the checks; on other people's code no warnings. The objects of `checks` are those
 # of `wrapped` without the note by which the linker tells checked code: so it leaves them as they are.
-PROGRAM_FLAGS := -std=gnu17 -w -pthread $(filter-out $(CHECKED),$(TASK_FLAGS))
+PROGRAM_FLAGS := -std=gnu17 -w -pthread -ffunction-sections $(filter-out $(CHECKED),$(TASK_FLAGS))
 program_flags_plain   :=
 program_flags_checks  := $(CHECKED)
 program_flags_wrapped := $(CHECKED)
@@ -30,10 +36,10 @@ program_link_tasks    := -Wl,@$(WRAP)
 # $1 program, $2 build, $3 the build whose objects it shares
 define program_rules
 program_objs_$1_$2 := $(patsubst %.c,$(B)/programs/$1-$3.o/%.o,$(program_src_$1) driver.c) $(B)/programs/$1-$2.o/main.o
-$(B)/programs/$1-$2: $$(program_objs_$1_$2) $(LIB) $(WRAP)
+$(B)/programs/$1-$2 $(PROGRAM_LAYOUTS:%=$(B)/programs/$1-$2.%): $$(program_objs_$1_$2) $(LIB) $(WRAP)
 	$(call say,LINK,$$@)
-	$(Q)$(CC) -fuse-ld=lld -Wl,-z,now -pthread $(program_link_$2) $(CFLAGS) $(LDFLAGS) $$(program_objs_$1_$2) -L$(B) \
-	    -lgossamer -lhwloc -lm -o $$@
+	$(Q)$(CC) -fuse-ld=lld -Wl,-z,now -pthread $(program_link_$2) $$(patsubst .%,$$(program_layout)%,$$(suffix $$@)) \
+	    $(CFLAGS) $(LDFLAGS) $$(program_objs_$1_$2) -L$(B) -lgossamer -lhwloc -lm -o $$@
 $(B)/programs/$1-$2.o/%.o: $(PROGRAMS_DIR)/$1/%.c $(B)/flags benches/programs/programs.mk
 	$(call say,CC,'$$< ($2)')
 	@mkdir -p $$(@D)
