@@ -49,8 +49,12 @@ bool gos__threads_stop(gos__runtime *rt, int64_t deadline)
         gos__thread_record *waited_for = NULL;
         for (gos__thread_record *record = rt->records; record; record = record->next) {
             gos__thread *thread = gos__load_acquire(&record->thread);
-            if (!thread || gos__load_acquire(&record->left) || record->abandoned)
+            if (gos__load_acquire(&record->left) || record->abandoned)
                 continue;
+            if (!thread) { /* it has not begun */
+                waited_for = record;
+                continue;
+            }
             gos__preempt(thread);
             gos__thread_wake(thread);
             if (late && (too_late || gos__monitor_sees(thread)) && abandon(thread)) {
