@@ -91,13 +91,18 @@ static void after_in_child(void)
     gos__signals_restore(mask_before);
 }
 
-int gos__fork_prepare(void)
+static bool is_prepared;
+
+/* Before there are other threads: one that forks while the first run begins would else have a child in which nobody saw
+ * to what that run was at. And before the program's own handlers, which so come first, without our locks. */
+__attribute__((constructor)) static void prepare(void)
 {
-    static bool is_done; /* one run at a time */
-    if (!is_done && pthread_atfork(before, after_in_parent, after_in_child))
-        return -ENOMEM;
-    is_done = true;
-    return 0;
+    is_prepared = !pthread_atfork(before, after_in_parent, after_in_child);
+}
+
+int gos__fork_prepared(void)
+{
+    return is_prepared ? 0 : -ENOMEM;
 }
 
 static void *monitor_main(void *arg)

@@ -40,7 +40,7 @@ static void other(void *unused)
     __atomic_store_n(&others_ran, 1, __ATOMIC_RELEASE);
 }
 
-/* Called while the runtime's locks are held, since it was registered before its own. */
+/* Called while the runtime's locks are held, if it was registered before the runtime's own. */
 __attribute__((no_split_stack)) static void amid_fork(void)
 {
     struct timespec now;
@@ -82,9 +82,13 @@ static int run(void *unused)
     return 0;
 }
 
-int main(void)
+__attribute__((constructor(101))) static void before_the_runtime(void)
 {
     CHECK_EQ(pthread_atfork(amid_fork, NULL, NULL), 0);
+}
+
+int main(void)
+{
     struct sigaction action = { .sa_handler = handler, .sa_flags = SA_RESTART };
     CHECK_EQ(sigaction(SIGUSR1, &action, NULL), 0);
     return gos_run(run, NULL);
