@@ -12,7 +12,7 @@
 
 #include "tests/test.h"
 
-enum { ROUNDS = 3, CALLS = 400, CALL_NS = 200000, COMPUTE_MS = 25 };
+enum { ROUNDS = 3, CALLS = 400, CALL_NS = 200000, COMPUTE_MS = 25, TRIES = 5 };
 
 static int64_t handoffs(void)
 {
@@ -57,18 +57,40 @@ static void computes(void *unused)
         gos_yield();
 }
 
-static int64_t handoffs_of(void (*fn)(void *))
+/* For how long the monitor, this program's first thread, was ready to run and had no processor; 0 where the kernel does
+ * not tell. */
+static int64_t monitor_waited_ns(void)
 {
-    for (int64_t until = gos_now() + COMPUTE_MS * INT64_C(1000000); gos_now() < until;)
-        gos_yield(); /* until the pauses are long, and the last hand-off is long ago */
-    int64_t before = handoffs();
-    blocking = 1;
-    CHECK_EQ(gos_go(fn, NULL), 0);
-    while (__atomic_load_n(&blocking, __ATOMIC_ACQUIRE))
-        gos_yield();
-    int64_t n = handoffs() - before;
-    printf("%d calls, %d hand-offs\n", CALLS, (int)n);
-    return n;
+    int64_t waited = 0;
+    FILE *file = fopen("/proc/self/schedstat", "r");
+    if (file && fscanf(file, "%*d %" SCNd64, &waited) != 1)
+        waited = 0;
+    if (file)
+        fclose(file);
+    return waited;
+}
+
+/* A round that `fn` blocks in; the hand-offs meanwhile lie in these bounds, or the monitor had to wait for processors a
+ * quarter of the time, which says nothing: then another one. */
+static void judge(void (*fn)(void *), int64_t least, int64_t most)
+{
+    for (int tries = 0; tries < TRIES; tries++) {
+        for (int64_t until = gos_now() + COMPUTE_MS * INT64_C(1000000); gos_now() < until;)
+            gos_yield(); /* until the pauses are long, and the last hand-off is long ago */
+        int64_t n = -handoffs(), took = -gos_now(), waited = -monitor_waited_ns();
+        blocking = 1;
+        CHECK_EQ(gos_go(fn, NULL), 0);
+        while (__atomic_load_n(&blocking, __ATOMIC_ACQUIRE))
+            gos_yield();
+        waited += monitor_waited_ns();
+        took += gos_now();
+        n += handoffs();
+        printf("%d calls, %d hand-offs; the monitor waited for %d of %d us\n", CALLS, (int)n, (int)(waited / 1000),
+               (int)(took / 1000));
+        if (n >= least && n <= most)
+            return;
+        CHECK(waited >= took / 4);
+    }
 }
 
 static int run(void *unused)
@@ -76,9 +98,8 @@ static int run(void *unused)
     (void)unused;
     CHECK_EQ(gos_go(computes, NULL), 0);
     for (int i = 0; i < ROUNDS; i++)
-        CHECK(handoffs_of(blocks) >= CALLS / 50);
-    int64_t n = handoffs_of(roams);
-    CHECK(n >= 1 && n <= CALLS / 8);
+        judge(blocks, CALLS / 50, INT64_MAX);
+    judge(roams, 1, CALLS / 8);
     __atomic_store_n(&over, 1, __ATOMIC_RELEASE);
     return 0;
 }
