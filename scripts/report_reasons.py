@@ -73,8 +73,9 @@ REASONS = (
      "each descent crosses to a region, and beyond 124 KiB to a second one, and is then as fast as theirs",
      "regions that grow to the depth a function had before"),
     ("server, .* latency, 99 %", ("epoll", "libuv", "tokio", "go", "pthread"),
-     "not found yet: half of the requests are answered about as soon as theirs, but some wait much longer",
-     "answers in the order in which the requests came"),
+     "not found yet: some requests wait much longer where wrk's load begins as soon as the server has started; hardly "
+     "where it begins half a second later, and not with the client of the open loops", "knowing what the server does in "
+     "its first moments"),
     ("server, .*", ("epoll", "libuv", "tokio"),
      "a loop learns of many requests by one call and answers them one after the other; ours wakes a task for each, "
      "which "
