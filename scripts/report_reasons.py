@@ -74,8 +74,8 @@ REASONS = (
      "regions that grow to the depth a function had before"),
     ("server, .* latency, 99 %", ("epoll", "libuv", "tokio", "go", "pthread"),
      "not found yet: some requests wait much longer where wrk's load begins as soon as the server has started; hardly "
-     "where it begins half a second later, and not with the client of the open loops", "knowing what the server does in "
-     "its first moments"),
+     "where it begins half a second later, and not with the client of the open loops",
+     "knowing what the server does in its first moments"),
     ("server, .*", ("epoll", "libuv", "tokio"),
      "a loop learns of many requests by one call and answers them one after the other; ours wakes a task for each, "
      "which "
