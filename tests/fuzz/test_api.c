@@ -311,6 +311,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     static const int workers[] = { 1, 2, 2, 3 };
     fuzz_bytes in = { data, data + size };
     unsigned how = fuzz_byte(&in);
+    count(&plays, 1);
     play = (struct play){ .ops = ops, .ops_n = sizeof ops / sizeof *ops };
     play.seeded = how & 1;
     play.early = how / 8 % 8 == 7;
