@@ -238,7 +238,10 @@ class Suite:
         for row in rows:
             row['link'] = link_of(launch)
         if code != 0 and not any(row['status'] == 'failed' for row in rows):
-            rows.append(failed_row(job, launch, why_ended(code, limit, err)))
+            row = failed_row(job, launch, why_ended(code, limit, err))
+            if code is None and job.contender in PEER_OF:
+                row['status'] = 'stopped'    # how others' units starve or run out of memory is data
+            rows.append(row)
         return rows
 
     def program(self, job, launch):

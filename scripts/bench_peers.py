@@ -66,6 +66,8 @@ def base(name):
     return name
 
 
+BUSY_CAP = 15    # seconds
+
 TUNED = tuple(name for name in NAMES if name != base(name))
 # A virtual machine that compiles for a second before each measurement.
 DEAR = ('java',)
@@ -109,9 +111,11 @@ def plan_blocking(add, p, launches, cases, name, threads):
     launches = launches if p['launches'] > 3 else 1
     for n in p['blocked'] if 'progress' in cases else ():
         add(launches, 'progress', name, n=n, threads=threads, reps=1)
-    # Beside busy units a sleeper of a runtime that does not preempt takes minutes for its sleeps.
+    # Beside busy units a sleeper of a runtime that does not preempt takes minutes for its sleeps, or never wakes: once.
     for variant in p['sleeps'] if 'lateness' in cases and name == base(name) else ():
-        add(launches, 'lateness', name, threads=threads, reps=1, variant=variant)
+        is_busy = variant == 'own-busy'
+        add(1 if is_busy else launches, 'lateness', name, threads=threads, reps=1, variant=variant,
+            cap=BUSY_CAP if is_busy else 0)
     for depth in p['depths'] if 'descent' in cases and name == base(name) else ():
         add(launches, 'descent', name, reps=3, depth=depth)
 
