@@ -100,8 +100,10 @@ __attribute__((constructor)) static void prepare(void)
     is_prepared = !pthread_atfork(before, after_in_parent, after_in_child);
 }
 
-int gos__fork_prepared(void)
+int gos__fork_prepare(void)
 {
+    if (!is_prepared)
+        prepare(); /* there was no memory, then */
     return is_prepared ? 0 : -ENOMEM;
 }
 

@@ -273,7 +273,7 @@ int gos__run(int (*fn)(void *), void *arg)
     if (gos__self.worker || gos__exchange_seq(&active, 1u))
         return -EBUSY;
     gos__env_get();
-    int failed = gos__fork_prepared();
+    int failed = gos__fork_prepare();
     failed = failed ? failed : gos__stacks_open();
     gos__runtime *rt = failed ? NULL : runtime_new(fn, arg);
     if (!rt) {

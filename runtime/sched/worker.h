@@ -324,7 +324,7 @@ void gos__thread_tie(gos__worker *worker, gos__thread *thread);
 /* ---- fork.c ---- */
 
 /* Before the first run. */
-int gos__fork_prepared(void); /* 0 or -ENOMEM */
+int gos__fork_prepare(void); /* 0 or -ENOMEM */
 
 /* Begins the run of such a child. */
 void gos__fork_revive(void);
