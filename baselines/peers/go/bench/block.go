@@ -274,7 +274,9 @@ func caseLateness(o *options) bool {
 				for i := range samples {
 					from := stamp()
 					if posix {
-						syscall.Nanosleep(&t, nil)
+						// The runtime's own signals, by which it preempts, end a sleep early.
+						for left := t; syscall.Nanosleep(&left, &left) == syscall.EINTR; {
+						}
 					} else {
 						time.Sleep(time.Duration(sleep.ns))
 					}
