@@ -33,6 +33,7 @@ static int dumps(void *plug)
             return 3;
         gos_go(fn, chan);
     }
+    gos_sleep(50000000); /* until both have parked, on whichever thread */
     gos_dump(STDOUT_FILENO);
     return 0;
 }
