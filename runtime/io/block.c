@@ -18,11 +18,22 @@
 
 #define KERNEL_SIGSET (_NSIG / 8)
 
-GOS_NOINLINE long gos__io_blocking(const gos__request *request)
+GOS_NOINLINE long gos__io_masked(const gos__request *request)
 {
     gos_block_begin();
     long result = gos__io_make(request);
     gos_block_end();
+    return result;
+}
+
+GOS_NOINLINE long gos__io_blocking(const gos__request *request)
+{
+    if (!gos__is_main(gos__self.task) || gos__self.masked)
+        return gos__io_masked(request);
+    gos__store_relaxed(&gos__main_mask, gos__self.usual_mask);
+    gos__store_release(&gos__main_blocks, gos__self.tid);
+    long result = gos__io_masked(request);
+    gos__store_release(&gos__main_blocks, 0);
     return result;
 }
 
@@ -210,7 +221,7 @@ int gos__io_sigsuspend(const sigset_t *mask)
             return (int)gos__io_fail(EINTR);
     }
     gos__request request = { .number = SYS_rt_sigsuspend, .arg = { (long)mask, KERNEL_SIGSET } };
-    return (int)gos__io_result(gos__io_blocking(&request));
+    return (int)gos__io_result(gos__io_masked(&request));
 }
 
 /* ---- System V messages and semaphores ---- */

@@ -7,6 +7,8 @@
 uint32_t gos__handled[3];
 const gos__task *gos__main_task;
 void (*gos__main_entry)(void *);
+int32_t gos__main_blocks;
+uint64_t gos__main_mask;
 
 static gos__spin lock; /* never taken in a handler */
 static gos__fd_wait *published;
@@ -105,5 +107,6 @@ void gos__interrupt_forget(void)
 {
     lock = 0;
     published = NULL;
+    gos__main_blocks = 0;
     gos__main_is(NULL);
 }

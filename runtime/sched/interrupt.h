@@ -12,7 +12,10 @@
  *     monitor, under the lock
  *     A1  a wait is published, and count is not what it has seen: takes it back, ends it with EINTR
  *
- * Either H3 sees M2 or M3 sees H2. There are two counts: of all handlers, and of those that were installed without
+ * Either H3 sees M2 or M3 sees H2. In a call that blocks its thread there is no wait to take back; there it is that
+ * thread on which the handler must run, so one that the kernel began elsewhere sends its signal on (gos__main_blocks).
+ *
+ * There are two counts: of all handlers, and of those that were installed without
  * SA_RESTART, which alone end the waits that signal(7) lists as restarted.
  */
 #ifndef GOS_SCHED_INTERRUPT_H
@@ -31,6 +34,11 @@ extern const gos__task *gos__main_task;
 extern void (*gos__main_entry)(void *);
 
 void gos__main_is(const gos__task *task);
+
+/* The thread that the main task blocks in a call that a handler ends; 0: none. Read in handlers. A signal that comes
+ * when the call is just over, or not quite begun, finds that thread all the same: so it is with a program's own. */
+extern int32_t gos__main_blocks;
+extern uint64_t gos__main_mask; /* the signals that it does not take meanwhile; written before the other */
 
 /* A task's header is used again when main has ended by gos_exit. */
 static inline bool gos__is_main(const gos__task *task)

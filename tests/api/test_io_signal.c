@@ -8,14 +8,17 @@
 #include <gossamer.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <semaphore.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <sys/epoll.h>
+#include <sys/file.h>
 #include <sys/select.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -27,8 +30,8 @@ enum { ROUNDS = 2000, LONG = 1000 /* seconds */ };
 
 static volatile sig_atomic_t handled, handled_info;
 static gos_waitgroup all, others;
-static int fds[2], pair[2], listener, epoll, other[2];
-static pid_t child;
+static int fds[2], pair[2], listener, epoll, other[2], locked[2];
+static pid_t child, blocked_thread;
 static sem_t sem;
 
 static int run(void *arg);
@@ -42,7 +45,7 @@ static void handle(int number)
 static void handle_info(int number, siginfo_t *info, void *context)
 {
     (void)context;
-    handled_info += info->si_signo == number && info->si_code == SI_USER;
+    handled_info += info->si_signo == number && info->si_code == SI_USER && info->si_pid == getpid();
 }
 
 static void install(int flags)
@@ -150,22 +153,70 @@ static int take_sem_timed(void)
     return sem_timedwait(&sem, &until) ? -1 : 1;
 }
 
+static int wait_any(void)
+{
+    return waitpid(-1, NULL, 0);
+}
+
+static int wait_stopped(void)
+{
+    siginfo_t info;
+    return waitid(P_PID, (id_t)child, &info, WEXITED | WSTOPPED) ? -1 : 1;
+}
+
+static int lock_file(void)
+{
+    return flock(locked[1], LOCK_EX) ? -1 : 1;
+}
+
+static void let_go_of_file(int fd)
+{
+    struct flock all_of_it = { .l_type = F_UNLCK };
+    CHECK(!flock(fd, LOCK_UN) && !fcntl(fd, F_OFD_SETLK, &all_of_it));
+}
+
+/* By one description, so that locking it by another waits. */
+static void hold_file(void)
+{
+    struct flock all_of_it = { .l_type = F_WRLCK };
+    let_go_of_file(locked[1]);
+    CHECK(!flock(locked[0], LOCK_EX) && !fcntl(locked[0], F_OFD_SETLK, &all_of_it));
+}
+
+static int lock_part(void)
+{
+    struct flock all_of_it = { .l_type = F_WRLCK };
+    return fcntl(locked[1], F_OFD_SETLKW, &all_of_it) ? -1 : 1;
+}
+
+static int wait_signal(void)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGHUP);
+    return sigwaitinfo(&set, NULL);
+}
+
 typedef struct call {
     const char *name;
     int (*make)(void);
     bool restarts;
+    int blocks; /* the thread, in this system call */
 } call;
 
 static const call calls[] = {
-    { "read", read_pipe, true },         { "recv", read_socket, true },        { "accept", take_connection, true },
-    { "waitpid", wait_child, true },     { "poll", poll_pipe, false },         { "select", select_pipe, false },
-    { "epoll_wait", wait_epoll, false }, { "nanosleep", sleep_long, false },   { "usleep", sleep_micro, false },
-    { "pause", pause, false },           { "sigsuspend", suspend, false },     { "sleep", sleep_seconds, false },
-    { "clock_nanosleep", sleep_by_clock, false },
-    { "sem_wait", take_sem, true },      { "sem_timedwait", take_sem_timed, true },
+    { "read", read_pipe, true, 0 }, { "recv", read_socket, true, 0 }, { "accept", take_connection, true, 0 },
+    { "waitpid", wait_child, true, 0 }, { "poll", poll_pipe, false, 0 }, { "select", select_pipe, false, 0 },
+    { "epoll_wait", wait_epoll, false, 0 }, { "nanosleep", sleep_long, false, 0 },
+    { "usleep", sleep_micro, false, 0 }, { "pause", pause, false, 0 }, { "sigsuspend", suspend, false, 0 },
+    { "sleep", sleep_seconds, false, 0 }, { "clock_nanosleep", sleep_by_clock, false, 0 },
+    { "sem_wait", take_sem, true, 0 }, { "sem_timedwait", take_sem_timed, true, 0 },
+    { "waitpid for any child", wait_any, true, SYS_wait4 },
+    { "waitid for a stop", wait_stopped, true, SYS_waitid },
+    { "flock", lock_file, true, SYS_flock },
+    { "fcntl", lock_part, true, SYS_fcntl },
+    { "sigwaitinfo", wait_signal, false, SYS_rt_sigtimedwait },
 };
-
-/* ---- */
 
 static void (*main_entry(void))(void *)
 {
@@ -177,14 +228,46 @@ static bool main_is_parked(void)
     return parked_tasks(main_entry(), GOS_WAIT_FD) || parked_tasks(main_entry(), GOS_WAIT_SEM);
 }
 
-/* The main task is in its call: its state says so even before the wait is complete, and the signal counts from then. */
-static void interrupt_main(void *unused)
+/* As the kernel has it: a signal that comes before the thread sleeps there ends nothing. */
+static bool main_blocks_in(int number)
 {
-    (void)unused;
-    while (!main_is_parked())
+    char path[64], text[16] = "";
+    snprintf(path, sizeof path, "/proc/self/task/%d/syscall", (int)__atomic_load_n(&blocked_thread, __ATOMIC_ACQUIRE));
+    FILE *file = fopen(path, "r");
+    if (file && !fgets(text, sizeof text, file))
+        text[0] = 0;
+    if (file)
+        fclose(file);
+    return text[0] >= '0' && text[0] <= '9' && atoi(text) == number; /* else: "running" */
+}
+
+static bool main_is_in(const call *it)
+{
+    return it && it->blocks ? main_blocks_in(it->blocks) : main_is_parked();
+}
+
+static int sends = SIGUSR1;
+
+/* The main task is in its call: its state says so even before the wait is complete, and the signal counts from then. */
+static void interrupt(const call *it)
+{
+    while (!main_is_in(it))
         gos_yield();
-    CHECK_EQ(kill(getpid(), SIGUSR1), 0);
+    CHECK_EQ(kill(getpid(), sends), 0);
+}
+
+static void interrupt_main(void *arg)
+{
+    interrupt(arg);
     gos_waitgroup_done(&all);
+}
+
+static int make(const call *it)
+{
+    __atomic_store_n(&blocked_thread, (pid_t)syscall(SYS_gettid), __ATOMIC_RELEASE);
+    int result = it->make();
+    __atomic_store_n(&blocked_thread, 0, __ATOMIC_RELEASE);
+    return result;
 }
 
 static void start(void (*fn)(void *), void *arg)
@@ -197,29 +280,38 @@ static void is_interrupted(const call *it)
 {
     int before = handled;
     fprintf(stderr, "%s\n", it->name); /* shown when it fails */
-    start(interrupt_main, NULL);
+    start(interrupt_main, (void *)(uintptr_t)it);
     errno = 0;
-    CHECK_EQ(it->make(), -1);
+    CHECK_EQ(make(it), -1);
     CHECK_EQ(error(), EINTR);
     CHECK_EQ(handled, before + 1); /* before the call returned */
     gos_waitgroup_wait(&all);
+}
+
+static bool waits_for_child(const call *it)
+{
+    return it->make == wait_child || it->make == wait_any || it->make == wait_stopped;
 }
 
 static void interrupt_and_end(void *arg)
 {
     const call *it = arg;
     int before = handled;
-    interrupt_main(NULL);
+    interrupt(it);
     while (handled == before)
         gos_yield();
     gos_sleep(5000000); /* in which nothing ends it */
-    CHECK(main_is_parked());
+    while (!main_is_in(it)) /* at once, but for a thread that the kernel is about to restart */
+        gos_yield();
+    CHECK_EQ(handled, before + 1);
     if (it->make == read_pipe)
         CHECK_EQ(write(fds[1], "x", 1), 1);
     if (it->make == read_socket)
         CHECK_EQ(write(pair[1], "x", 1), 1);
-    if (it->make == wait_child)
+    if (waits_for_child(it))
         kill(child, SIGKILL);
+    if (it->make == lock_file || it->make == lock_part)
+        let_go_of_file(locked[0]);
     if (it->make == take_sem || it->make == take_sem_timed)
         CHECK_EQ(sem_post(&sem), 0);
     if (it->make == take_connection) {
@@ -230,17 +322,32 @@ static void interrupt_and_end(void *arg)
         CHECK_EQ(connect(fd, (struct sockaddr *)&address, size), 0);
         close(fd);
     }
+    gos_waitgroup_done(&all);
+}
+
+static void start_child(void)
+{
+    child = fork();
+    CHECK(child >= 0);
+    if (!child) {
+        pause();
+        _exit(0);
+    }
 }
 
 static void goes_on(const call *it)
 {
     fprintf(stderr, "%s, restarted\n", it->name);
     start(interrupt_and_end, (void *)(uintptr_t)it);
-    int result = it->make();
+    int result = make(it);
     CHECK(result > 0);
+    if (waits_for_child(it))
+        start_child(); /* the next */
     if (it->make == take_connection)
         close(result);
     gos_waitgroup_wait(&all);
+    if (it->make == lock_file || it->make == lock_part)
+        hold_file();
 }
 
 static void read_other(void *unused)
@@ -260,6 +367,13 @@ static void sees_its_own_handlers(void)
         gos_yield();
     CHECK_EQ(sigaction(SIGUSR2, NULL, &now), 0);
     CHECK(now.sa_sigaction == handle_info && now.sa_flags & SA_SIGINFO);
+    static const call any = { "waitpid for any child", wait_any, false, SYS_wait4 };
+    sends = SIGUSR2;
+    start(interrupt_main, (void *)(uintptr_t)&any);
+    CHECK(make(&any) == -1 && error() == EINTR);
+    gos_waitgroup_wait(&all);
+    sends = SIGUSR1;
+    CHECK_EQ(handled_info, 2);
     CHECK(signal(SIGUSR2, SIG_DFL) == (void (*)(int))(uintptr_t)handle_info);
     CHECK_EQ(sigaction(SIGUSR2, NULL, &now), 0);
     CHECK(now.sa_handler == SIG_DFL);
@@ -305,7 +419,7 @@ static void while_all_sleep(int number, int (*make)(void))
 /* With a time limit a socket's read is not restarted. */
 static void with_limit(void)
 {
-    static const call limited = { "recv with a time limit", read_socket, false };
+    static const call limited = { "recv with a time limit", read_socket, false, 0 };
     struct timeval limit = { .tv_sec = LONG };
     CHECK_EQ(setsockopt(pair[0], SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit), 0);
     is_interrupted(&limited);
@@ -331,12 +445,7 @@ static int run(void *arg)
 {
     const size_t n = sizeof calls / sizeof *calls;
     (void)arg;
-    child = fork();
-    CHECK(child >= 0);
-    if (!child) {
-        pause();
-        _exit(0);
-    }
+    start_child();
     gos_waitgroup_add(&others, 1);
     CHECK_EQ(gos_go(read_other, NULL), 0);
     await_parked(other[0], 1);
@@ -344,8 +453,10 @@ static int run(void *arg)
     for (size_t i = 0; i < n; i++)
         is_interrupted(&calls[i]);
     for (int i = 0; i < ROUNDS; i++) {
-        static const call any[] = { { "rounds: usleep", sleep_micro, false }, { "rounds: recv", read_socket, true } };
-        is_interrupted(&any[i % 2]);
+        static const call any[] = { { "rounds: usleep", sleep_micro, false, 0 },
+                                    { "rounds: recv", read_socket, true, 0 },
+                                    { "rounds: waitpid for any child", wait_any, true, SYS_wait4 } };
+        is_interrupted(&any[i % 3]);
     }
     pending();
     while_all_sleep(SIGUSR1, read_pipe);
@@ -362,6 +473,7 @@ static int run(void *arg)
     in_a_child();
     CHECK_EQ(write(other[1], "x", 1), 1);
     gos_waitgroup_wait(&others);
+    CHECK(!kill(child, SIGKILL) && waitpid(child, NULL, 0) == child);
     return 0;
 }
 
@@ -377,6 +489,11 @@ int main(void)
     epoll = epoll_create1(0);
     listener = socket(AF_INET, SOCK_STREAM, 0);
     CHECK_EQ(sem_init(&sem, 0, 0), 0);
+    char name[] = "/tmp/gos_test_io_signal.XXXXXX";
+    locked[0] = mkstemp(name);
+    locked[1] = open(name, O_RDWR | O_CLOEXEC);
+    CHECK(locked[0] >= 0 && locked[1] >= 0 && !unlink(name));
+    hold_file();
     CHECK(epoll >= 0 && !bind(listener, (struct sockaddr *)&address, sizeof address) && !listen(listener, 5));
     return gos_run(run, NULL);
 }
