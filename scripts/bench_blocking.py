@@ -18,7 +18,7 @@ PROFILES = {
               'nogc': ()},
     'default': {'blocked': (0, 1000), 'launches': 3, 'pinned': 12, 'reps': 3, 'programs': PROGRAMS,
                 'nogc': ('skynet-chan',)},
-    'full': {'blocked': (0, 1, 10, 100, 1000), 'launches': 9, 'pinned': 15, 'reps': 3, 'programs': PROGRAMS,
+    'full': {'blocked': (0, 1, 10, 100, 1000), 'launches': 7, 'pinned': 15, 'reps': 3, 'programs': PROGRAMS,
              'nogc': MANY},
 }
 

@@ -55,11 +55,11 @@ PROFILES = {
                 'spawn_million': [1000000], 'spawn_threads': [10000], 'launches': 6, 'thread_launches': 3,
                 'reps': 5, 'check_reps': 21, 'cap': 60},
     'full': {'memory': [1000, 2000, 5000, 10000, 20000, 50000, 100000, 200000, 500000],
-             'memory_million': [1000000], 'most': 20000000, 'memory_launches': 3, 'limit': 30,
+             'memory_million': [1000000], 'most': 20000000, 'memory_launches': 3, 'limit': 20,
              'cold': [125000, 250000, 500000, 1000000], 'few_launches': 6,
              'spawn': [1000, 10000, 100000], 'spawn_slow': [1000, 10000, 30000], 'spawn_million': [1000000],
-             'spawn_threads': [1000, 10000, 100000], 'launches': 15, 'thread_launches': 9, 'reps': 11,
-             'check_reps': 51, 'cap': 120},
+             'spawn_threads': [1000, 10000, 100000], 'launches': 11, 'thread_launches': 7, 'reps': 9,
+             'check_reps': 51, 'cap': 60},
 }
 
 

@@ -5,7 +5,7 @@ ONE_THREAD = ('recv', 'select', 'buffered', 'mutex')
 ALL_THREADS = ('crowd', 'held')
 NOT_OFFERED = {'pthread': ('select',)}
 PROFILES = {'quick': {'launches': 1, 'reps': 3}, 'default': {'launches': 3, 'reps': 3},
-            'full': {'launches': 9, 'reps': 5}}
+            'full': {'launches': 7, 'reps': 5}}
 
 
 def plan(add, profile, cases, contenders, cpus):
