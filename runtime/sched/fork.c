@@ -129,8 +129,8 @@ void gos__fork_revive(void)
     gos__interrupt_forget();
     gos__foreign_reset();
     /* In place: this thread's own frames further up know the run by its address. */
-    *rt = (gos__runtime){ .fn = rt->fn, .arg = rt->arg, .procs = 1, .made = 1, .threads_n = 1, .threads_peak = 1,
-                          .is_child = 1 };
+    *rt = (gos__runtime){ .fn = rt->fn, .arg = rt->arg, .began = rt->began, .procs = 1, .made = 1, .threads_n = 1,
+                          .threads_peak = 1, .is_child = 1 };
     gos__worker *worker = gos__worker_new(0);
     if (!worker)
         gos__die("fatal error: fork: no memory for the child's worker");

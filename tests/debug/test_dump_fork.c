@@ -1,0 +1,69 @@
+/* In a child process, too, a dump tells how long a task has waited. Several children, since often the monitor has seen
+ * the clock before the task notes when its wait began. */
+// not-with: thread (it starts no threads in a child of threads), emulator (qemu 7 ends in a child that starts threads)
+#include <gossamer.h>
+
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "tests/test.h"
+
+enum { CHILDREN = 16 };
+
+static char text[10000];
+
+/* What the child has written of its main task, when there is all of it. */
+static const char *line_of_main(int fd)
+{
+    for (;;) {
+        ssize_t length = pread(fd, text, sizeof text - 1, 0);
+        CHECK(length >= 0);
+        text[length] = 0;
+        const char *line = strstr(text, "[descriptor");
+        if (line && strchr(line, '\n'))
+            return line;
+        gos_sleep(1000000);
+    }
+}
+
+static void check_age(int fd)
+{
+    const char *line = line_of_main(fd);
+    fputs(text, stderr); /* shown on failure */
+    CHECK(!strncmp(line, "[descriptor, ", 13));
+    char *unit;
+    CHECK(strtol(line + 13, &unit, 10) >= 1 && !strncmp(unit, " s]", 3));
+}
+
+static int run(void *unused)
+{
+    FILE *files[CHILDREN];
+    pid_t children[CHILDREN];
+    (void)unused;
+    for (int i = 0; i < CHILDREN; i++) {
+        files[i] = tmpfile();
+        CHECK(files[i] != NULL);
+        children[i] = fork();
+        CHECK(children[i] >= 0);
+        if (!children[i]) {
+            dup2(fileno(files[i]), 2);
+            alarm(60);
+            pause(); /* with which its runtime begins */
+            _exit(1);
+        }
+    }
+    gos_sleep(1500000000);
+    for (int i = 0; i < CHILDREN; i++) {
+        CHECK_EQ(kill(children[i], SIGQUIT), 0);
+        check_age(fileno(files[i]));
+        CHECK(!kill(children[i], SIGKILL) && waitpid(children[i], NULL, 0) == children[i]);
+    }
+    return 0;
+}
+
+int main(void)
+{
+    return gos_run(run, NULL);
+}
