@@ -48,6 +48,8 @@ static bool is_sent_on(int number, const siginfo_t *info)
     int32_t blocked = gos__load_acquire(&gos__main_blocks);
     if (!blocked || gos__load_relaxed(&gos__main_mask) >> (number - 1) & 1 || blocked == syscall(SYS_gettid))
         return false;
+    if (gos__load_relaxed(&flags[number]) & SA_RESETHAND) /* there is no handler any more by which it would be taken */
+        return false;
     siginfo_t sent = *info;
     sent.si_code += SENT_ON;
     return !syscall(SYS_rt_tgsigqueueinfo, getpid(), blocked, number, &sent);
