@@ -3,7 +3,8 @@
  * below an ended one is cut off, so that each may be freed when its owner likes.
  *
  * A tree's links and causes are under one spin lock, which is held for a step at a time: whoever ends a context goes
- * down to one that has no children, cuts it off, lets go of the lock and closes its channel. Several may do so at once.
+ * down to one that has no children, cuts it off, lets go of the lock, closes its channel, and goes on with its parent.
+ * Several may do so at once.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -20,12 +21,13 @@ enum { LOCKS = 64 };
 struct gos_context {
     gos__spin *lock;
     gos_context *next, **at; /* among its siblings; at: what points to it; NULL: it has been cut off, or is a root */
+    gos_context *parent; /* while `at` is set: then it is there */
     gos_context *children;
     gos_chan *done;
     gos_timer *timer;
     int64_t deadline;
     int cause;
-    uint32_t refs; /* its owner, its timer, who is closing its channel */
+    uint32_t refs; /* its owner, its timer, who is closing its channel or that of a child */
     uint32_t runs; /* that had ended when somebody asked for its channel last */
     bool ended;    /* its channel is closed, or is just being closed */
 };
@@ -60,21 +62,11 @@ static void require_context(const gos_context *context, const char *what)
     gos__require(context != NULL, "%s: the context is NULL", what);
 }
 
-static void drop(gos_context *context)
-{
-    gos__spin_lock(context->lock);
-    bool last = !--context->refs;
-    gos__spin_unlock(context->lock);
-    if (!last)
-        return;
-    gos__chan_free(context->done);
-    free(context);
-}
-
 /* ---- under the lock ---- */
 
 static void link_to(gos_context *parent, gos_context *child)
 {
+    child->parent = parent;
     child->next = parent->children;
     child->at = &parent->children;
     if (child->next)
@@ -90,6 +82,18 @@ static void cut_off(gos_context *context)
     if (context->next)
         context->next->at = context->at;
     context->at = NULL;
+}
+
+/* Lets go of the lock to free it, and takes it again. */
+static void drop_locked(gos_context *context)
+{
+    gos__spin *lock = context->lock;
+    if (--context->refs)
+        return;
+    gos__spin_unlock(lock);
+    gos__chan_free(context->done);
+    free(context);
+    gos__spin_lock(lock);
 }
 
 /* Tasks of a run that has ended since it was asked for may stand in the channel's lists, and are no more. */
@@ -113,14 +117,48 @@ static void end(gos_context *context)
     context->timer = NULL;
     gos__spin_unlock(lock);
     close_channel(context);
-    if (timer && gos__timer_call_off(timer))
-        drop(context);
+    bool called_off = timer && gos__timer_call_off(timer);
     gos__timer_free(timer);
-    drop(context);
     gos__spin_lock(lock);
+    if (called_off)
+        context->refs--; /* not the last */
+    drop_locked(context);
+}
+
+/* One that has no children, at or below this one; each on the way has a cause then. */
+static gos_context *lowest_below(gos_context *context, int cause)
+{
+    while (context->children) {
+        context = context->children;
+        if (!context->cause)
+            gos__store_release(&context->cause, cause); /* pairs with the acquire in gos__context_cause */
+    }
+    return context;
+}
+
+static void end_below(gos_context *context, int cause)
+{
+    gos_context *lowest = lowest_below(context, cause);
+    while (lowest != context) {
+        gos_context *parent = lowest->parent;
+        parent->refs++;
+        cut_off(lowest);
+        end(lowest);
+        bool is_linked = parent->at; /* else somebody else ends it, with all that is below */
+        drop_locked(parent);
+        lowest = lowest_below(is_linked ? parent : context, cause);
+    }
 }
 
 /* ---- */
+
+static void drop(gos_context *context)
+{
+    gos__spin *lock = context->lock;
+    gos__spin_lock(lock);
+    drop_locked(context);
+    gos__spin_unlock(lock);
+}
 
 /* Ends it and all below; false: it had a cause already, and that counts. */
 static bool cancel(gos_context *context, int cause)
@@ -133,18 +171,7 @@ static bool cancel(gos_context *context, int cause)
     cause = context->cause;
     cut_off(context);
     end(context);
-    while (context->children) {
-        gos_context *lowest = context->children;
-        for (;;) {
-            if (!lowest->cause)
-                gos__store_release(&lowest->cause, cause); /* the same */
-            if (!lowest->children)
-                break;
-            lowest = lowest->children;
-        }
-        cut_off(lowest);
-        end(lowest);
-    }
+    end_below(context, cause);
     gos__spin_unlock(lock);
     return first;
 }

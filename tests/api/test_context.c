@@ -73,6 +73,23 @@ static void tree(void)
     gos_context_free(c);
 }
 
+/* Each below the one before: its end takes as many steps as there are, not their square, which would be minutes. */
+static void chain(void)
+{
+    enum { LONG = 300000 };
+    gos_context **chain = calloc(LONG, sizeof *chain);
+    CHECK(chain != NULL);
+    for (int i = 0; i < LONG; i++)
+        CHECK((chain[i] = gos_context_new(i ? chain[i - 1] : NULL, INT64_MAX)) != NULL);
+    CHECK_EQ(gos_context_cancel(chain[1], -EIO), 0);
+    CHECK_EQ(gos_context_cause(chain[0]), 0);
+    for (int i = 1; i < LONG; i++)
+        CHECK(gos_context_cause(chain[i]) == -EIO && is_done(chain[i]));
+    for (int i = 0; i < LONG; i++)
+        gos_context_free(chain[i]);
+    free(chain);
+}
+
 static void deadlines(void)
 {
     int64_t soon = gos_now() + 20 * ms, far = gos_now() + 60000 * ms;
@@ -185,6 +202,7 @@ static int body(void *unused)
     (void)unused;
     one();
     tree();
+    chain();
     deadlines();
     from_a_thread();
     stress();
