@@ -1,6 +1,7 @@
 /* In a child process, too, a dump tells how long a task has waited. Several children, since often the monitor has seen
  * the clock before the task notes when its wait began. */
-// not-with: thread (it starts no threads in a child of threads), emulator (qemu 7 ends in a child that starts threads)
+// not-with: emulator (qemu 7 ends in a child process that starts threads)
+// not-with: thread (it starts no threads in a child of threads)
 #include <gossamer.h>
 
 #include <signal.h>
