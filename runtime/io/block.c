@@ -18,22 +18,42 @@
 
 #define KERNEL_SIGSET (_NSIG / 8)
 
-GOS_NOINLINE long gos__io_masked(const gos__request *request)
+static GOS_NOINLINE void prepare_nudge(void)
 {
+    struct sigaction now, nudge;
+    if (gos__real_sigaction(GOS_NUDGE, NULL, &now) || now.sa_handler != SIG_DFL)
+        return; /* it is there already; or the program's own is, which is looked through; or it is ignored */
+    gos__nudge_action(&nudge);
+    gos__real_sigaction(GOS_NUDGE, &nudge, NULL);
+}
+
+/* Which of them the kernel makes again after a handler with SA_RESTART: signal(7). */
+static bool is_restarted(long number)
+{
+    return number == SYS_wait4 || number == SYS_waitid || number == SYS_flock || number == SYS_fcntl ||
+           number == SYS_connect;
+}
+
+/* The main task's is ended by handlers, on whichever thread the kernel runs them. */
+static GOS_NOINLINE long block_main(const gos__request *request)
+{
+    enum gos__interrupts by = is_restarted(request->number) ? GOS_BY_UNRESTARTED : GOS_BY_ANY;
+    prepare_nudge();
     gos_block_begin();
+    gos__nudged former = gos__nudge_from_here(gos__self.tid, by);
     long result = gos__io_make(request);
+    gos__nudge_no_more(former);
     gos_block_end();
     return result;
 }
 
 GOS_NOINLINE long gos__io_blocking(const gos__request *request)
 {
-    if (!gos__is_main(gos__self.task) || gos__self.masked)
-        return gos__io_masked(request);
-    gos__store_relaxed(&gos__main_mask, gos__self.usual_mask);
-    gos__store_release(&gos__main_blocks, gos__self.tid);
-    long result = gos__io_masked(request);
-    gos__store_release(&gos__main_blocks, 0);
+    if (gos__is_main(gos__self.task))
+        return block_main(request);
+    gos_block_begin();
+    long result = gos__io_make(request);
+    gos_block_end();
     return result;
 }
 
@@ -221,7 +241,7 @@ int gos__io_sigsuspend(const sigset_t *mask)
             return (int)gos__io_fail(EINTR);
     }
     gos__request request = { .number = SYS_rt_sigsuspend, .arg = { (long)mask, KERNEL_SIGSET } };
-    return (int)gos__io_result(gos__io_masked(&request));
+    return (int)gos__io_result(gos__io_blocking(&request));
 }
 
 /* ---- System V messages and semaphores ---- */

@@ -156,12 +156,8 @@ static inline void gos__io_duplicated(int fd)
 long gos__io_fcntl_now(int fd, int command, long arg);
 long gos__io_lockf_by(long (*wait_for_lock)(int, int, long), int fd, int command, off_t size);
 
-/* A request that is likely to block its thread, whose worker goes to another thread at once if tasks wait for it. The
- * main task's is ended by handlers, on whichever thread the kernel begins them. */
+/* A request that is likely to block its thread, whose worker goes to another thread at once if tasks wait for it. */
 long gos__io_blocking(const gos__request *request);
-
-/* The same for one that brings a signal mask: the thread would not take what is sent on to it. */
-long gos__io_masked(const gos__request *request);
 
 /* What a call that is about to wait has seen of signal handlers (sched/interrupt.h). interrupts: which end it, if the
  * caller is the main task. */

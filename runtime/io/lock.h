@@ -108,6 +108,7 @@ int gos__signal_notify(gos_chan *chan, int number);
 
 /* Before and after the C library's sigaction, which gives *found (plain_signal.c). */
 const struct sigaction *gos__handler_wrap(gos__handler_change *change, int number, const struct sigaction *action);
+void gos__nudge_action(struct sigaction *action); /* for where the program has none: sched/interrupt.h */
 void gos__handler_done(const gos__handler_change *change, int number, int result, const struct sigaction *found,
                        struct sigaction *old);
 

@@ -3,8 +3,7 @@
  *
  * Every handler runs on its thread's signal stack, asked for or not: the kernel's frame alone is larger than a nursery.
  * Handlers of signals that a program waits for are called by one of ours, which afterwards ends a wait of the main task
- * (sched/interrupt.h), or before sends the signal on to the thread that the main task blocks. The program does not see
- * that one: sigaction tells what was installed.
+ * (sched/interrupt.h). The program does not see that one: sigaction tells what was installed.
  */
 #include <errno.h>
 #include <signal.h>
@@ -39,35 +38,16 @@ static bool is_for_main(const siginfo_t *info)
     return info->si_code != SI_TKILL || (gos__self.in_runtime && !gos__self.task && !gos__self.worker);
 }
 
-/* The kernel lets nobody send another thread the codes of its own, nor SI_USER: on the way these are so much below. */
-enum { SENT_ON = -1000, CODES = 200 };
-
-/* Where the kernel does not take it, the handler runs here. */
-static bool is_sent_on(int number, const siginfo_t *info)
-{
-    int32_t blocked = gos__load_acquire(&gos__main_blocks);
-    if (!blocked || gos__load_relaxed(&gos__main_mask) >> (number - 1) & 1 || blocked == syscall(SYS_gettid))
-        return false;
-    if (gos__load_relaxed(&flags[number]) & SA_RESETHAND) /* there is no handler any more by which it would be taken */
-        return false;
-    siginfo_t sent = *info;
-    sent.si_code += SENT_ON;
-    return !syscall(SYS_rt_tgsigqueueinfo, getpid(), blocked, number, &sent);
-}
-
 static void handle(int number, siginfo_t *info, void *context)
 {
+    gos__action_handler *handler = gos__load_acquire(&handlers[number]);
+    if (gos__is_nudge(number, info) || !handler) /* none: a nudge's signal, of which the program has never heard */
+        return;
+    bool restarts = gos__load_relaxed(&flags[number]) & SA_RESTART;
+    handler(number, info, context);
     int error = errno;
-    if (info->si_code > SENT_ON - CODES && info->si_code < SENT_ON + CODES)
-        info->si_code -= SENT_ON;
-    bool for_main = is_for_main(info);
-    if (!for_main || !is_sent_on(number, info)) {
-        bool restarts = gos__load_relaxed(&flags[number]) & SA_RESTART;
-        gos__load_acquire(&handlers[number])(number, info, context);
-        error = errno;
-        if (for_main)
-            gos__signal_handled(restarts);
-    }
+    if (is_for_main(info))
+        gos__signal_handled(restarts);
     errno = error;
 }
 
@@ -104,6 +84,12 @@ const struct sigaction *gos__handler_wrap(gos__handler_change *change, int numbe
         change->action.sa_sigaction = handle;
     }
     return &change->action;
+}
+
+void gos__nudge_action(struct sigaction *action)
+{
+    gos__store_release(&handlers[GOS_NUDGE], NULL);
+    *action = (struct sigaction){ .sa_sigaction = handle, .sa_flags = SA_SIGINFO | SA_ONSTACK };
 }
 
 void gos__handler_done(const gos__handler_change *change, int number, int result, const struct sigaction *found,

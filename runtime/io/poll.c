@@ -73,7 +73,7 @@ int gos__io_ppoll(struct pollfd *fds, nfds_t n, const struct timespec *timeout, 
         gos__request request = {
             .number = SYS_ppoll, .arg = { (long)fds, (long)n, timeout ? (long)&copy : 0, (long)mask, KERNEL_SIGSET }
         };
-        return (int)gos__io_result(gos__io_masked(&request));
+        return (int)gos__io_result(gos__io_blocking(&request));
     }
     long ready = GOS_SYS(poll, fds, n, 0);
     if (!ready && (!timeout || timeout->tv_sec || timeout->tv_nsec))
@@ -155,7 +155,7 @@ int gos__io_pselect(int n, fd_set *in, fd_set *out, fd_set *special, const struc
         const long masked[2] = { (long)mask, KERNEL_SIGSET };
         gos__request request = { .number = SYS_pselect6, .arg = { n, (long)in, (long)out, (long)special,
                                                                   timeout ? (long)&copy : 0, (long)masked } };
-        return (int)gos__io_result(gos__io_masked(&request));
+        return (int)gos__io_result(gos__io_blocking(&request));
     }
     return (int)gos__io_result(select_until(n, in, out, special, deadline_of(timeout)));
 }
@@ -194,7 +194,7 @@ int gos__io_epoll_pwait(int epoll, struct epoll_event *events, int room, int tim
     gos__request request = {
         .number = SYS_epoll_pwait, .arg = { epoll, (long)events, room, timeout, (long)mask, KERNEL_SIGSET }
     };
-    return (int)gos__io_result(gos__io_masked(&request));
+    return (int)gos__io_result(gos__io_blocking(&request));
 }
 
 int gos__io_epoll_pwait2(int epoll, struct epoll_event *events, int room, const struct timespec *timeout,
@@ -203,7 +203,7 @@ int gos__io_epoll_pwait2(int epoll, struct epoll_event *events, int room, const 
     if (mask || !is_time(timeout)) {
         gos__request request = { .number = SYS_epoll_pwait2, .arg = { epoll, (long)events, room, (long)timeout,
                                                                       (long)mask, KERNEL_SIGSET } };
-        return (int)gos__io_result(gos__io_masked(&request));
+        return (int)gos__io_result(gos__io_blocking(&request));
     }
     long ready = GOS_SYS(epoll_wait, epoll, events, room, 0);
     if (!ready && (!timeout || timeout->tv_sec || timeout->tv_nsec))

@@ -12,15 +12,30 @@
  *     monitor, under the lock
  *     A1  a wait is published, and count is not what it has seen: takes it back, ends it with EINTR
  *
- * Either H3 sees M2 or M3 sees H2. In a call that blocks its thread there is no wait to take back; there it is that
- * thread on which the handler must run, so one that the kernel began elsewhere sends its signal on (gos__main_blocks).
- *
- * There are two counts: of all handlers, and of those that were installed without
+ * Either H3 sees M2 or M3 sees H2. There are two counts: of all handlers, and of those that were installed without
  * SA_RESTART, which alone end the waits that signal(7) lists as restarted.
+ *
+ * A call that blocks the main task's thread is no wait that could be taken back. To end it that thread gets a signal of
+ * its own, the nudge, whose handler does nothing:
+ *
+ *     handler                                    main task
+ *     N1  the program's own                      B1  blocks = its thread (release)
+ *     N2  senders + 1 (seq), all signals held    B2  the call
+ *     N3  blocks is set? sends it the nudge      B3  blocks = 0 (seq)
+ *     N4  senders - 1 (seq)                      B4  waits until there are no senders; a system call, in which all
+ *                                                    nudges arrive, so that they end no call of another task
+ *
+ * One that comes before the call has begun ends nothing: as the program's own would not, had it come then. It is
+ * SIGURG, since that does nothing where there is no handler, so that few programs have one (Go preempts by it for the
+ * same reasons: its proposal 24543).
  */
 #ifndef GOS_SCHED_INTERRUPT_H
 #define GOS_SCHED_INTERRUPT_H
 
+#include <signal.h>
+#include <sys/syscall.h>
+
+#include "arch/syscall.h"
 #include "sched/netpoll.h"
 
 /* gos__fd_wait.interrupts: which handlers end it. */
@@ -35,11 +50,6 @@ extern void (*gos__main_entry)(void *);
 
 void gos__main_is(const gos__task *task);
 
-/* The thread that the main task blocks in a call that a handler ends; 0: none. Read in handlers. A signal that comes
- * when the call is just over, or not quite begun, finds that thread all the same: so it is with a program's own. */
-extern int32_t gos__main_blocks;
-extern uint64_t gos__main_mask; /* the signals that it does not take meanwhile; written before the other */
-
 /* A task's header is used again when main has ended by gos_exit. */
 static inline bool gos__is_main(const gos__task *task)
 {
@@ -51,6 +61,37 @@ void gos__signal_handled(bool restarts);
 
 /* M2, M3; false: end with EINTR. */
 bool gos__interrupt_publish(gos__fd_wait *wait);
+
+/* B1 to B4, on the thread itself: it may be nudged from here, by what handlers (enum gos__interrupts); no more. In
+ * line: no prologue, at which the task could change threads, may be between them and the call. The former ones are
+ * given back, since a handler of the program's own may block within the call. */
+typedef struct gos__nudged {
+    int32_t thread; /* 0: none */
+    uint32_t by;
+} gos__nudged;
+extern gos__nudged gos__nudged_main;
+extern uint32_t gos__nudgers;
+enum { GOS_NUDGE = SIGURG };
+
+static inline gos__nudged gos__nudge_from_here(int32_t thread, enum gos__interrupts by)
+{
+    gos__nudged former = gos__nudged_main;
+    gos__store_relaxed(&gos__nudged_main.by, (uint32_t)by);
+    gos__store_release(&gos__nudged_main.thread, thread); /* B1 */
+    return former;
+}
+
+static inline void gos__nudge_no_more(gos__nudged former)
+{
+    gos__exchange_seq(&gos__nudged_main.thread, former.thread); /* B3, seq: before B4; partner: nudge (N2, N3) */
+    gos__store_relaxed(&gos__nudged_main.by, former.by);
+    do
+        gos__syscall(SYS_sched_yield, 0, 0, 0, 0, 0, 0); /* B4 */
+    while (gos__load_acquire(&gos__nudgers));
+}
+
+/* In a handler: whether this is a nudge. */
+bool gos__is_nudge(int number, const siginfo_t *info);
 
 /* The wait is over, however it ended. */
 void gos__interrupt_withdraw(gos__fd_wait *wait);

@@ -23,6 +23,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
+#include "tests/blocked.h"
 #include "tests/parked.h"
 #include "tests/test.h"
 
@@ -228,22 +229,11 @@ static bool main_is_parked(void)
     return parked_tasks(main_entry(), GOS_WAIT_FD) || parked_tasks(main_entry(), GOS_WAIT_SEM);
 }
 
-/* As the kernel has it: a signal that comes before the thread sleeps there ends nothing. */
-static bool main_blocks_in(int number)
-{
-    char path[64], text[16] = "";
-    snprintf(path, sizeof path, "/proc/self/task/%d/syscall", (int)__atomic_load_n(&blocked_thread, __ATOMIC_ACQUIRE));
-    FILE *file = fopen(path, "r");
-    if (file && !fgets(text, sizeof text, file))
-        text[0] = 0;
-    if (file)
-        fclose(file);
-    return text[0] >= '0' && text[0] <= '9' && atoi(text) == number; /* else: "running" */
-}
-
 static bool main_is_in(const call *it)
 {
-    return it && it->blocks ? main_blocks_in(it->blocks) : main_is_parked();
+    if (!it || !it->blocks)
+        return main_is_parked();
+    return blocks_in(__atomic_load_n(&blocked_thread, __ATOMIC_ACQUIRE), it->blocks);
 }
 
 static int sends = SIGUSR1;
@@ -264,8 +254,12 @@ static void interrupt_main(void *arg)
 
 static int make(const call *it)
 {
+    if (it->blocks)
+        gos_pin();
     __atomic_store_n(&blocked_thread, (pid_t)syscall(SYS_gettid), __ATOMIC_RELEASE);
     int result = it->make();
+    if (it->blocks)
+        gos_unpin();
     __atomic_store_n(&blocked_thread, 0, __ATOMIC_RELEASE);
     return result;
 }
@@ -374,6 +368,7 @@ static void sees_its_own_handlers(void)
     gos_waitgroup_wait(&all);
     sends = SIGUSR1;
     CHECK_EQ(handled_info, 2);
+    CHECK(!sigaction(SIGURG, NULL, &now) && now.sa_handler == SIG_DFL); /* by which the call ended */
     CHECK(signal(SIGUSR2, SIG_DFL) == (void (*)(int))(uintptr_t)handle_info);
     CHECK_EQ(sigaction(SIGUSR2, NULL, &now), 0);
     CHECK(now.sa_handler == SIG_DFL);
