@@ -34,7 +34,7 @@ static struct {
     uint32_t kept;
     int32_t tid; /* the question: 0: close `fd` */
     int32_t fd;
-    bool is_blocked; /* the answer */
+    int is_blocked; /* the answer */
     pthread_t thread;
 } onlooker;
 
@@ -50,7 +50,7 @@ static void look(void)
         onlooker.kept += onlooker.fd >= 0;
     }
     ssize_t n = onlooker.fd < 0 ? -1 : syscall(SYS_pread64, onlooker.fd, text, sizeof text, 0);
-    onlooker.is_blocked = n > 0 && text[0] != 'r';
+    onlooker.is_blocked = n > 0 ? text[0] != 'r' : -1;
 }
 
 static void drop(void)
@@ -135,7 +135,7 @@ static void ask(int32_t tid, int32_t *fd)
     *fd = onlooker.fd;
 }
 
-bool gos__thread_blocked(int32_t tid, int32_t *fd)
+int gos__thread_blocked(int32_t tid, int32_t *fd)
 {
     if (onlooker.state == UNKNOWN)
         make_onlooker();

@@ -119,9 +119,9 @@ int32_t gos__thread_id(void);
 
 /* ---- other threads (blocked.c): asked by one thread at a time ---- */
 
-/* Whether that thread of this process is blocked in the kernel now, in a system call or on a page fault; false also
- * when /proc does not tell. *fd: kept for the next time; -1: nothing yet, or nothing to keep. */
-bool gos__thread_blocked(int32_t tid, int32_t *fd);
+/* Whether that thread of this process is blocked in the kernel now, in a system call or on a page fault: 1 or 0; -1:
+ * /proc does not tell. *fd: kept for the next time; -1: nothing yet, or nothing to keep. */
+int gos__thread_blocked(int32_t tid, int32_t *fd);
 void gos__thread_forget(int32_t *fd);
 
 /* Whether what is kept are descriptors of the program's. */

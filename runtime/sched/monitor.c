@@ -86,10 +86,10 @@ enum conduct { UNKNOWN, RUNS, STARVED, BLOCKED, HEEDLESS };
 
 /* A program that closes what it does not know leaves the descriptor alone, if it is one of its own table, as it does
  * those of netpoll.c. */
-bool gos__monitor_sees(gos__thread *thread)
+int gos__monitor_sees(gos__thread *thread)
 {
     int32_t before = thread->status_fd;
-    bool is_blocked = gos__thread_blocked(thread->tid, &thread->status_fd);
+    int is_blocked = gos__thread_blocked(thread->tid, &thread->status_fd);
     if (before < 0 && thread->status_fd >= 0 && gos__thread_fds_are_ours())
         gos__fd_own(thread->status_fd, true);
     return is_blocked;
@@ -103,14 +103,17 @@ void gos__monitor_forgets(gos__thread *thread)
 }
 
 /* An answer holds until the thread has run: what waits for a processor cannot block, and what is blocked stays so, or
- * has just been woken. */
-static bool is_blocked(gos__worker *worker, gos__thread *thread, int64_t cpu)
+ * has just been woken. Where there is none, who has stayed on one task for a slice and not run is taken for blocked. */
+static bool is_blocked(gos__worker *worker, gos__thread *thread, bool stays, int64_t cpu, int64_t now)
 {
-    if (cpu != worker->asked_cpu) {
-        worker->asked_cpu = cpu ? cpu : -1; /* 0: its clock cannot be read */
-        worker->was_blocked = gos__monitor_sees(thread);
-    }
-    return worker->was_blocked;
+    if (cpu == worker->asked_cpu)
+        return worker->was_blocked;
+    int seen = gos__monitor_sees(thread);
+    if (seen < 0)
+        return stays && now - gos__load_relaxed(&worker->seen_since) >= SLICE_NS;
+    worker->asked_cpu = cpu ? cpu : -1; /* 0: its clock cannot be read */
+    worker->was_blocked = seen;
+    return seen;
 }
 
 /* For how long, since the last look, its thread had work and no processor. */
@@ -141,7 +144,7 @@ static enum conduct conduct_of(gos__worker *worker, bool stays, int64_t now, fin
     if (thread && !gos__load_relaxed(&thread->in_runtime)) {
         int64_t cpu = gos__thread_cpu_ns(thread->tid), away = time_away(worker, cpu, now);
         bool seems = seems_away(worker, stays, cpu, away, now);
-        if ((stays && gos__says_blocking(thread, worker)) || (seems && is_blocked(worker, thread, cpu)))
+        if ((stays && gos__says_blocking(thread, worker)) || (seems && is_blocked(worker, thread, stays, cpu, now)))
             conduct = BLOCKED;
         else if (worker->poison_cpu >= 0 && cpu - worker->poison_cpu >= HEEDLESS_NS)
             conduct = HEEDLESS;

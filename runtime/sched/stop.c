@@ -57,7 +57,7 @@ bool gos__threads_stop(gos__runtime *rt, int64_t deadline)
             }
             gos__preempt(thread);
             gos__thread_wake(thread);
-            if (late && (too_late || gos__monitor_sees(thread)) && abandon(thread)) {
+            if (late && (too_late || gos__monitor_sees(thread) > 0) && abandon(thread)) {
                 record->abandoned = true;
                 pthread_detach(record->pthread);
                 gos__store_relaxed(&rt->abandoned, rt->abandoned + 1);

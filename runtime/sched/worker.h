@@ -356,7 +356,7 @@ void gos__monitor(gos__runtime *rt);
 void gos__monitor_look(void);
 
 /* Whether a thread is blocked in the kernel; and before it ends. On the monitor. */
-bool gos__monitor_sees(gos__thread *thread);
+int gos__monitor_sees(gos__thread *thread);
 void gos__monitor_forgets(gos__thread *thread);
 
 /* ---- deadlock.c ---- */
