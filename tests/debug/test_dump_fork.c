@@ -11,7 +11,7 @@
 
 #include "tests/test.h"
 
-enum { CHILDREN = 16 };
+enum { CHILDREN = 8 };
 
 static char text[10000];
 
@@ -51,7 +51,7 @@ static int run(void *unused)
         CHECK(children[i] >= 0);
         if (!children[i]) {
             dup2(fileno(files[i]), 2);
-            alarm(60);
+            alarm(200);
             pause(); /* with which its runtime begins */
             _exit(1);
         }
