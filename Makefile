@@ -500,7 +500,7 @@ check: all $(FAULTS) $(SOAK)
 	@MAKE='$(MAKE)' $(PYTHON) tests/run.py --build $(B) --only '$(ONLY)'
 check-faults: $(FAULTS)
 	@$(if $(FAULTS),,echo 'check-faults: on x86-64 and without a sanitizer, which makes calls of its own' >&2; exit 2)
-	@$(PYTHON) tests/fault/sweep.py --program $< --objects $(B)/runtime --random 500 --results $(if $(SEED),--seed '$(SEED)')
+	@$(PYTHON) tests/fault/sweep.py --program $< --objects $(B)/runtime --random 500 --results 'full, $(notdir $(CC))' $(if $(SEED),--seed '$(SEED)')
 soak: $(SOAK)
 	@$(PYTHON) tests/soak/soak.py --program $< --results $(if $(SEED),--seed '$(SEED)')
 check-layers:

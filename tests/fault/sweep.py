@@ -2,7 +2,7 @@
 """sweep.py: makes each call that the runtime makes fail, and judges what becomes of the program.
 
 usage: tests/fault/sweep.py --program FILE --objects FOLDER [--short] [--seed N] [--random N] [--jobs N]
-                            [--only TEXT] [--share PART] [--results] [--verbose]
+                            [--only TEXT] [--share PART] [--results NAME] [--verbose]
 
 The program (everything.c) runs under each fault in turn: a site (a call and its caller), one of the errors that
 calls.list has for it, and when: at the first call there, the second, a later one, or at all of them. Then with many
@@ -306,7 +306,7 @@ class Sweep:
 
     def result(self):
         sites = {key if self.options.short else key[1] for key in self.swept}
-        return {"kind": "faults", "name": "short" if self.options.short else "full", "count": self.faults,
+        return {"kind": "faults", "name": self.options.results, "count": self.faults,
                 "found": len(self.findings), "sites": len(sites), "calls": len({site[0] for site in sites}),
                 "injected": self.injected, "survived": self.faults - self.fatal - len(self.findings),
                 "refused": self.refused, "fatal": self.fatal, "seed": self.options.seed}
@@ -322,7 +322,7 @@ def parse_arguments():
     parser.add_argument("--jobs", type=int, default=2, help="programs at once")
     parser.add_argument("--only", default="", help="only calls whose name contains this")
     parser.add_argument("--share", type=float, default=1, help="with --short: the part of the sites to try")
-    parser.add_argument("--results", action="store_true", help="add to results/reliability (docs/RELIABILITY.md)")
+    parser.add_argument("--results", metavar="NAME", help="add to results/reliability (docs/RELIABILITY.md) as this")
     parser.add_argument("--verbose", action="store_true", help="say how each run ended")
     return parser.parse_args()
 
