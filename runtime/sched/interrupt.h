@@ -85,9 +85,9 @@ static inline void gos__nudge_no_more(gos__nudged former)
 {
     gos__exchange_seq(&gos__nudged_main.thread, former.thread); /* B3, seq: before B4; partner: nudge (N2, N3) */
     gos__store_relaxed(&gos__nudged_main.by, former.by);
-    do
-        gos__syscall(SYS_sched_yield, 0, 0, 0, 0, 0, 0); /* B4 */
-    while (gos__load_acquire(&gos__nudgers));
+    while (gos__load_acquire(&gos__nudgers)) /* B4 */
+        gos__syscall(SYS_sched_yield, 0, 0, 0, 0, 0, 0);
+    gos__syscall(SYS_gettid, 0, 0, 0, 0, 0, 0);
 }
 
 /* In a handler: whether this is a nudge. */
