@@ -112,6 +112,7 @@ class Suite:
             self.random.shuffle(jobs)    # a new order each round: no contender always follows the same one
         self.jobs = [(launch, job) for launch in sorted(rounds) for job in rounds[launch]]
         self.known = {}
+        self.hung = set()    # keys of jobs of which a launch was ended
         self.seconds = {}    # case: how long all of it took
         self.server_peaks = {}    # contender: requests a second, of this run
         self.unfinished = ()    # files of the launch under way
@@ -228,13 +229,16 @@ class Suite:
         return max(self.profile['cap'], job.n // 50000 if job.case == 'memory' else 0)    # 20,000,000: 400 s
 
     def launch(self, launch, job):
+        if job.key() in self.hung:    # as some peers do now and then; each time would cost minutes
+            return [dict(failed_row(job, launch, 'was ended in an earlier launch'), status='not-run')]
         command, env, part, absent = self.command(launch, job)
         if absent:
             return absent
-        # What has not ended by then has hung, as some peers do now and then. Memory: all that was made has to end.
-        limit = 30 + self.cap(job) * (2 if job.case == 'memory' else 1)
+        limit = 2 * self.cap(job) + 30
         start = bench_memory.run if job.case in bench_memory.CASES else self.start
         code, _, err, *seen = start(command, limit, env)
+        if code is None:
+            self.hung.add(job.key())
         rows = bench_memory.rows_of(read_rows(part), *seen)
         for row in rows:
             row['link'] = link_of(launch)

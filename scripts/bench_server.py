@@ -29,7 +29,7 @@ MANY = 10000
 PROFILES = {
     'quick': {'closed': {100: (1, 1)}, 'open': (1, 0.2, 0.5)},
     'default': {'closed': {100: (3, 1), 1000: (3, 1), MANY: (2, 4)}, 'open': (5, 0.2, 0.6)},
-    'full': {'closed': {10: (5, 2), 100: (7, 2), 1000: (5, 2), MANY: (3, 6)}, 'open': (7, 0.5, 2)},
+    'full': {'closed': {10: (5, 2), 100: (5, 2), 1000: (5, 2), MANY: (3, 6)}, 'open': (5, 0.5, 2)},
 }
 PROGRAM = {'tokio': 'tokiobench', 'java': 'javabench', 'erlang': 'erlbench'}
 ABSENT = {'go': 'Go is not installed: apt-get install golang-go, then make',
