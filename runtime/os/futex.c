@@ -77,7 +77,7 @@ int64_t gos__timer_slack(int64_t ns)
 {
     int former = prctl(PR_GET_TIMERSLACK, 0, 0, 0, 0);
     prctl(PR_SET_TIMERSLACK, (unsigned long)ns);
-    return former;
+    return former < 0 ? 0 : former; /* given back, -1 would be centuries */
 }
 
 int32_t gos__thread_id(void)

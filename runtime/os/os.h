@@ -110,8 +110,8 @@ void gos__futex_wait(uint32_t *word, uint32_t expected, int64_t deadline);
 bool gos__futex_wait_until(uint32_t *word, uint32_t expected, clockid_t clock, const struct timespec *until);
 void gos__futex_wake(uint32_t *word, int count);
 
-/* How late the kernel may wake the calling thread from a timed wait, to save power; returns the former value. The
- * default of 50 us is longer than the waits here. */
+/* How late the kernel may wake the calling thread from a timed wait, to save power; returns the former value; 0,
+ * the kernel's default, if it does not tell. That default of 50 us is longer than the waits here. */
 int64_t gos__timer_slack(int64_t ns);
 
 /* The kernel's number of the calling thread. */

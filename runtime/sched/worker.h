@@ -355,7 +355,7 @@ void gos__monitor(gos__runtime *rt);
 /* The monitor's look at everything, for when it is busy with something else for more than a moment. */
 void gos__monitor_look(void);
 
-/* Whether a thread is blocked in the kernel; and before it ends. On the monitor. */
+/* Whether a thread is blocked in the kernel, as gos__thread_blocked; and before it ends. On the monitor. */
 int gos__monitor_sees(gos__thread *thread);
 void gos__monitor_forgets(gos__thread *thread);
 

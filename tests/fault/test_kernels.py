@@ -20,10 +20,11 @@ import tempfile
 from pathlib import Path
 
 # x86-64's numbers.
-CALLS = {"madvise": 28, "prctl": 157, "sched_setaffinity": 203, "eventfd2": 290, "epoll_create1": 291,
+CALLS = {"madvise": 28, "prctl": 157, "epoll_ctl": 233, "sched_setaffinity": 203, "eventfd2": 290, "epoll_create1": 291,
          "userfaultfd": 323, "membarrier": 324, "rseq": 334, "pidfd_open": 434, "clone3": 435, "close_range": 436,
          "epoll_pwait2": 441, "io_uring_setup": 425, "getrandom": 318}
 GUARD_INSTALL = 102
+GET_TIMERSLACK = 30
 NOBODY = 65534
 libc = ctypes.CDLL(None, use_errno=True)
 
@@ -65,6 +66,8 @@ COLD = {"GOS_DEBUG": "cold=1"}
 REFUSED = {
     "no guards": (lambda: refuse(["madvise"], errno.EINVAL, (2, GUARD_INSTALL)), {}, []),
     "no guards, paged": (lambda: refuse(["madvise"], errno.EINVAL, (2, GUARD_INSTALL)), {"GOS_DEBUG": "paged"}, []),
+    "slack not told, threads block": (lambda: (refuse(["prctl"], errno.EPERM, (0, GET_TIMERSLACK)),
+                                               refuse(["epoll_ctl"], errno.ENOMEM)), {}, []),
     "no epoll_pwait2": (lambda: refuse(["epoll_pwait2"], errno.ENOSYS), {}, []),
     "epoll_pwait2 not allowed": (lambda: refuse(["epoll_pwait2"], errno.EPERM), {}, []),
     "no membarrier": (lambda: refuse(["membarrier"], errno.ENOSYS), {}, [ONE]),
