@@ -198,6 +198,13 @@ static int wait_signal(void)
     return sigwaitinfo(&set, NULL);
 }
 
+static int poll_masked(void)
+{
+    sigset_t none;
+    sigemptyset(&none);
+    return ppoll(NULL, 0, NULL, &none);
+}
+
 typedef struct call {
     const char *name;
     int (*make)(void);
@@ -214,9 +221,8 @@ static const call calls[] = {
     { "sem_wait", take_sem, true, 0 }, { "sem_timedwait", take_sem_timed, true, 0 },
     { "waitpid for any child", wait_any, true, SYS_wait4 },
     { "waitid for a stop", wait_stopped, true, SYS_waitid },
-    { "flock", lock_file, true, SYS_flock },
-    { "fcntl", lock_part, true, SYS_fcntl },
-    { "sigwaitinfo", wait_signal, false, SYS_rt_sigtimedwait },
+    { "flock", lock_file, true, SYS_flock }, { "fcntl", lock_part, true, SYS_fcntl },
+    { "sigwaitinfo", wait_signal, false, SYS_rt_sigtimedwait }, { "ppoll", poll_masked, false, SYS_ppoll },
 };
 
 static void (*main_entry(void))(void *)
