@@ -267,9 +267,8 @@ void gos__run_forked(void)
     active = 0;
 }
 
-int gos__run(int (*fn)(void *), void *arg)
+static int run(int (*fn)(void *), void *arg)
 {
-    gos__require(fn != NULL, "gos_run: fn is NULL");
     if (gos__self.worker || gos__exchange_seq(&active, 1u))
         return -EBUSY;
     gos__env_get();
@@ -319,5 +318,14 @@ int gos__run(int (*fn)(void *), void *arg)
     dismantle(rt, all_left);
     gos__seed_end();
     gos__store_release(&active, 0u);
+    return result;
+}
+
+int gos__run(int (*fn)(void *), void *arg)
+{
+    gos__require(fn != NULL, "gos_run: fn is NULL");
+    int error = errno; /* files of the system that are missing set it */
+    int result = run(fn, arg);
+    errno = error;
     return result;
 }

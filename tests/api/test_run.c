@@ -29,8 +29,10 @@ static int write_value(void *arg)
 static void results(void)
 {
     CHECK_EQ(gos_ntasks(), 0);
+    errno = ERANGE;
     for (int i = -1; i < 2; i++)
         CHECK_EQ(gos_run(give, (void *)(intptr_t)i), i);
+    CHECK_EQ(errno, ERANGE);
     CHECK_EQ(gos_run(inside, NULL), 7);
     CHECK_EQ(gos_run(write_value, &value), 0);
     CHECK_EQ(value, 5);
