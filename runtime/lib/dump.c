@@ -18,21 +18,22 @@ void gos__dump_free(char *start, size_t room);
 GOS_EXPORT void gos_dump(int fd);
 GOS_EXPORT int gos_flight_write(int fd);
 
-/* And frees it. What cannot be written is lost. */
-static void write_all(int fd, char *text, size_t used, size_t room)
+/* And frees it. -errno: the rest could not be written. */
+static int write_all(int fd, char *text, size_t used, size_t room)
 {
-    int error = errno;
-    for (size_t done = 0; done < used;) {
+    int error = errno, failed = 0;
+    for (size_t done = 0; done < used && !failed;) {
         ssize_t n = write(fd, text + done, used - done);
         if (n < 0 && errno == EAGAIN)
             poll(&(struct pollfd){ .fd = fd, .events = POLLOUT }, 1, -1);
         else if (n > 0)
             done += (size_t)n;
         else if (n == 0 || errno != EINTR)
-            break;
+            failed = n ? -errno : -EIO;
     }
     gos__dump_free(text, room);
     errno = error;
+    return failed;
 }
 
 void gos_dump(int fd)
@@ -48,7 +49,5 @@ int gos_flight_write(int fd)
     size_t used, room;
     char *text;
     int failed = gos__flight_make(&text, &used, &room);
-    if (!failed)
-        write_all(fd, text, used, room);
-    return failed;
+    return failed ? failed : write_all(fd, text, used, room);
 }

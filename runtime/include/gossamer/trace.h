@@ -15,17 +15,17 @@ extern "C" {
 
 /* From now on what the workers do goes into a file, which it makes or writes over: Chrome's trace event format, for
  * Perfetto (ui.perfetto.dev) or chrome://tracing. It ends with the run, or when the file has 1 GiB. Waits for the disk.
- * -EPERM: no runtime is running; -EALREADY: a trace is being written; -EACCES, -ENOENT ...: the file cannot be;
- * -ENOMEM, -EAGAIN. */
+ * -EPERM: no runtime is running; -EALREADY: a trace has been started, and gos_trace_stop was not called; -EACCES,
+ * -ENOENT ...: the file cannot be; -ENOMEM, -EAGAIN. */
 int gos_trace_start(const char *file);
 
-/* Ends it; the file is whole then. Waits for the disk. -EPERM: there is none; -ENOSPC, -EIO ...: the file ends where
- * it could not be written further. */
+/* Ends it; the file is whole then. Waits for the disk. -EPERM: there is none; -EALREADY: another call starts or
+ * ends one just now; -ENOSPC, -EIO ...: the file ends where it could not be written further. */
 int gos_trace_stop(void);
 
-/* Writes what the workers did last, a few hundred lines, to a file descriptor: the flight recorder, which holds at
- * least the last seconds of them, with gaps where they switch more often than some thousand times a second. -EPERM: no
- * runtime is running; -ENOMEM. */
+/* Writes the newest 300 records of what the workers did to a file descriptor, a line each: of the flight recorder,
+ * which has gaps where they switch more often than some thousand times a second, and nothing with
+ * GOS_DEBUG=noflight. -EPERM: no runtime is running; -ENOMEM; -EBADF, -EPIPE ...: not all could be written. */
 int gos_flight_write(int fd);
 
 #ifdef __cplusplus
