@@ -344,8 +344,10 @@ static void change_procs(gos__runtime *rt, uint32_t n)
     for (uint32_t i = rt->procs; i < n; i++) {
         if (i == rt->made) {
             gos__worker *worker = gos__worker_new(i);
-            if (!worker)
+            if (!worker) {
+                gos__warn("only %u workers: no memory for another", i);
                 return;
+            }
             rt->workers[i] = worker;
             gos__store_release(&rt->made, i + 1);
         }
