@@ -1,15 +1,17 @@
 # make targets
 #   setup         install what is missing (Debian, Ubuntu); may be followed by others: make setup bench
-#   setup-programs  fetch the sources of real programs that the suite measures (pinned, by npm and cargo)
+#   setup-programs  fetch the sources of real programs that the suite measures (by npm and cargo, pinned; one by apt)
 #   setup-peers   install the libraries that bench compares with where it finds them (Debian, Ubuntu; Rust's by cargo)
 #   setup-fuzz    install clang's libFuzzer (Debian, Ubuntu): without it fuzz tries random inputs alone
 #   setup-cross   install what building for aarch64 and running that here need (Debian): make check CC=aarch64-linux-gnu-gcc
 #   programs      build these, each as the suite compares it
 #   all           the default: library, benches, tests and examples, without network
 #   check         build, then run all tests, examples, layer and style checks
-#   check-faults  each call that the runtime makes fails in turn, everywhere it is made: some ten minutes
+#   check-faults  each call that the runtime makes fails in turn, everywhere it is made: some ten minutes; adds its
+#                 counts to results/reliability
 #   check-layers  only who includes whom, and style
-#   nightly       every test under each sanitizer, and with CHECKS=3, with gcc and with clang
+#   nightly       an hour: every test under each sanitizer and with CHECKS=3, with gcc and with clang; faults, memcheck,
+#                 models, fuzz, soak, aarch64; writes results/reliability and docs/RELIABILITY.md
 #   check-valgrind  memcheck over tests of the interface, on paged stacks (it does not follow stacks that grow)
 #   fuzz          random programs, environments and result files, for TIME seconds (tests/fuzz)
 #   check-model   spin goes through models of the concurrency protocols, and their mutants (tests/model)
@@ -24,7 +26,7 @@
 #   perf-check-aa compares a build with itself RUNS times and counts false alarms: half an hour
 #   man           manual pages, from the headers, in the build folder
 #   install       headers, libraries, gossamer.pc and manual pages under PREFIX (and DESTDIR)
-#   soak          ten minutes of everything at once: sums, memory, descriptors
+#   soak          ten minutes of everything at once: sums, memory, descriptors; adds its counts to results/reliability
 #   uninstall     remove these again
 #   dist          a tarball of the last commit: build/gossamer-VERSION.tar.gz
 #   deb           Debian packages of it, in build/deb
@@ -42,11 +44,12 @@
 #   RUNS          perf-check-aa: 30 by default
 #   ONLY          check, fuzz: only tests whose name contains this
 #   TIME          fuzz: seconds; 60 by default
-#   SEED          check, bench: repeats the draws of a run that printed this seed
+#   SEED          check, check-faults, soak, bench, perf-check: repeats the draws of a run that printed this seed
 #   SAN           address, undefined or thread: build with that sanitizer
 #   CHECKS        0 to 3: level of the runtime's own assertions; 0 by default
 #   CC            gcc (default), clang or a path; CXX follows it
-#   CFLAGS        -O2 -g by default; come last, so they win
+#   CFLAGS        -O2 -g by default; come last, so they win; LDFLAGS the same for each link
+#   PYTHON        python3 by default; JAVA_HOME: a JDK for the peers in Java
 #   PREFIX        /usr/local by default; DESTDIR is put before it
 #   LIBDIR        install: where below PREFIX libraries go; lib by default
 #   B             build folder; by default one for each CC, SAN and CHECKS below build/

@@ -1,5 +1,5 @@
 /*
- * gbench.h: Google Benchmark behind eight C functions; gbench.cc is the only C++ of the suite.
+ * gbench.h: Google Benchmark behind eight C functions; gbench.cc is the only C++ of the harness.
  *
  * The library does what it is good for: it calls a registered function once a repetition, keeps counters and
  * writes its JSON. It takes no times: the harness reads the clock around the work and hands the seconds over

@@ -40,8 +40,9 @@ int gos_go(void (*fn)(void *), void *arg);
 /* Lets the other runnable tasks of this worker go first. */
 void gos_yield(void);
 
-/* Ends the calling task; in the main task, ends it while the others go on. Fatal in a function of gos_once_do or
- * gossamer/group.h, which others wait for. */
+/* Ends the calling task; in the main task, ends it while the others go on: gos_run does not return then, and the
+ * program ends with status 2 when no task is left. Fatal in a function of gos_once_do or gossamer/group.h, which others
+ * wait for. */
 #ifdef __cplusplus
 [[noreturn]]
 #else
@@ -49,8 +50,10 @@ _Noreturn
 #endif
 void gos_exit(void);
 
-/* Sets the number of workers if n > 0 (at most 256), in effect when it returns; returns the former number. One worker
- * is no lock: a task whose call blocked may run beside the others for a moment before it has a worker again. */
+/* Sets the number of workers if n > 0 (at most 256 and GOS_MAXTHREADS), in effect when it returns: it parks until then,
+ * also for tasks in system calls or loops on a worker that goes. Fewer, with one line on standard error, if the
+ * system refuses a thread or memory. Returns the former number. One worker is no lock: a task whose call blocked may
+ * run beside the others for a moment before it has a worker again. */
 int gos_procs(int n);
 
 /* Number of live tasks, the main task included; 0 outside a run. May lag by what is in flight. */

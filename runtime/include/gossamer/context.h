@@ -16,9 +16,9 @@ extern "C" {
 
 typedef struct gos_context gos_context;
 
-/* A context that ends with its parent (NULL: it has none), at `deadline`, a time of gos_now (INT64_MAX: none), or by
- * gos_context_cancel, whichever comes first. NULL: no memory; or it has a deadline and no runtime is running. The
- * caller owns it. */
+/* A context that ends with its parent (NULL: it has none), at `deadline`, a time of gos_now (INT64_MAX: none) in this
+ * run, or by gos_context_cancel, whichever comes first. NULL: no memory; or it has a deadline and no runtime is
+ * running. The caller owns it. */
 gos_context *gos_context_new(gos_context *parent, int64_t deadline);
 
 /* Ends it and all below it; `cause`: a -errno that gos_context_cause then gives. -EALREADY: it had ended; its cause
