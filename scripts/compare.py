@@ -4,8 +4,8 @@
 usage: scripts/compare.py A B [--all] [--across-machines]
 
 A and B are folders of results/. Each row's medians of launches give an estimate and an interval for either run; the
-interval of the ratio B/A is the widest that both allow. A row is resolved when all of it lies beyond the floor: the
-larger of 2 % and what the A/A rows of either run differed by. Runs of different machines say nothing about a change:
+interval of the ratio B/A is the widest that both allow. A row is resolved when all of it lies beyond its floor: 2 %, or
+more where its own A/A control differed by more in either run, or, of a row without one, any warm control. Runs of different machines say nothing about a change:
 they are refused, or with --across-machines labelled.
 """
 import argparse
@@ -13,7 +13,7 @@ import hashlib
 import json
 import os
 import sys
-from math import log
+from math import isclose, log
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
@@ -24,6 +24,8 @@ import stats  # noqa: E402  (beside this file)
 LEAST_FLOOR = 0.02
 EXACT = ('instructions', 'system_calls', 'futexes')    # beginnings of metrics that need no interval
 KEY = ('case', 'contender', 'variant', 'n', 'threads', 'depth', 'layout', 'metric')
+CALIBRATED = ('yield', 'handover', 'check', 'bound', 'api')    # their n is how often, which each launch finds anew
+CONTROLS = {results.AGAIN: results.US, 'plain-b': 'plain-a'}   # the same thing measured twice
 
 
 def fail(message):
@@ -70,26 +72,52 @@ def heading(name, env):
     return f"{name}: commit {commit[:12]}, {env.get('start')}, machine {fingerprint(env)}, {env.get('host')}"
 
 
+def key_of(row):
+    key = [row.get(name) if row.get(name) is not None else '' for name in KEY]
+    if row['case'] in CALIBRATED:
+        key[KEY.index('n')] = ''
+    return tuple(key)
+
+
 def launches(rows):
     """{key: [a value for each launch]}: medians over repetitions of what was measured well."""
-    values = {}
+    found = {}
     for row in rows:
-        if row.get('value') is not None and row.get('status') in ('ok', 'stopped'):
-            key = tuple(row.get(name) if row.get(name) is not None else '' for name in KEY)
-            values.setdefault(key, {}).setdefault(row['launch'], []).append(row['value'])
-    return {key: [stats.median(reps) for reps in by_launch.values()] for key, by_launch in values.items()}
+        if row.get('value') is not None and row['status'] in ('ok', 'stopped') and not row.get('rejected'):
+            found.setdefault(key_of(row), []).append(row)
+    values = {}
+    for key, of_key in found.items():
+        by_launch = {}
+        for row in results.undisturbed(of_key):
+            by_launch.setdefault(row['launch'], []).append(row['value'])
+        values[key] = [stats.median(reps) for reps in by_launch.values()]
+    return values
 
 
-def floor_of(values):
-    """How far the A/A rows of a run are apart; 0 when it has none."""
-    pairs = {}
-    for key, numbers in values.items():
-        named = dict(zip(KEY, key))
-        for side in ('aa-a', 'aa-b'):
-            if named['variant'] == side:
-                pairs.setdefault(named['metric'], {})[side] = stats.median(numbers)
-    return max((abs(log(pair['aa-b'] / pair['aa-a'])) for pair in pairs.values()
-                if len(pair) == 2 and min(pair.values()) > 0), default=0.0)
+def what(key):
+    """All of a key but who was measured."""
+    return key[:1] + key[2:]
+
+
+class Floors:
+    """Below which difference nothing is resolved, row by row."""
+
+    def __init__(self, *runs):
+        self.controls, self.others = {}, LEAST_FLOOR
+        for values in runs:
+            for key, numbers in values.items():
+                of = (key[0], CONTROLS.get(key[1]), *key[2:])
+                if of in values and min(stats.median(numbers), stats.median(values[of])) > 0:
+                    apart = abs(log(stats.median(numbers) / stats.median(values[of])))
+                    self.controls[what(key)] = max(apart, self.controls.get(what(key), LEAST_FLOOR))
+        self.others = max([apart for key, apart in self.controls.items() if 'cold' not in key] + [LEAST_FLOOR])
+
+    def of(self, key):
+        return self.controls.get(what(key), self.others)
+
+    def __str__(self):
+        return (f'floor: {100 * LEAST_FLOOR:.1f} %, or what the A/A control of a row differed by, at most '
+                f'{100 * max([*self.controls.values(), LEAST_FLOOR]):.1f} %; {100 * self.others:.1f} % where it has none')
 
 
 def ratio(a, b):
@@ -100,13 +128,11 @@ def ratio(a, b):
     return second.median / first.median, second.low / first.high, second.high / first.low
 
 
-def word(found, floor, metric, samples):
+def word(found, floor, samples):
     """What the ratio says."""
     if found is None:
         return 'no ratio: a zero'
-    middle, low, high = found
-    if metric.startswith(EXACT):
-        return 'same' if abs(middle - 1) < 1e-9 else 'more' if middle > 1 else 'less'
+    _, low, high = found
     if samples < 6:
         return 'not resolved: fewer than 6 launches'
     if low > 1 + floor:
@@ -114,15 +140,24 @@ def word(found, floor, metric, samples):
     return 'less' if high < 1 - floor else 'not resolved'
 
 
-def compare(a, b, floor):
+def exact_word(first, second):
+    """Of counts, which may rise from zero."""
+    if isclose(first, second, rel_tol=1e-9, abs_tol=1e-9):
+        return 'same'
+    return 'more' if second > first else 'less'
+
+
+def compare(a, b, floors):
     """Lines of the table: (name, median of A, median of B, ratio or None, word), in A's order."""
     for key in a:
-        if key in b:
-            named = dict(zip(KEY, key))
-            found = ratio(a[key], b[key])
-            name = ' '.join(str(named[part]) for part in KEY[:-1] if named[part] not in ('', 0))
-            yield (name, named['metric'], stats.median(a[key]), stats.median(b[key]), found,
-                   word(found, floor, named['metric'], min(len(a[key]), len(b[key]))))
+        if key not in b or key[1] in (*CONTROLS, *CONTROLS.values(), results.SLOWED) and key[1] != results.US:
+            continue
+        named = dict(zip(KEY, key))
+        found, first, second = ratio(a[key], b[key]), stats.median(a[key]), stats.median(b[key])
+        name = ' '.join(str(named[part]) for part in KEY[:-1] if named[part] not in ('', 0))
+        said = (exact_word(first, second) if named['metric'].startswith(EXACT) else
+                word(found, floors.of(key), min(len(a[key]), len(b[key]))))
+        yield name, named['metric'], first, second, found, said
 
 
 def show(lines, everything):
@@ -158,12 +193,15 @@ def main():
     if differ:
         print('DIFFERENT MACHINES: ' + '; '.join(differ)[:600])
     a, b = launches(rows_a), launches(rows_b)
-    floor = max(LEAST_FLOOR, floor_of(a), floor_of(b))
-    print(f'floor: {100 * floor:.1f} % (below it nothing is resolved)')
-    lines = list(compare(a, b, floor))
+    floors = Floors(a, b)
+    print(floors)
+    lines = list(compare(a, b, floors))
     if not lines:
         fail('the runs have no row in common')
     show(lines, args.all)
+    for name, one, other in (('A', a, b), ('B', b, a)):
+        if one.keys() - other.keys():
+            print(f'{len(one.keys() - other.keys())} rows in {name} alone')
     return 0
 
 

@@ -19,15 +19,16 @@ ENV = {"cpu": {"model": "m", "usable": [0, 1], "governor": None, "mitigations": 
        "git": {"commit": "0123456789abcdef"}}
 
 
-def rows(values, metric="ns_per_op", variant=""):
-    return [{"case": "yield", "contender": "x", "variant": variant, "n": 0, "threads": 1, "launch": launch, "rep": 0,
-             "metric": metric, "value": value, "units_asked": 1, "units_made": 1, "status": "ok", "why": ""}
-            for launch, value in enumerate(values)]
+def rows(values, metric="ns_per_op", contender="x", case="yield", **more):
+    """One a launch; `n` as the harness gives it: how often, found anew in each launch."""
+    return [{"case": case, "contender": contender, "variant": "", "n": 1000 + launch, "threads": 1, "launch": launch,
+             "rep": 0, "metric": metric, "value": value, "units_asked": 1, "units_made": 1, "status": "ok", "why": "",
+             **more} for launch, value in enumerate(values)]
 
 
-def word(a, b, metric="ns_per_op", floor=0.02):
+def word(a, b, metric="ns_per_op"):
     first, second = compare.launches(rows(a, metric)), compare.launches(rows(b, metric))
-    return list(compare.compare(first, second, floor))[0][-1]
+    return list(compare.compare(first, second, compare.Floors(first, second)))[0][-1]
 
 
 class Words(unittest.TestCase):
@@ -42,11 +43,29 @@ class Words(unittest.TestCase):
     def test_exact_counts_need_no_interval(self):
         self.assertEqual(word([80.0], [82.0], "instructions_per_op"), "more")
         self.assertEqual(word([80.0], [80.0], "instructions_per_op"), "same")
+        self.assertEqual(word([0.0], [1.0], "system_calls_per_op"), "more")
+        self.assertEqual(word([0.0], [0.0], "futexes_per_op"), "same")
 
-    def test_the_floor_comes_from_the_run(self):
-        values = compare.launches(rows([10.0] * 9, variant="aa-a") + rows([11.0] * 9, variant="aa-b"))
-        self.assertAlmostEqual(compare.floor_of(values), 0.0953, places=3)
-        self.assertEqual(compare.floor_of(compare.launches(rows([1.0]))), 0.0)
+    def test_floors_are_those_of_the_controls(self):
+        mine = rows([10.0] * 9, contender="gossamer"), rows([11.0] * 9, contender="aa")
+        cold = [rows([value] * 9, contender=name, case="spawn", variant="cold", n=5) for name, value in
+                (("gossamer", 10.0), ("aa", 20.0))]
+        builds = [rows([value] * 9, contender=name, case="check", variant="aa") for name, value in
+                  (("plain-a", 10.0), ("plain-b", 10.5))]
+        others = rows([10.0] * 9), rows([10.0] * 9, case="scale", n=5)
+        values = compare.launches(sum((*mine, *cold, *builds, *others), []))
+        floors = compare.Floors(compare.launches(rows([1.0])), values)
+        found = {(key[0], key[1]): round(floors.of(key), 4) for key in values}
+        self.assertEqual(found["yield", "gossamer"], 0.0953)
+        self.assertEqual(found["yield", "x"], 0.0953)
+        self.assertEqual(found["spawn", "gossamer"], 0.6931)
+        self.assertEqual(found["check", "plain-a"], 0.0488)
+        self.assertEqual(found["scale", "x"], 0.0953)    # the largest of the warm ones
+        self.assertEqual({line[0].split()[1] for line in compare.compare(values, values, floors)}, {"gossamer", "x"})
+
+    def test_what_was_taken_again_does_not_count(self):
+        again = rows([10.0] * 9) + rows([99.0] * 9, rejected=True, bad="busy") + rows([88.0] * 3, bad="busy")
+        self.assertEqual(compare.launches(again), compare.launches(rows([10.0] * 9)))
 
 
 class Runs(unittest.TestCase):
