@@ -5,8 +5,8 @@ usage: scripts/compare.py A B [--all] [--across-machines]
 
 A and B are folders of results/. Each row's medians of launches give an estimate and an interval for either run; the
 interval of the ratio B/A is the widest that both allow. A row is resolved when all of it lies beyond its floor: 2 %, or
-more where its own A/A control differed by more in either run, or, of a row without one, any warm control. Runs of different machines say nothing about a change:
-they are refused, or with --across-machines labelled.
+more where its own A/A control differed by more in either run, or, of a row without one, any warm control. Runs of
+different machines say nothing about a change: they are refused, or with --across-machines labelled.
 """
 import argparse
 import hashlib
@@ -26,6 +26,7 @@ EXACT = ('instructions', 'system_calls', 'futexes')    # beginnings of metrics t
 KEY = ('case', 'contender', 'variant', 'n', 'threads', 'depth', 'layout', 'metric')
 CALIBRATED = ('yield', 'handover', 'check', 'bound', 'api')    # their n is how often, which each launch finds anew
 CONTROLS = {results.AGAIN: results.US, 'plain-b': 'plain-a'}   # the same thing measured twice
+NO_ROWS = (results.AGAIN, results.SLOWED, 'plain-a', 'plain-b')
 
 
 def fail(message):
@@ -116,8 +117,9 @@ class Floors:
         return self.controls.get(what(key), self.others)
 
     def __str__(self):
+        most = max([*self.controls.values(), LEAST_FLOOR])
         return (f'floor: {100 * LEAST_FLOOR:.1f} %, or what the A/A control of a row differed by, at most '
-                f'{100 * max([*self.controls.values(), LEAST_FLOOR]):.1f} %; {100 * self.others:.1f} % where it has none')
+                f'{100 * most:.1f} %; {100 * self.others:.1f} % where it has none')
 
 
 def ratio(a, b):
@@ -150,7 +152,7 @@ def exact_word(first, second):
 def compare(a, b, floors):
     """Lines of the table: (name, median of A, median of B, ratio or None, word), in A's order."""
     for key in a:
-        if key not in b or key[1] in (*CONTROLS, *CONTROLS.values(), results.SLOWED) and key[1] != results.US:
+        if key not in b or key[1] in NO_ROWS:
             continue
         named = dict(zip(KEY, key))
         found, first, second = ratio(a[key], b[key]), stats.median(a[key]), stats.median(b[key])
