@@ -208,6 +208,7 @@ static gos__task *wait_for_turn(gos__worker *worker, gos__thread *self)
     gos__task *task = self->pinned_task;
     bool has_spun = self->has_spun;
     self->has_spun = 0;
+    gos__count_switch(worker);
     if (worker->back - worker->front == 1 && worker->queue[worker->front & (GOS_QUEUE_SIZE - 1)] == task) {
         gos__store_relaxed(&worker->front, worker->front + 1);
         return task; /* nobody else wants to run here */

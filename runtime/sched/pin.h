@@ -1,7 +1,7 @@
 /*
- * pin.h: locks of the C library that know their owner by the thread (io/lock.c). A task that holds one may not leave
- * its thread, which it can only do by a door that may park: there it is pinned (gos__held_up), if it holds one still.
- * Most are held between two such doors, and cost no pin.
+ * pin.h: pinned tasks, and locks of the C library that know their owner by the thread (io/lock.c). A task that holds
+ * one may not leave its thread, which it can only do by a door that may park: there it is pinned (gos__held_up), if it
+ * holds one still. Most are held between two such doors, and cost no pin.
  */
 #ifndef GOS_SCHED_PIN_H
 #define GOS_SCHED_PIN_H
@@ -10,6 +10,10 @@
 
 #include "base/compiler.h"
 #include "sched/worker.h"
+
+/* On a thread that goes on with its pinned task without a look at all else: counts that as a switch, so that timers,
+ * descriptors and the shared queue have their turn here as well; what is due is in the queue then. */
+void gos__count_switch(gos__worker *worker);
 
 /* What the doors call for a thread that may not touch its worker, or whose task owns locks. */
 void gos__held_up(void);

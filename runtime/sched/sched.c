@@ -4,6 +4,7 @@
 #include "sched/claim.h"
 #include "sched/handoff.h"
 #include "sched/netpoll.h"
+#include "sched/pin.h"
 #include "sched/seed.h"
 #include "sched/trace.h"
 #include "sched/worker.h"
@@ -110,6 +111,15 @@ static GOS_NOINLINE gos__task *periodic(gos__worker *worker)
     }
     note_reached(worker, first, task);
     return task;
+}
+
+void gos__count_switch(gos__worker *worker)
+{
+    uint32_t tick = worker->tick + 1;
+    gos__store_relaxed(&worker->tick, tick); /* as in choose */
+    gos__task *task = tick == worker->periodic_at ? periodic(worker) : NULL;
+    if (task)
+        gos__push_front(worker, task);
 }
 
 void gos__call_attention(gos__worker *worker)
