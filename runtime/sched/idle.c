@@ -244,7 +244,7 @@ static bool doze(gos__worker *worker)
     gos__runtime *rt = gos__rt;
     gos__netpoll_batch batch;
     bool polls = gos__netpoll_begin(&batch);
-    bool is_lost = false;
+    bool is_lost = false, sleeps = false;
     gos__spares_settle(&worker->stacks);
     if (gos__unlikely(gos__load_relaxed(&worker->trim_asked))) {
         gos__store_relaxed(&worker->trim_asked, false);
@@ -256,6 +256,7 @@ static bool doze(gos__worker *worker)
     gos__add_seq(&rt->idle_n, 1u);
     gos__membarrier(); /* I2 */
     if (!work_anywhere(worker)) { /* I3 */
+        sleeps = true;
         gos__trace_idle(worker, GOS_EV_IDLE);
         /* Before others may add to them, who then wake us. */
         int64_t deadline = gos__timers_wake_at(&worker->timers);
@@ -274,7 +275,8 @@ static bool doze(gos__worker *worker)
             worker->vain = 0;
         gos__store_relaxed(&worker->dozing, 0u);
         gos__idle_clear(worker);
-        gos__trace_idle(worker, GOS_EV_WAKE);
+        if (sleeps) /* else it would fill a trace, where there is work that it cannot have */
+            gos__trace_idle(worker, GOS_EV_WAKE);
         gos__monitor_wake(rt);
     }
     if (polls)
