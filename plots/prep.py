@@ -218,8 +218,8 @@ def check_variants(run):
 
 def check_added(run, variant, metric):
     """Estimate of what the check adds to a call, by launch; None without a pair."""
-    plain, checked = (run.per_launch("check", contender=build, variant=variant, metric=metric)
-                      for build in CHECK_BUILDS)
+    plain, checked = stats.alike(*(run.per_launch("check", contender=build, variant=variant, metric=metric)
+                                   for build in CHECK_BUILDS))
     added = [checked[key] - plain[key] for key in plain if key in checked]
     return stats.estimate(added) if added else None
 

@@ -19,8 +19,8 @@ def split_costs(run):
 
 def added(run, build):
     """Estimate of what a build's crossing adds to a call, by launch."""
-    plain, other = (run.per_launch("check", contender=name, variant="crossing", metric="ns_per_op")
-                    for name in ("plain", build))
+    plain, other = stats.alike(*(run.per_launch("check", contender=name, variant="crossing", metric="ns_per_op")
+                                 for name in ("plain", build)))
     values = [other[key] - plain[key] for key in other if key in plain]
     if values or not plain or not other:
         return stats.estimate(values) if values else None

@@ -240,7 +240,7 @@ class Results:
                     found[launch] = stats.median(pairs)
             if found:
                 return dict(sorted(found.items()))
-        ours, theirs = (self.per_launch(case, contender=name, **fields) for name in (US, contender))
+        ours, theirs = stats.alike(*(self.per_launch(case, contender=name, **fields) for name in (US, contender)))
         return {key: theirs[key] / ours[key] for key in ours if key in theirs and ours[key] > 0}
 
     def rounds(self, case, **fields):
@@ -281,12 +281,12 @@ class Results:
 
     def memory_slopes(self, contender, part=None):
         """{launch: bytes a further unit costs}, by least squares over all sizes; of one part or of their sum. Of a
-        single launch {rep: bytes}."""
+        single launch {(launch, rep): bytes}."""
         points, launches = self.memory_points(contender), {}
         alone = len({launch for _, launch, _ in points}) == 1
         for (_, launch, rep), point in points.items():
             value = sum(point[1:]) if part is None else point[1 + MEMORY_PARTS.index(part)]
-            launches.setdefault(rep if alone else launch, []).append((point[0], value))
+            launches.setdefault((launch, rep) if alone else launch, []).append((point[0], value))
         slopes = {launch: stats.slope(points) for launch, points in launches.items()}
         return {launch: value for launch, value in slopes.items() if value is not None}
 

@@ -145,12 +145,12 @@ class Report:
                                 f"slowed by {bench_steps.SLOWED_BY} %: {1 + bench_steps.SLOWED_BY / 100:.2f}"],
                                [[words, three(same), f"{max(cases.RESOLVED, cases.error_of(same)) * 100:.1f} %",
                                  three(cases.slowed(self.run, key))] for key, (words, same) in found.items()])
-        compared = [item.ratio for item in cases.comparisons(self.run) if item.ratio.n != 1]
+        compared = [item.ratio for item in cases.comparisons(self.run) if item.ratio.n > 1]
         return (f"{table}\n\nA ratio is called better or worse only if its whole interval lies farther from 1, as a "
                 "factor, than the row's own control reached, and at least 2 %. Where a row has no control of its own, "
                 "its interval says how launches differ, and has to lie farther from 1 than the median of any warm "
-                "control; a single sample, which has no interval, farther than any warm control reached; memory, which "
-                "needs no control, 2 %. "
+                "control; the ratio of a single pair of launches, or of none, which has no such interval, farther than "
+                "any warm control reached; memory, which needs no control, 2 %. "
                 f"{len(compared)} ratios with an interval are compared, without a correction for that number: by the "
                 f"confidence of each about {sum(1 - ratio.confidence for ratio in compared):.0f} may miss their true "
                 "value, which is why an interval that merely excludes 1 does not count.")

@@ -333,12 +333,12 @@ def bias_of(same):
 def resolution(run, samples, case=None, variant="", n=None, threads=1):
     """By what part a ratio must be more than 1, or less, to count: the least effect of interest, or the error of the
     row's own control. For rows without one the bias of any warm control, since the row's own interval says how
-    launches differ; of a single sample, which has none, the error of any."""
+    launches differ; of a single pair, or of none, which has no such interval, the error of any."""
     found = controls_once(run)
     own = found.get((case, variant, n if case == "spawn" else None, threads))
     if own:
         return max(RESOLVED, error_of(own[1]))
-    off = error_of if samples == 1 else bias_of
+    off = error_of if samples <= 1 else bias_of
     return max([RESOLVED] + [off(same) for key, (_, same) in found.items() if key[1] != "cold"])
 
 

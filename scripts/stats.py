@@ -90,11 +90,27 @@ def has_trend(strata):
     return abs(change - 1) > TREND_EFFECT
 
 
+def alike(*arms):
+    """Arms with keys of one kind, so that they can be paired. A key is the launch, or, of an arm that has one launch
+    only, a tuple for each repetition, which begins with the launch: beside an arm of several it is one of these."""
+    if all(isinstance(key, tuple) for arm in arms for key in arm):
+        return arms
+    return tuple(launch_medians(arm) for arm in arms)
+
+
+def launch_medians(arm):
+    launches = {}
+    for key, value in arm.items():
+        launches.setdefault(key[0] if isinstance(key, tuple) else key, []).append(value)
+    return {launch: median(values) for launch, values in launches.items()}
+
+
 def paired_ratio(ours, theirs, wanted=WANTED_CONFIDENCE):
     """Estimate of theirs/ours over the keys (launches) that both have; None when they share none.
 
     Pairs cancel what both arms of a launch feel alike: a slower clock, a busy neighbour.
     """
+    ours, theirs = alike(ours, theirs)
     ratios = [theirs[key] / ours[key] for key in ours if key in theirs and ours[key] > 0]
     return estimate(ratios, wanted) if ratios else None
 

@@ -154,6 +154,19 @@ class Pipeline(unittest.TestCase):
         self.assertTrue(os.path.exists(os.path.join(self.results, "figures", "ratios.svg")))
         self.assertNotIn("| aa |", report)
 
+    def test_one_launch_is_paired_with_that_launch(self):
+        """Launches differ by half; the peer has the first only, in three repetitions: a ratio, without an interval."""
+        ours = [row("sync", "gossamer", "recv", launch=launch, value=10 * (1 + launch / 10)) for launch in range(6)]
+        self.make(ours + [row("sync", "go", "recv", rep=rep, value=value) for rep, value in enumerate((19, 20, 21))]
+                  + [row("yield", name, launch=launch, round=0, value=10.0) for launch in range(6)
+                     for name in ("gossamer", "aa", "fixed")])
+        self.both()
+        report = self.read("REPORT.md")
+        found = report.split("words and locks")[1].split("\n### ")[0].split("\n## ")[0]
+        self.assertRegex(found, r"a word.* \| 2\.00 \(one sample\) \|")
+        self.assertIn("1 ratios with an interval are compared", report)
+        self.assertIn("about 0 may miss", report)
+
     def test_without_a_steady_state_there_is_no_number(self):
         rows = [row("yield", name, launch=launch, rep=rep, value=value) for launch in range(9) for name, series in
                 (("gossamer", (30.0, 10.0, 10.1, 9.9, 10.0)), ("fixed", (50.0, 40.0, 30.0, 20.0, 10.0)))

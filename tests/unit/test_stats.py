@@ -115,6 +115,15 @@ class Ratio(unittest.TestCase):
         self.assertEqual(got[:4], (7.0, 7.0, 7.0, 6))
         self.assertAlmostEqual(got.confidence, 0.96875)
 
+    def test_an_arm_of_one_launch_is_paired_with_that_launch(self):
+        # Launches differ tenfold; repetitions of one launch are no pairs of other launches, whatever their numbers.
+        several = {0: 2.0, 1: 20.0, 2: 3.0}
+        once = {(0, rep, place): value for rep, place, value in ((0, 0, 13.0), (1, 1, 14.0), (2, 2, 15.0))}
+        self.assertEqual(stats.ratio(several, once), (7.0, 7.0, 7.0, 1, 0.0))
+        self.assertEqual(stats.ratio(once, several), (1 / 7, 1 / 7, 1 / 7, 1, 0.0))
+        # Of one launch each, repetitions are pairs.
+        self.assertEqual(stats.ratio(once, {key: 2 * value for key, value in once.items()})[:4], (2.0, 2.0, 2.0, 3))
+
     def test_nothing_shared(self):
         self.assertIsNone(stats.paired_ratio({0: 1.0}, {1: 1.0}))
 
