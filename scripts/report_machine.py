@@ -81,25 +81,41 @@ def environment_table(env):
     return "\n".join(lines)
 
 
+# Cases whose `n` is a number of operations that each launch calibrates for itself; elsewhere it is what was asked for.
+CALIBRATED = ("yield", "handover", "check", "bound", "api")
+OVER_TIME = ("burst",)    # one repetition, looked at again and again
+
+
+def sampled(run, case):
+    """[{launch: samples}] of each row of the report, without those that were taken again."""
+    groups = {}
+    for row in run.select(case):
+        if row["value"] is not None and not row.get("rejected"):
+            key = (row["contender"], row["variant"], row["threads"], row["metric"], row.get("depth"),
+                   row.get("layout"), 0 if case in CALIBRATED else row["n"])
+            launches = groups.setdefault(key, {})
+            launches[row["launch"]] = launches.get(row["launch"], 0) + 1
+    return list(groups.values())
+
+
 def design_table(run):
-    """Which case was sampled how often, and the confidence that its intervals therefore have."""
+    """Which case was sampled how often, and the confidence that its intervals therefore have: over the launches of a
+    row, or over the repetitions of its only one."""
     lines = ["| case | launches | repetitions a launch | samples | interval |", "|---|---|---|---|---|"]
     present = {row["case"] for row in run.rows}
     for case in [name for name in CASE_WORDS if name in present] + sorted(present - set(CASE_WORDS)):
-        groups = {}
-        for row in run.select(case):
-            if row["value"] is not None:
-                launches = groups.setdefault((row["contender"], row["variant"], row["n"] if case in ("memory", "spawn")
-                                              else 0, row["threads"], row["metric"]), {})
-                launches[row["launch"]] = launches.get(row["launch"], 0) + 1
+        groups = sampled(run, case)
         if not groups:
             continue
-        launches = sorted({len(group) for group in groups.values()})
-        reps = sorted({n for group in groups.values() for n in group.values()})
-        worth = [interval_words(n) for n in launches] if launches != [1] else [interval_words(n) for n in reps]
-        total = sum(n for group in groups.values() for n in group.values())
-        lines.append(f"| {CASE_WORDS.get(case, case)} (`{case}`) | {span(launches)} | {span(reps)} | {total:,} | "
-                     f"{'; '.join(list(dict.fromkeys(worth))[:3])} |")
+        launches = sorted({len(group) for group in groups})
+        reps = sorted({n for group in groups for n in group.values()})
+        behind = sorted({len(group) if len(group) > 1 or case in OVER_TIME else sum(group.values())
+                         for group in groups})
+        worth = [interval_words(n) for n in behind]
+        worth = worth if len(worth) <= 3 else [*worth[:2], "…", worth[-1]]
+        often = f"1, of {span(reps)} samples over time" if case in OVER_TIME else span(reps)
+        lines.append(f"| {CASE_WORDS.get(case, case)} (`{case}`) | {span(launches)} | {often} | "
+                     f"{sum(sum(group.values()) for group in groups):,} | {'; '.join(worth)} |")
     return "\n".join(lines)
 
 

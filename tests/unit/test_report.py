@@ -167,6 +167,24 @@ class Pipeline(unittest.TestCase):
         self.assertIn("1 ratios with an interval are compared", report)
         self.assertIn("about 0 may miss", report)
 
+    def test_the_design_is_told_row_by_row(self):
+        """Depths and sizes are rows of their own; what was taken again is none; a look over time is no repetition."""
+        rows = [row("depth", "gossamer", "at", depth=depth, metric="rss_bytes") for depth in (0, 128, 256)]
+        rows += [row("sync", "gossamer", "recv", n=n, rep=rep) for n in (100, 200) for rep in range(3)]
+        rows.append(row("sync", "gossamer", "recv", n=100, rejected=True))
+        rows += [row("yield", "gossamer", n=1000 + rep, launch=launch, rep=rep) for launch in (0, 1)
+                 for rep in range(3)]
+        rows += [row("burst", "gossamer", "after", rep=rep, at_ms=40 * rep, depth=4096, metric="rss_bytes")
+                 for rep in range(7)]
+        self.make(rows)
+        self.both()
+        report = self.read("REPORT.md")
+        for line in ("depth (`depth`) | 1 | 1 | 3 | of 1: none |",
+                     "sync (`sync`) | 1 | 3 | 6 | [min, max] of 3: 75.0 % |",
+                     "yield (`yield`) | 2 | 3 | 6 | [min, max] of 2: 50.0 % |",
+                     "burst (`burst`) | 1 | 1, of 7 samples over time | 7 | of 1: none |"):
+            self.assertIn(f"| {line}", report)
+
     def test_without_a_steady_state_there_is_no_number(self):
         rows = [row("yield", name, launch=launch, rep=rep, value=value) for launch in range(9) for name, series in
                 (("gossamer", (30.0, 10.0, 10.1, 9.9, 10.0)), ("fixed", (50.0, 40.0, 30.0, 20.0, 10.0)))
