@@ -6,13 +6,14 @@ usage: scripts/perf_check.py [--base COMMIT] [--compiler CC] [--only exact|timed
        scripts/perf_check.py --programs BASE HEAD [--relinked BASE HEAD] [--budget FILE] [...]
 
 The first form builds both; the second takes any two bench programs that speak the protocol of docs/PERF-GATE.md. Exit
-status: 0 PASS, 1 REGRESSED, 3 INCONCLUSIVE, 4 UNKNOWN; 2 when the command line is wrong.
+status: 0 PASS, 1 REGRESSED, 3 INCONCLUSIVE, 4 UNKNOWN; 2 when the command line is wrong or the gate itself fails.
 """
 import argparse
 import os
 import shutil
 import sys
 import time
+import traceback
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import perf_build  # noqa: E402  (beside this file)
@@ -160,23 +161,36 @@ def exact_without_base(args, say):
                         (*Judged(UNKNOWN, str(error)), {}, {}, {}, None, args.budget)))
 
 
-def main():
-    args = parse_arguments()
-    if args.update_budget:
-        say = perf_report.Progress()
-        result = exact_without_base(args, say)
-        say.done()
-        if not result['values']:
-            fail(result['why'])
-        print(f'{os.path.relpath(args.budget)}: {len(result["values"])} counts; look at the difference and commit it')
-        return 0
-    say = perf_report.Progress()
+def renew_budget(args, say):
+    result = exact_without_base(args, say)
+    say.done()
+    if not result['values']:
+        fail(result['why'])
+    print(f'{os.path.relpath(args.budget)}: {len(result["values"])} counts; look at the difference and commit it')
+    return 0
+
+
+def judge(args, say):
+    perf_report.forget(args.json)
     result = check(args, say)
     say.done()
+    print(perf_report.page(result), flush=True)    # before what may fail: a full disk takes no verdict away
     perf_report.save(result, args.json)
-    print(perf_report.page(result))
     print(f'({os.path.relpath(args.json)} holds all numbers)')
     return result['exit']
+
+
+def main():
+    say = perf_report.Progress()
+    try:
+        args = parse_arguments()
+        return renew_budget(args, say) if args.update_budget else judge(args, say)
+    except Exception as error:    # of any kind: Python's exit status 1 would read as REGRESSED
+        say.done()
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        said = ' '.join(f'{type(error).__name__}: {error}'.split())[:300]
+        fail(f'the gate itself failed, which says nothing about speed: {said} ({os.path.basename(place.filename)}:'
+             f'{place.lineno})')
 
 
 if __name__ == '__main__':

@@ -57,7 +57,18 @@ def requests(ops):
 
 def operations(output):
     """Of the second epoch."""
-    return int(output.split()[3])
+    words = output.split()
+    if len(words) != 4 or not words[3].isdigit():
+        raise ToolError(f"two requests were answered by '{' '.join(words)[:100]}', not twice by NS OPS")
+    return int(words[3])
+
+
+def slope(points):
+    """What an operation, or a task, adds."""
+    found = stats.slope(points)
+    if found is None:
+        raise ToolError(f'the same number of operations, {points[0][0]}, whatever was asked for')
+    return found
 
 
 # ---- instructions, by callgrind
@@ -73,7 +84,7 @@ def instructions(program, row, debug=''):
             totals = [sum(map(int, re.findall(r'^totals: (\d+)', text, re.M)))
                       for text in by_thread(f'{folder}/out-*')]
         points.append((operations(out), sum(totals)))
-    return stats.slope(points)
+    return slope(points)
 
 
 def by_thread(pattern):
@@ -102,7 +113,7 @@ def system_calls(program, row, debug=''):
             names = [name for text in by_thread(f'{folder}/calls.*') for name in re.findall(r'^(\w+)\(', text, re.M)]
         every.append((operations(out), len(names)))
         futexes.append((operations(out), names.count('futex')))
-    return stats.slope(every), stats.slope(futexes)
+    return slope(every), slope(futexes)
 
 
 # ---- memory of parked tasks, size of code
@@ -115,7 +126,7 @@ def memory(program):
         out = output_of([program, 'parked'], f'{n}\n', None)
         for name, value in re.findall(r'(\w+)=(\d+)', out):
             points.setdefault(name, []).append((n, int(value)))
-    return {f'{name}/parked': stats.slope(values) for name, values in points.items()}
+    return {f'{name}/parked': slope(values) for name, values in points.items()}
 
 
 def code_bytes(program):
@@ -205,7 +216,9 @@ def load(path, compiler):
         with open(path, encoding='utf-8') as file:
             data = json.load(file)
         made_with, budget = data['made_with'], data['budget']
-    except (ValueError, KeyError) as error:
+        if not isinstance(made_with, dict) or not all(type(value) in (int, float) for value in budget.values()):
+            raise TypeError('not what it was made with, and numbers')
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         return None, f'{path} is damaged ({error}): {how}'
     here = fitted(compiler)
     other = [f'{what} {made_with.get(what)}, here {here[what]}' for what in here if made_with.get(what) != here[what]]

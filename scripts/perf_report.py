@@ -97,6 +97,13 @@ def plain(value):
     return [plain(item) for item in value] if isinstance(value, (list, tuple)) else value
 
 
+def forget(path):
+    """Makes room for a result, so that one of an earlier run is not taken for it when there will be none."""
+    os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
+    if os.path.isfile(path):
+        os.remove(path)
+
+
 def save(result, path):
     os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
     with open(path + '.part', 'w', encoding='utf-8') as file:

@@ -148,6 +148,10 @@ class Exact(unittest.TestCase):
             with open(path, "w", encoding="utf-8") as file:
                 file.write("{")
             self.assertIn("damaged", perf_exact.load(path, "gcc")[1])
+            for text in ('{"made_with": null, "budget": {}}', "[]", '{"made_with": {}, "budget": {"a": "b"}}'):
+                with open(path, "w", encoding="utf-8") as file:
+                    file.write(text)
+                self.assertIn("damaged", perf_exact.load(path, "gcc")[1])
 
 
 class Program(unittest.TestCase):
@@ -215,6 +219,35 @@ class Program(unittest.TestCase):
         done = self.check("--programs", broken, broken, "--only", "timed", "--launches", "6", "--json", path)
         self.assertEqual(done.returncode, 4)
         self.assertIn("exit status 9", done.stdout)
+
+    def test_a_failure_of_the_gate_is_no_regression(self):
+        path = os.path.join(self.folder.name, "old.json")
+        done = self.check("--programs", self.example, self.example, "--json", "/proc/none/x")
+        self.assertEqual((done.returncode, done.stdout, done.stderr.count("\n")), (2, "", 1), done.stderr)
+        self.assertIn("the gate itself failed", done.stderr)
+        with open(path, "w", encoding="utf-8") as file:
+            file.write("{}")
+        mute = self.script('[ "$1" = --rows ] && printf "r\\tsingle\\tx\\n"\nexit 0')
+        done = self.check("--programs", mute, mute, "--only", "exact", "--json", path)
+        self.assertEqual(done.returncode, 4, done.stderr)
+        # The old result is gone also where no new one comes.
+        broken = self.script('[ "$1" = --rows ] && printf "r\\tsingle\\tx\\n" && exit\nexit 9')
+        os.remove(path)
+        os.mkdir(path + ".part")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write("{}")
+        done = self.check("--programs", broken, broken, "--only", "timed", "--launches", "6", "--json", path)
+        self.assertEqual(done.returncode, 2, done.stderr)
+        self.assertIn("the gate itself failed", done.stderr.splitlines()[-1])    # after lines of progress
+        self.assertIn("exit status 9", done.stdout)
+        self.assertFalse(os.path.exists(path))
+
+    def test_answers_that_are_none(self):
+        for text in ("", "5 6\n", "1 2\n3 x\n"):
+            with self.assertRaisesRegex(perf_lockstep.ToolError, "not twice by NS OPS"):
+                perf_exact.operations(text)
+        with self.assertRaisesRegex(perf_lockstep.ToolError, "the same number"):
+            perf_exact.slope([(5, 1), (5, 2)])
 
     def test_wrong_use(self):
         for words, what in ((("--launches", "2"), "95 %"), (("--compiler", "no-such"), "name a compiler"),
