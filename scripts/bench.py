@@ -150,7 +150,7 @@ class Suite:
             self.seconds[job.case] = round(self.seconds.get(job.case, 0) + took, 1)
             self.keep(rows)
             self.tidy()
-            print(f'{summary(rows)}   {self.time_left(i + 1)}', flush=True)
+            print(f'{told(rows)}   {self.time_left(i + 1)}', flush=True)
 
     def keep(self, rows):
         for row in rows:
@@ -356,25 +356,33 @@ class TOOLS:
     limit, failed_row, why_ended, link = 60, staticmethod(failed_row), staticmethod(why_ended), staticmethod(link_of)
 
 
+def told(rows):
+    """The summary; what it cannot make of the rows of a launch that went wrong ends no run."""
+    try:
+        return summary(rows)
+    except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+        return f'no summary ({type(error).__name__}: {error})'
+
+
 def summary(rows):
     """What the progress line says about a launch."""
     bad = [row for row in rows if row['status'] != 'ok']
+    rows = [row for row in rows if row['value'] is not None]
     values = {}
     for row in rows:
-        if row['value'] is not None:
-            values.setdefault((row['contender'], row['variant'], row['metric']), []).append(row['value'])
+        values.setdefault((row['contender'], row['variant'], row['metric']), []).append(row['value'])
     text = bench_blocking.summary(rows) or bench_counts.summary(rows) or bench_trace.summary(rows) or ''
-    made = rows[0]['units_made'] if rows else 0
+    made = (rows or bad)[0]['units_made'] if rows or bad else 0
     if text:
         pass
-    elif rows and rows[0]['case'] == 'memory' and values and made:
+    elif rows and rows[0]['case'] == 'memory' and made:
         per_unit = sum(v[0] for k, v in values.items() if k[2] in ('rss_bytes', 'pte_bytes', 'kernel_stack_bytes'))
         text = f'{per_unit / made:,.0f} B/unit'
-    elif rows and rows[0]['case'] == 'timers' and values:
+    elif rows and rows[0]['case'] == 'timers':
         text = bench_peers.summary(rows)
     elif rows and rows[0]['case'] == 'server':
-        text = bench_server.summary(rows) if values else ''
-    elif rows and rows[0]['case'] in ('depth', 'burst') and values and made:
+        text = bench_server.summary(rows)
+    elif rows and rows[0]['case'] in ('depth', 'burst') and made:
         text = bench_stacks.summary(rows)
     elif values:
         several = len({key[0] for key in values}) > 1

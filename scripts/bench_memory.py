@@ -15,6 +15,9 @@ KERNEL_STACK = 16384    # x86-64: THREAD_SIZE
 TICKS = os.sysconf('SC_CLK_TCK')
 
 
+UNSEEN = {'status': 'failed', 'why': 'the program did not stop when its units were over, or had none'}
+
+
 def text_of(pid, name):
     with open(f'/proc/{pid}/{name}', encoding='utf-8') as file:
         return file.read()
@@ -54,20 +57,31 @@ def run(command, limit, env=None):
                           stderr=subprocess.PIPE) as child:
         threading.Thread(target=guard, args=(child, limit, over), daemon=True).start()
         try:
-            for line in child.stdout:
-                if line != 'stop\n':
-                    out.append(line)
-                    continue
-                seen.append(usage(child.pid))
-                child.stdin.write('\n')
-                child.stdin.flush()
-        except OSError:
-            pass    # it ended while it was looked at
-        finally:
+            unread = look(child, out, seen)
             err = child.stderr.read()
-            if child.poll() is None and over:
-                child.kill()
-    return None if over else child.returncode, ''.join(out), err + ''.join(over), seen
+        except BaseException:
+            child.kill()    # it waits for a line that does not come, and `with` waits for it
+            raise
+    return None if over else child.returncode, ''.join(out), err + ''.join(over) + unread, seen
+
+
+def look(child, out, seen):
+    """Takes what it writes, and reads its usage where it stops. Why that failed, or ''."""
+    try:
+        for line in child.stdout:
+            if line != 'stop\n':
+                out.append(line)
+                continue
+            seen.append(usage(child.pid))
+            child.stdin.write('\n')
+            child.stdin.flush()
+    except (OSError, KeyError) as error:    # it ended while it was looked at, or this kernel does not tell (gVisor)
+        try:
+            child.wait(1)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            return f'\nits memory cannot be read: {type(error).__name__}: {error}'
+    return ''
 
 
 def rows_of(rows, seen=()):
@@ -86,8 +100,10 @@ def rows_of(rows, seen=()):
         values = {name: max(0, there[name] - before[name])
                   for name in ('rss_bytes', 'pte_bytes', 'kernel_stack_bytes', *more)}
         if row['case'] == 'memory':
-            values['retained_rss_bytes'] = max(0, after['rss_bytes'] - before['rss_bytes'])
+            values['retained_rss_bytes'] = max(0, after['rss_bytes'] - before['rss_bytes']) if after else None
         if row['case'] == 'timers':
-            values['cpu_ns_per_op'] = (after['cpu_ns'] - before['cpu_ns']) / row['units_made']
-        found += [dict(row, metric=name, value=value) for name, value in values.items()]
+            took = after['cpu_ns'] - before['cpu_ns'] if after else None
+            values['cpu_ns_per_op'] = took / row['units_made'] if after and row['units_made'] else None
+        found += [dict(row, metric=name, value=value, **({} if value is not None else UNSEEN))
+                  for name, value in values.items()]
     return found

@@ -137,5 +137,8 @@ def guess(job):
 def summary(rows):
     """What the progress line says of timers."""
     found = {row['metric']: row['value'] for row in rows}
-    each = sum(found[part] for part in ('rss_bytes', 'pte_bytes')) / rows[0]['units_made']
-    return f"{found['ns_per_op']:,.0f} ns to start, {found['cpu_ns_per_op']:,.0f} ns of CPU, {each:,.0f} B each"
+    text = [f'{found[metric]:,.0f} ns {words}' for metric, words in
+            (('ns_per_op', 'to start'), ('cpu_ns_per_op', 'of CPU')) if metric in found]
+    if {'rss_bytes', 'pte_bytes'} <= found.keys() and rows[0]['units_made']:
+        text.append(f"{(found['rss_bytes'] + found['pte_bytes']) / rows[0]['units_made']:,.0f} B each")
+    return ', '.join(text)

@@ -209,6 +209,6 @@ def launch(suite, job, number, empty_row):
 
 
 def summary(rows):
-    found = {row['metric']: row['value'] for row in rows if row['value'] is not None}
+    found = {row['metric']: row['value'] for row in rows}
     return f"{found['requests_per_s']:,.0f} requests/s, p99 {found['p99_ns'] / 1000:,.0f} us, " \
            f"{found['cpu_ns_per_op']:,.0f} ns of CPU a request"

@@ -1,0 +1,87 @@
+#!/usr/bin/env python3
+# timeout: 120
+"""scripts/bench.py and what it starts processes with: programs that break off, hang or say nothing end no run."""
+import os
+import signal
+import sys
+import time
+import unittest
+from unittest import mock
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path[:0] = [os.path.join(ROOT, folder) for folder in ("plots", "scripts")]
+import bench  # noqa: E402
+import bench_memory  # noqa: E402
+
+
+def row(case, metric, value, **more):
+    return dict(bench.empty_row(case, "gossamer", more.pop("variant", ""), 0, metric), value=value, n=1000,
+                units_made=1000, **more)
+
+
+class Summary(unittest.TestCase):
+    def test_rows_without_a_value_are_not_summed_up(self):
+        for case in ("depth", "burst", "memory", "timers"):
+            rows = [row(case, "rss_bytes", 8000, variant="after", depth=128),
+                    row(case, "pte_bytes", None, status="failed", why="broke off", depth=128)]
+            self.assertIn("FAILED: broke off", bench.told(rows))
+            self.assertNotIn("no summary", bench.told(rows))
+        self.assertEqual(bench.told([row("depth", "rss_bytes", 8000)]), "8 B/unit")
+
+    def test_timers_that_broke_off(self):
+        started = row("timers", "ns_per_op", 12.0)
+        self.assertEqual(bench.told([started]), "12 ns to start")
+        whole = [started, row("timers", "cpu_ns_per_op", 90.0), row("timers", "rss_bytes", 90000),
+                 row("timers", "pte_bytes", 10000)]
+        self.assertEqual(bench.told(whole), "12 ns to start, 90 ns of CPU, 100 B each")
+
+    def test_it_never_raises(self):
+        self.assertEqual(bench.told([]), "no rows")
+        self.assertIn("no summary", bench.told([row("server", "p99_ns", 1.0)]))
+        self.assertIn("stopped at 1000: full", bench.told([row("memory", "rss_bytes", None, status="stopped",
+                                                               why="full")]))
+
+
+class Memory(unittest.TestCase):
+    def run_it(self, script, limit=60):
+        begin = time.monotonic()
+        try:
+            return bench_memory.run(["sh", "-c", script], limit)
+        finally:
+            self.assertLess(time.monotonic() - begin, 30)
+
+    def test_what_ends_while_it_is_looked_at(self):
+        for _ in range(5):
+            code, _, err, _ = self.run_it("echo stop; exit 3")
+            self.assertEqual((code, err), (3, ""))
+
+    def test_what_cannot_be_read_is_not_waited_for(self):
+        with mock.patch.object(bench_memory, "text_of", side_effect=FileNotFoundError("smaps_rollup")):
+            code, out, err, seen = self.run_it("echo row; echo stop; read line; exec sleep 60")
+        self.assertEqual((code, out, seen), (-signal.SIGKILL, "row\n", []))
+        self.assertIn("cannot be read: FileNotFoundError: smaps_rollup", bench.why_ended(code, 60, err))
+
+    def test_an_interrupt_ends_the_program(self):
+        def interrupt(_number, _frame):
+            raise bench.Interrupted
+        saved = signal.signal(signal.SIGALRM, interrupt)
+        signal.setitimer(signal.ITIMER_REAL, 0.3)
+        try:
+            with self.assertRaises(bench.Interrupted):
+                self.run_it("echo stop; read line; exec sleep 60")
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, saved)
+
+    def test_a_stop_that_did_not_come(self):
+        seen = {"rss_bytes": 100, "pte_bytes": 10, "kernel_stack_bytes": 0, "pss_bytes": 90, "mappings": 5, "cpu_ns": 1}
+        for case, metric in (("memory", "retained_rss_bytes"), ("timers", "cpu_ns_per_op")):
+            found = {one["metric"]: one for one in bench_memory.rows_of([row(case, "units", 1000)], [seen, seen])}
+            self.assertEqual((found[metric]["status"], found[metric]["value"]), ("failed", None))
+            self.assertEqual((found["rss_bytes"]["status"], found["rss_bytes"]["value"]), ("ok", 0))
+            whole = {one["metric"]: one for one in bench_memory.rows_of([row(case, "units", 1000)], [seen] * 3)}
+            self.assertEqual({one["status"] for one in whole.values()}, {"ok"})
+
+
+if __name__ == "__main__":
+    unittest.main()
