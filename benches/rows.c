@@ -54,7 +54,8 @@ static void put_row(const sheet *s, int rep, const char *metric, double value, c
     put_string(f, false, "status", s->status);
     put_string(f, false, "why", s->why);
     fputs("}\n", f);
-    fflush(f);
+    if (fflush(f) != 0 || ferror(f))   /* a row that is not there must not look like one that was not asked for */
+        usage_error("cannot write rows to '%s': %m", rows_path != NULL ? rows_path : "standard output");
 }
 
 void row_write(const sheet *s, int rep, const char *metric, double value) { put_row(s, rep, metric, value, NULL, 0); }

@@ -155,8 +155,7 @@ class Suite:
     def keep(self, rows):
         for row in rows:
             check_work(row)
-        with open(os.path.join(self.folder, 'rows.jsonl'), 'a', encoding='utf-8') as file:
-            file.writelines(json.dumps(row) + '\n' for row in rows)
+        append(os.path.join(self.folder, 'rows.jsonl'), ''.join(json.dumps(row) + '\n' for row in rows))
         self.failures += [row for row in rows if row['status'] == 'failed']
 
     def start(self, command, limit, env=None):
@@ -239,11 +238,13 @@ class Suite:
         code, _, err, *seen = start(command, limit, env)
         if code is None:
             self.hung.add(job.key())
-        rows = bench_memory.rows_of(read_rows(part), *seen)
+        rows, refused = read_rows(part)
+        rows = bench_memory.rows_of(rows, *seen)
         for row in rows:
             row['link'] = link_of(launch)
-        if code != 0 and not any(row['status'] == 'failed' for row in rows):
-            row = failed_row(job, launch, why_ended(code, limit, err))
+        why = why_ended(code, limit, err) if code != 0 else bench_steps.why_lost(len(rows), refused)
+        if why and not any(row['status'] == 'failed' for row in rows):
+            row = failed_row(job, launch, why)
             if code is None and job.contender in PEER_OF and job.variant == 'own-busy':
                 row['status'] = 'stopped'    # a sleeper that others' busy units starve is data, not a failure
             rows.append(row)
@@ -342,13 +343,26 @@ def not_installed_row(job, launch):
 
 
 def read_rows(path):
-    """The rows of a launch; a line that a crash cut short is left out."""
+    """(rows of a launch, lines that are none, as one that a crash cut short)"""
     if not os.path.exists(path):
-        return []
+        return [], 0
     with open(path, 'rb') as file:
-        rows, _ = bench_steps.rows_of(file.read())
+        found = bench_steps.rows_of(file.read())
     os.remove(path)
-    return rows
+    return found
+
+
+def append(path, text):
+    """All of it or nothing, so that a full disk, or whoever interrupts, leaves no torn line."""
+    data = text.encode()
+    with open(path, 'ab', buffering=0) as file:
+        size = file.seek(0, os.SEEK_END)
+        try:
+            while data:
+                data = data[file.write(data):]
+        except BaseException:
+            file.truncate(size)
+            raise
 
 
 class TOOLS:
@@ -460,6 +474,10 @@ def main():
         print(f'\ninterrupted: finished rows are kept in {shown(folder)}; '
               f'`make plots report RESULTS={shown(folder)}` uses them')
         return 130
+    except OSError as error:    # a full disk: env.json says already that the run is not complete
+        suite.anchor.end()
+        print(f'\nbench.py: {error}; the rows until then are in {shown(folder)}', file=sys.stderr)
+        return 1
     suite.anchor.end()
     env.update(bench_env.at_end(env), seconds=suite.seconds, complete=True)
     bench_env.write(folder, env)

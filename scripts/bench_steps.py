@@ -99,6 +99,13 @@ def rows_of(data):
     return found, refused
 
 
+def why_lost(rows, refused):
+    """What is wrong with the rows of a program that ended well, or ''."""
+    if refused:
+        return f'wrote {refused} lines that are no rows: see docs/ADDING-A-CONTENDER.md'
+    return '' if rows else 'ended well and wrote no row: see docs/ADDING-A-CONTENDER.md'
+
+
 class Arm:
     """One contender's process."""
 
@@ -106,6 +113,7 @@ class Arm:
         self.contender, self.series, self.path, self.read = contender, series, rows, 0
         self.spare = spare    # turns that may be taken again
         self.refused = 0    # lines that were no rows
+        self.excused = False    # it has said itself why it takes no more turns
         self.child = subprocess.Popen(command, env=env, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                       stderr=subprocess.PIPE)
 
@@ -134,6 +142,7 @@ class Arm:
         self.refused += refused
         for row in found:
             row['contender'] = self.series or row['contender']
+            self.excused = self.excused or row['status'] != 'ok'
         return found
 
     def end(self, limit):
@@ -162,7 +171,7 @@ class Group:
             for number in range(self.job.reps + cold):
                 self.suite.random.shuffle(self.arms)
                 for arm in list(self.arms):
-                    if number < self.job.rounds.get(arm.contender, self.job.reps) + cold:
+                    if number < self.turns_of(arm):
                         self.turn(arm, number, number > 0 or not cold)
             for arm in self.arms:
                 self.finish(arm)
@@ -190,17 +199,24 @@ class Group:
             arm = Arm(contender, series, [*command, '--lockstep'], env, path, self.job.reps)
             self.arms.append(arm)
             if arm.ready(self.tools.limit) is not True:
-                self.dropped(arm)
+                self.dropped(arm, True)
 
-    def dropped(self, arm):
-        """It ended, or hangs: what it wrote, or why it ended."""
+    def turns_of(self, arm):
+        """How many it is to have, with the cold one of spawn; those that are taken again come on top."""
+        return self.job.rounds.get(arm.contender, self.job.reps) + (self.job.case == 'spawn')
+
+    def dropped(self, arm, early):
+        """It ended, or hangs: what it wrote, or why it ended. early: it was to have more turns."""
         self.arms.remove(arm)
         code, err = arm.end(1)
         rows = arm.rows()
         self.found += rows
-        if code != 0 and not any(row['status'] == 'failed' for row in rows):
-            one = self.job.arm(arm.contender, arm.series)
+        if code != 0:
             why = self.tools.why_ended(code, self.tools.limit, err)
+        else:
+            why = 'ended before it had all its turns' if early and not arm.excused else ''
+        if why and not any(row['status'] == 'failed' for row in rows):
+            one = self.job.arm(arm.contender, arm.series)
             self.found.append(self.tools.failed_row(one, self.launch, why))
 
     def turn(self, arm, number, again):
@@ -217,7 +233,7 @@ class Group:
                 row.update({'bad': bad, 'rejected': retake} if bad else {})
             self.found += rows
             if not state:
-                self.dropped(arm)
+                self.dropped(arm, not rows or number + 1 < self.turns_of(arm))
             if not retake:
                 return
             arm.spare -= 1
@@ -231,5 +247,4 @@ class Group:
             why = self.tools.why_ended(code, self.tools.limit, err)
             self.found.append(self.tools.failed_row(one, self.launch, why))
         elif arm.refused:
-            why = f'wrote {arm.refused} lines that are no rows: see docs/ADDING-A-CONTENDER.md'
-            self.found.append(self.tools.failed_row(one, self.launch, why))
+            self.found.append(self.tools.failed_row(one, self.launch, why_lost(1, arm.refused)))

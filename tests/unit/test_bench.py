@@ -1,17 +1,24 @@
 #!/usr/bin/env python3
 # timeout: 120
 """scripts/bench.py and what it starts processes with: programs that break off, hang or say nothing end no run."""
+import json
 import os
+import random
+import resource
+import shutil
 import signal
 import sys
+import tempfile
 import time
 import unittest
+from types import SimpleNamespace
 from unittest import mock
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path[:0] = [os.path.join(ROOT, folder) for folder in ("plots", "scripts")]
 import bench  # noqa: E402
 import bench_memory  # noqa: E402
+import bench_steps  # noqa: E402
 
 
 def row(case, metric, value, **more):
@@ -81,6 +88,84 @@ class Memory(unittest.TestCase):
             self.assertEqual((found["rss_bytes"]["status"], found["rss_bytes"]["value"]), ("ok", 0))
             whole = {one["metric"]: one for one in bench_memory.rows_of([row(case, "units", 1000)], [seen] * 3)}
             self.assertEqual({one["status"] for one in whole.values()}, {"ok"})
+
+
+class Rows(unittest.TestCase):
+    """Launches of made-up programs."""
+
+    def setUp(self):
+        self.folder = tempfile.mkdtemp(prefix="gossamer-bench-")
+        self.addCleanup(shutil.rmtree, self.folder)
+        self.suite = bench.Suite.__new__(bench.Suite)
+        self.suite.args = SimpleNamespace(gosbench=os.path.join(self.folder, "gosbench"))
+        self.suite.folder, self.suite.hung, self.suite.unfinished = self.folder, set(), ()
+        self.suite.profile, self.suite.env, self.suite.random = {"cap": 5}, dict(os.environ), random.Random(1)
+        self.suite.failures = []
+
+    def launch(self, script, case="scale"):
+        """script: with $ROWS, the file that rows go to."""
+        with open(self.suite.args.gosbench, "w", encoding="utf-8") as file:
+            file.write('#!/bin/sh\nfor word; do case $word in --rows=*) ROWS=${word#--rows=};; esac; done\n' + script)
+        os.chmod(self.suite.args.gosbench, 0o755)
+        return self.suite.launch(0, bench.Job(case, "gossamer", n=10, reps=1))
+
+    def test_lost_rows_are_failures(self):
+        good = json.dumps(row("scale", "ns_per_op", 1.0))
+        for script, statuses, why in ((f"echo '{good}' >$ROWS", ["ok"], ""),
+                                      ("exit 0", ["failed"], "wrote no row"),
+                                      (f"(echo '{good}'; echo '{good[:30]}') >$ROWS", ["ok", "failed"], "1 lines that"),
+                                      (f"(echo '{good}'; echo '{good[:30]}') >$ROWS; exit 3", ["ok", "failed"],
+                                       "exit code 3")):
+            found = self.launch(script)
+            self.assertEqual([one["status"] for one in found], statuses, script)
+            self.assertIn(why, found[-1]["why"])
+
+    def test_a_full_disk_leaves_whole_lines(self):
+        path, one = os.path.join(self.folder, "rows.jsonl"), row("scale", "ns_per_op", 1.0)
+        self.suite.keep([dict(one)] * 2)
+        with open(path, encoding="utf-8") as file:
+            before = file.read()
+        self.assertEqual(before.count("\n"), 2)
+        saved = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) + 10000, saved[1]))
+        try:
+            with self.assertRaises(OSError):
+                self.suite.keep([dict(one)] * 1000)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, saved)
+        with open(path, encoding="utf-8") as file:
+            self.assertEqual(file.read(), before)
+
+
+class Turns(unittest.TestCase):
+    def ended(self, script, number=None):
+        """Statuses of a program that ends in its turn `number` of three; None: before the first."""
+        tools = SimpleNamespace(limit=10, why_ended=bench.why_ended, failed_row=bench.failed_row, link=bench.link_of)
+        job = bench.Job("yield", arms=(("gossamer", ""),), reps=3)
+        suite = SimpleNamespace(anchor=SimpleNamespace(read=lambda: 0), may_retake=lambda: False)
+        group = bench_steps.Group(suite, 0, job, tools)
+        with tempfile.NamedTemporaryFile(suffix=".part") as file:
+            arm = bench_steps.Arm("gossamer", "", ["sh", "-c", script, "x", file.name], None, file.name, 0)
+            group.arms = [arm]
+            if number is None:
+                self.assertIs(arm.ready(10), False)
+                group.dropped(arm, True)
+            else:
+                self.assertIs(arm.ready(10), True)
+                group.turn(arm, number, True)
+            arm.child.stdin.close()
+        self.assertEqual(group.arms, [])
+        return [one["status"] for one in group.found]
+
+    def test_who_ends_early_has_failed(self):
+        good = f"echo '{json.dumps(row('yield', 'ns_per_op', 1.0))}' >$1"
+        cannot = f"echo '{json.dumps(row('yield', 'ns_per_op', None, status='not-run', why='cannot'))}' >$1"
+        self.assertEqual(self.ended("exit 0"), ["failed"])
+        self.assertEqual(self.ended(cannot), ["not-run"])
+        self.assertEqual(self.ended(f"echo ready; read line; {good}", 0), ["ok", "failed"])
+        self.assertEqual(self.ended("echo ready; read line", 2), ["failed"])
+        # Where turns were taken again, the last turn is its last one.
+        self.assertEqual(self.ended(f"echo ready; read line; {good}", 2), ["ok"])
 
 
 if __name__ == "__main__":

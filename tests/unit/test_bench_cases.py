@@ -92,6 +92,11 @@ class Cases(unittest.TestCase):
                 offered = (name, variant) != ("pthread", "select")
                 self.assertEqual((row["status"], row.get("ops")), ("ok", n) if offered else ("not-run", None))
 
+    def test_rows_that_cannot_be_written_fail(self):
+        done = call(GOSBENCH, "--case=yield", "--contender=gossamer", "--n=1000", "--rows=/dev/full")
+        self.assertEqual((done.returncode, done.stdout, done.stderr.count("\n")), (2, "", 1), done.stderr)
+        self.assertIn("cannot write rows to '/dev/full': No space left", done.stderr)
+
     def test_bad_variants_are_refused(self):
         for case in ("handoff", "lateness", "wakeup", "scale", "sync"):
             done = call(GOSBENCH, f"--case={case}", "--contender=gossamer", "--variant=nothing")
