@@ -5,8 +5,10 @@ does once is in none of them. Faults and switches come from the kernel's account
 """
 import os
 import subprocess
+from math import inf
 
 import perf_exact
+from bench_steps import answer_of
 from perf_lockstep import ToolError, rows_of
 
 CASES = ('counts',)
@@ -26,9 +28,15 @@ def kernel_account(program, row, ops, debug):
     with subprocess.Popen([program, row], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
                           env=dict(os.environ, GOS_DEBUG=debug),
                           preexec_fn=lambda: os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})) as child:
-        child.stdin.write(perf_exact.requests(ops))
-        child.stdin.close()
-        answers = child.stdout.read()
+        try:
+            child.stdin.write(perf_exact.requests(ops))
+            child.stdin.close()
+            answers = answer_of(child.stdout, perf_exact.LIMIT, inf)
+        except BaseException as error:
+            child.kill()
+            if isinstance(error, OSError):
+                raise ToolError(f'{row}: {error}') from error
+            raise
         _, status, used = os.wait4(child.pid, 0)
         child.returncode = os.waitstatus_to_exitcode(status)
     if child.returncode != 0:

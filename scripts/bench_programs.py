@@ -7,6 +7,8 @@ import subprocess
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 
+from bench_steps import answer_of
+
 CASES = ('programs',)
 BUILDS = ('plain', 'checks', 'wrapped', 'tasks')
 # Program -> rounds of a sample: some 5 ms.
@@ -15,6 +17,7 @@ PROFILES = {'quick': {'launches': 3, 'blocks': 3, 'counted': ('sqlite',)},
             'default': {'launches': 12, 'blocks': 3, 'counted': tuple(PROGRAMS)},
             'full': {'launches': 24, 'blocks': 13, 'counted': tuple(PROGRAMS)}}
 COUNTED_ROUNDS = (1, 3)
+PATIENCE = 60    # seconds for a sample
 LAYOUTS = 12    # orders of its functions in which each build was linked (benches/programs/programs.mk), besides its own
 MISSING = 'its source is not here (make setup-programs), or clang, which cannot build it with checks, built the others'
 
@@ -70,13 +73,16 @@ class Server:
     def ask(self, rounds):
         self.child.stdin.write(f'{rounds}\n')
         self.child.stdin.flush()
-        words = self.child.stdout.readline().split()
+        words = answer_of(self.child.stdout, PATIENCE).split()
         if len(words) != 2:
             raise ValueError('the program ended in the midst of a sample')
         return int(words[0]), words[1]
 
     def end(self):
-        self.child.stdin.close()
+        try:
+            self.child.stdin.close()
+        except OSError:
+            pass    # it has ended, and what it was asked last is still in the pipe's buffer
         self.child.stdout.close()
         try:
             self.child.wait(10)

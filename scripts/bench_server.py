@@ -12,6 +12,7 @@ import subprocess
 import time
 
 import bench_peers
+from bench_steps import answer_of
 
 FOLDER = os.path.join('benches', 'server')
 LUA = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), FOLDER, 'wrk.lua')
@@ -23,6 +24,7 @@ SHARES = (50, 80)   # per cent of the weakest server's peak
 OPEN_ROUND = 1000   # rounds of open loops come after all others
 KERNEL_STACK = 16384
 MANY = 10000
+PATIENCE = 30       # seconds for an answer of a server; a virtual machine needs some to start
 
 # Connections: (launches, seconds), whole ones as wrk wants them; the open loops' launches, warm-up and seconds. The
 # first second of many connections goes into accepting them.
@@ -73,14 +75,19 @@ class Server:
         env = dict(env, GOS_PROCS='1', GOMAXPROCS='1')
         self.process = subprocess.Popen([program, '--port', '0'], env=env, text=True, stdout=subprocess.PIPE,
                                         stderr=subprocess.PIPE, preexec_fn=lambda: prepare(cpus[0]))
-        word = self.process.stdout.readline().split()
-        self.port = int(word[1]) if len(word) == 2 and word[0] == 'listening' else None
-        if self.port is None:
-            raise OSError(f'the server did not start: {self.process.stderr.read().strip()[:200]}')
+        try:
+            words = answer_of(self.process.stdout, PATIENCE).split()
+            if len(words) != 2 or words[0] != 'listening' or not words[1].isdigit():
+                said = self.process.communicate(timeout=5)[1].strip()[:200]
+                raise OSError(f"the server did not start: {said or ' '.join(words)[:200] or 'it said nothing'}")
+        except BaseException:
+            self.end()
+            raise
+        self.port = int(words[1])
 
     def counts(self, number):
         self.process.send_signal(number)
-        return json.loads(self.process.stdout.readline())
+        return json.loads(answer_of(self.process.stdout, PATIENCE))
 
     def memory(self):
         """Bytes: resident, page tables, kernel stacks."""
@@ -92,7 +99,9 @@ class Server:
     def end(self):
         if self.process.poll() is None:
             self.process.kill()
-        self.process.communicate()
+        self.process.wait()
+        self.process.stdout.close()
+        self.process.stderr.close()
 
 
 def prepare(cpu):

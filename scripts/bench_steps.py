@@ -99,6 +99,20 @@ def rows_of(data):
     return found, refused
 
 
+def answer_of(pipe, limit, lines=1):
+    """So many lines of a program that then says no more until it is asked; fewer at its end. Raises TimeoutError: a
+    program that hangs must not hang the suite."""
+    data, end = b'', time.monotonic() + limit
+    while data.count(b'\n') < lines:
+        if not select.select([pipe], [], [], max(0, end - time.monotonic()))[0]:
+            raise TimeoutError(f'no answer within {limit} s')
+        piece = os.read(pipe.fileno(), 1 << 16)
+        if not piece:
+            break
+        data += piece
+    return data.decode(errors='replace')
+
+
 def why_lost(rows, refused):
     """What is wrong with the rows of a program that ended well, or ''."""
     if refused:

@@ -7,6 +7,7 @@ import random
 import resource
 import shutil
 import signal
+import subprocess
 import sys
 import tempfile
 import time
@@ -17,8 +18,13 @@ from unittest import mock
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path[:0] = [os.path.join(ROOT, folder) for folder in ("plots", "scripts")]
 import bench  # noqa: E402
+import bench_counts  # noqa: E402
 import bench_memory  # noqa: E402
+import bench_programs  # noqa: E402
+import bench_server  # noqa: E402
 import bench_steps  # noqa: E402
+import perf_exact  # noqa: E402
+from perf_lockstep import ToolError  # noqa: E402
 
 
 def row(case, metric, value, **more):
@@ -135,6 +141,68 @@ class Rows(unittest.TestCase):
             resource.setrlimit(resource.RLIMIT_FSIZE, saved)
         with open(path, encoding="utf-8") as file:
             self.assertEqual(file.read(), before)
+
+
+class Silent(unittest.TestCase):
+    """Programs that hang, or say something else: an error in words, within the limit, and no process stays."""
+
+    def setUp(self):
+        self.folder = tempfile.mkdtemp(prefix="gossamer-bench-")
+        self.addCleanup(shutil.rmtree, self.folder)
+        for module, name in ((bench_server, "PATIENCE"), (bench_programs, "PATIENCE"), (perf_exact, "LIMIT")):
+            patch = mock.patch.object(module, name, 0.3)
+            patch.start()
+            self.addCleanup(patch.stop)
+        self.started, popen = [], subprocess.Popen
+
+        def start(*words, **more):
+            self.started.append(popen(*words, **more))
+            return self.started[-1]
+        patch = mock.patch.object(subprocess, "Popen", start)
+        patch.start()
+        self.addCleanup(patch.stop)
+
+    def program(self, script):
+        path = os.path.join(self.folder, "program")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write("#!/bin/sh\n" + script)
+        os.chmod(path, 0o755)
+        return path
+
+    def gone(self):
+        self.assertTrue(self.started)
+        self.assertNotIn(None, [child.returncode for child in self.started])
+
+    def test_servers(self):
+        cpus = sorted(os.sched_getaffinity(0))
+        for script, words in (("exec sleep 20", "no answer within"), ("echo hello", "did not start: hello"),
+                              ("printf listen; exec sleep 20", "no answer within"),
+                              ("echo 'no port' >&2; exit 1", "did not start: no port")):
+            with self.assertRaisesRegex(OSError, words):
+                bench_server.Server(self.program(script), {}, cpus)
+            self.gone()
+        mute = self.program("trap '' USR1; echo listening 80; for i in 1 2 3 4 5; do sleep 4; done")
+        server = bench_server.Server(mute, {}, cpus)
+        with self.assertRaisesRegex(OSError, "no answer within"):
+            server.counts(signal.SIGUSR1)
+        server.end()
+        self.gone()
+
+    def test_programs(self):
+        server = bench_programs.Server(self.program("read line; exec sleep 20"), None, max(os.sched_getaffinity(0)))
+        with self.assertRaisesRegex(OSError, "no answer within"):
+            server.ask(3)
+        server.child.kill()
+        server.end()
+        self.gone()
+
+    def test_counts(self):
+        for script in ("exec sleep 20", "echo 1 2; echo 3 4; exec sleep 20"):
+            with self.assertRaisesRegex(ToolError, "no answer within"):
+                bench_counts.kernel_account(self.program(script), "yield", 10, "")
+            self.gone()
+        found = bench_counts.kernel_account(self.program("cat >/dev/null; echo 1 2; echo 3 4"), "yield", 10, "")
+        self.assertEqual(found[2], 4)
 
 
 class Turns(unittest.TestCase):
