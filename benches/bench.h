@@ -99,6 +99,9 @@ sheet sheet_new(const options *opt, const char *variant);
 /* True when the contender offers the operations; otherwise writes a not-run row. */
 bool sheet_offers(sheet *s, const options *opt, bool offered, const char *metric);
 
+/* True when the process may use two CPUs; otherwise writes a not-run row. */
+bool sheet_has_two_cpus(sheet *s, const char *metric);
+
 /* ---- proc.c: what the kernel says about this process -------------------------------------------------------- */
 
 /* Lines of a file. This and the next: static buffers, one caller at a time (the observer, or main while there is
@@ -138,7 +141,10 @@ int64_t clock_ns(void);
 /* Binds the process to the highest CPU it may use: contenders with one thread are compared on one CPU. */
 void pin_to_one_cpu(void);
 
-/* Binds the calling thread to the lowest CPU that the process could use when it started. false: there is only one. */
-bool pin_to_other_cpu(void);
+/* Binds the calling thread to the lowest CPU that the process could use when it started. */
+void pin_to_other_cpu(void);
+
+/* Whether that is another one: a side that spins would have the CPU of the side that is measured. */
+bool has_two_cpus(void);
 
 #endif

@@ -215,7 +215,7 @@ bool case_wakeup(const options *opt)
     sheet s = sheet_new(opt, variant);
     if (s.n == 0) s.n = EVENTS_A_SECOND;
     bool can = opt->who->yield != NULL && (!chan || opt->who->post != NULL) && opt->who->max_threads != 1;
-    if (!sheet_offers(&s, opt, can, "latency_ns")) return true;
+    if (!sheet_offers(&s, opt, can, "latency_ns") || !sheet_has_two_cpus(&s, "latency_ns")) return true;
     bool ok = true;
     pin_to_one_cpu();
     for (int rep = 0; rep < opt->reps && ok; rep++) {

@@ -198,6 +198,7 @@ static bool case_pair(const options *opt, const char *variant, void (*main)(void
     q.work.apart = strcmp(variant, "pinned") == 0;
     q.sheet.units_asked = 2;
     if (!sheet_offers(&q.sheet, opt, offered, "ns_per_op")) return true;
+    if (q.work.apart && !sheet_has_two_cpus(&q.sheet, "ns_per_op")) return true;
     if (opt->threads == 1) pin_to_one_cpu();
     if (opt->n == 0 && !calibrate(&q)) {
         row_write(&q.sheet, 0, "ns_per_op", NAN);

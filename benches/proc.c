@@ -99,12 +99,13 @@ void pin_to_one_cpu(void)
     }
 }
 
-bool pin_to_other_cpu(void)
+void pin_to_other_cpu(void)
 {
     for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
         if (!CPU_ISSET(cpu, &allowed)) continue;
         bind_to(cpu);
-        return CPU_COUNT(&allowed) > 1;
+        return;
     }
-    return false;
 }
+
+bool has_two_cpus(void) { return CPU_COUNT(&allowed) > 1; }

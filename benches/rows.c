@@ -113,3 +113,12 @@ bool sheet_offers(sheet *s, const options *opt, bool offered, const char *metric
     row_write(s, 0, metric, NAN);
     return false;
 }
+
+bool sheet_has_two_cpus(sheet *s, const char *metric)
+{
+    if (has_two_cpus()) return true;
+    s->status = "not-run";
+    snprintf(s->why, sizeof s->why, "needs two CPUs, the process may use one");
+    row_write(s, 0, metric, NAN);
+    return false;
+}

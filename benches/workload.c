@@ -186,8 +186,6 @@ static void ping(workload *w, uint64_t words)
     w->errors += errors;
 }
 
-static void bind_to_other_cpu(void) { pin_to_other_cpu(); }
-
 /* Two sides that cannot be brought together. */
 static void go_apart(const workload *w, void (*bind)(void))
 {
@@ -254,7 +252,7 @@ static void pong_unit(void *unused)
 {
     (void)unused;
     workload *w = work;
-    go_apart(w, bind_to_other_cpu);
+    go_apart(w, pin_to_other_cpu);
     count(&w->ran, 1);
     uint64_t word, words = 0;
     for (w->who->chan_recv(w->there, &word); word != GAME_OVER; w->who->chan_recv(w->there, &word)) {

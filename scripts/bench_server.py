@@ -116,6 +116,8 @@ def absent(suite, job):
     program = program_of(suite, job.contender)
     if not os.access(program, os.X_OK):
         return ABSENT.get(job.contender, ABSENT['server'])
+    if len(os.sched_getaffinity(0)) < 2:
+        return 'needs two CPUs, the suite may use one'
     if job.variant == 'closed' and shutil.which('wrk') is None:
         return ABSENT['wrk']
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]

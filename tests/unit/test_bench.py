@@ -188,6 +188,14 @@ class Silent(unittest.TestCase):
         server.end()
         self.gone()
 
+    def test_one_cpu_is_not_enough_for_a_server_and_its_driver(self):
+        suite = SimpleNamespace(args=SimpleNamespace(gosbench=os.path.join(self.folder, "gosbench")))
+        with mock.patch.object(bench_server, "program_of", return_value=self.program("exit 1")):
+            with mock.patch.object(os, "sched_getaffinity", return_value={1}):
+                found = bench_server.launch(suite, bench.Job("server", "epoll", n=100, variant="closed"), 0,
+                                            bench.empty_row)
+        self.assertEqual([(one["status"], one["why"][:14]) for one in found], [("not-run", "needs two CPUs")])
+
     def test_programs(self):
         server = bench_programs.Server(self.program("read line; exec sleep 20"), None, max(os.sched_getaffinity(0)))
         with self.assertRaisesRegex(OSError, "no answer within"):

@@ -78,6 +78,20 @@ class Cases(unittest.TestCase):
                 self.assertEqual(len(samples), 800)
                 self.assertGreaterEqual(min(samples), 0)
 
+    def test_one_cpu_is_not_enough_for_two_sides(self):
+        usable = os.sched_getaffinity(0)
+        os.sched_setaffinity(0, {max(usable)})
+        try:
+            for name in self.contenders():
+                more = {"source": GOSBENCH} if name == "go" else {}
+                for variant in ("pipe",) if name == "go" else ("pipe", "chan"):
+                    row = self.rows_of("wakeup", name, variant=variant, **more)["latency_ns"]
+                    self.assertEqual((row["status"], row["why"][:14]), ("not-run", "needs two CPUs"), name)
+            row = self.rows_of("handover", "gossamer", variant="pinned", threads=2)["ns_per_op"]
+            self.assertEqual((row["status"], row["why"][:14]), ("not-run", "needs two CPUs"))
+        finally:
+            os.sched_setaffinity(0, usable)
+
     def test_programs_prove_their_work(self):
         for name in [*self.contenders(), "fixed-bare"]:
             for program, n in PROGRAMS.items():

@@ -330,6 +330,9 @@ func caseWakeup(o *options) bool {
 	if o.source == "" {
 		fail("--case=wakeup needs --source, the path of gosbench")
 	}
+	if len(allowedCPUs()) < 2 {
+		return s.without("not-run", "latency_ns", "needs two CPUs, the process may use one")
+	}
 	pinToOneCPU()
 	for rep := 0; rep < o.reps; rep++ {
 		var work workCount
