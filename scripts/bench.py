@@ -13,7 +13,6 @@ import random
 import re
 import shutil
 import signal
-import statistics
 import subprocess
 import sys
 import time
@@ -32,6 +31,7 @@ import bench_programs  # noqa: E402
 import bench_server  # noqa: E402
 import bench_stacks  # noqa: E402
 import bench_steps  # noqa: E402
+import bench_summary  # noqa: E402
 from bench_plan import CASES, ORDERS, PEER_OF, PEERS, PROFILES, UNTIMED, Job  # noqa: E402
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -150,7 +150,7 @@ class Suite:
             self.seconds[job.case] = round(self.seconds.get(job.case, 0) + took, 1)
             self.keep(rows)
             self.tidy()
-            print(f'{told(rows)}   {self.time_left(i + 1)}', flush=True)
+            print(f'{bench_summary.told(rows)}   {self.time_left(i + 1)}', flush=True)
 
     def keep(self, rows):
         for row in rows:
@@ -370,45 +370,6 @@ class TOOLS:
     limit, failed_row, why_ended, link = 60, staticmethod(failed_row), staticmethod(why_ended), staticmethod(link_of)
 
 
-def told(rows):
-    """The summary; what it cannot make of the rows of a launch that went wrong ends no run."""
-    try:
-        return summary(rows)
-    except (ArithmeticError, LookupError, TypeError, ValueError) as error:
-        return f'no summary ({type(error).__name__}: {error})'
-
-
-def summary(rows):
-    """What the progress line says about a launch."""
-    bad = [row for row in rows if row['status'] != 'ok']
-    rows = [row for row in rows if row['value'] is not None]
-    values = {}
-    for row in rows:
-        values.setdefault((row['contender'], row['variant'], row['metric']), []).append(row['value'])
-    text = bench_blocking.summary(rows) or bench_counts.summary(rows) or bench_trace.summary(rows) or ''
-    made = (rows or bad)[0]['units_made'] if rows or bad else 0
-    if text:
-        pass
-    elif rows and rows[0]['case'] == 'memory' and made:
-        per_unit = sum(v[0] for k, v in values.items() if k[2] in ('rss_bytes', 'pte_bytes', 'kernel_stack_bytes'))
-        text = f'{per_unit / made:,.0f} B/unit'
-    elif rows and rows[0]['case'] == 'timers':
-        text = bench_peers.summary(rows)
-    elif rows and rows[0]['case'] == 'server':
-        text = bench_server.summary(rows)
-    elif rows and rows[0]['case'] in ('depth', 'burst') and made:
-        text = bench_stacks.summary(rows)
-    elif values:
-        several = len({key[0] for key in values}) > 1
-        text = ', '.join(f'{key[0] + " " if several else ""}{key[1]} {statistics.median(v):.3g}'.strip()
-                         for key, v in list(values.items())[:8])
-        text += ' instructions' if 'instructions_per_call' in next(iter(values))[2] else ' ns'
-    if bad:
-        what = {'stopped': f"stopped at {made}", 'not-run': 'not run', 'failed': 'FAILED'}[bad[0]['status']]
-        text += f"{'; ' if text else ''}{what}: {bad[0]['why']}"
-    return text or 'no rows'
-
-
 # ---- a run from start to end ---------------------------------------------------------------------------------------
 
 
@@ -439,12 +400,37 @@ def interrupt(_signal, _frame):
     raise Interrupted
 
 
+def end(suite, env, complete):
+    suite.anchor.end()
+    env.update(bench_env.at_end(env), seconds=suite.seconds, complete=complete)
+    bench_env.write(suite.folder, env)
+
+
+def broken_off(suite, env, folder, why, status):
+    """Keeps what was measured; a run that had not begun to measure leaves no folder behind."""
+    if env is None:
+        if suite is not None:
+            suite.anchor.end()
+        shutil.rmtree(folder, ignore_errors=True)
+        print(f'\n{why}: nothing was measured yet', file=sys.stderr)
+        return status
+    try:
+        end(suite, env, False)
+    except OSError:
+        pass    # env.json of the start says as well that the run is not complete
+    for path in filter(os.path.exists, suite.unfinished):
+        os.remove(path)
+    print(f'\n{why}: finished rows are kept in {shown(folder)}; `make plots report RESULTS={shown(folder)}` uses them',
+          file=sys.stdout if status == 130 else sys.stderr)
+    return status
+
+
 def shown(path):
     relative = os.path.relpath(path)
     return path if relative.startswith('..') else relative
 
 
-def main():
+def measure():
     args = parse_arguments()
     table = contender_table(args.gosbench)
     try:
@@ -455,37 +441,33 @@ def main():
     dropped = sorted(k for k in os.environ if k.startswith('GOS_'))
     if dropped:
         print(f"bench.py: {', '.join(dropped)} set in the environment: not passed on, runs must be comparable")
-    folder = new_folder(args.out)
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, interrupt)
-    suite = Suite(args, {name: table[name] for name in names}, folder)
-    env = bench_env.describe(args, folder, ROOT)
-    bench_env.write(folder, env)
-    print(f'profile {args.profile}, seed {args.seed}: {len(suite.jobs)} launches, {suite.time_left(0)}')
+    folder, suite, env = new_folder(args.out), None, None
     try:
-        suite.run()
-    except Interrupted:
-        suite.anchor.end()
-        env.update(bench_env.at_end(env), seconds=suite.seconds, complete=False)
+        suite = Suite(args, {name: table[name] for name in names}, folder)
+        env = bench_env.describe(args, folder, ROOT)
         bench_env.write(folder, env)
-        for path in suite.unfinished:
-            if os.path.exists(path):
-                os.remove(path)
-        print(f'\ninterrupted: finished rows are kept in {shown(folder)}; '
-              f'`make plots report RESULTS={shown(folder)}` uses them')
-        return 130
-    except OSError as error:    # a full disk: env.json says already that the run is not complete
-        suite.anchor.end()
-        print(f'\nbench.py: {error}; the rows until then are in {shown(folder)}', file=sys.stderr)
-        return 1
-    suite.anchor.end()
-    env.update(bench_env.at_end(env), seconds=suite.seconds, complete=True)
-    bench_env.write(folder, env)
+        print(f'profile {args.profile}, seed {args.seed}: {len(suite.jobs)} launches, {suite.time_left(0)}')
+        suite.run()
+        end(suite, env, True)
+    except Interrupted:
+        return broken_off(suite, env, folder, 'interrupted', 130)
+    except OSError as error:    # as of a full disk
+        return broken_off(suite, env, folder, f'bench.py: {error}', 1)
     point_latest(args.out, folder)
     for row in suite.failures:
         print(f"FAILED: {row['case']} {row['contender']} {row['variant']} n={row['n']}: {row['why']}")
     print(f'results: {shown(folder)}')
     return 0
+
+
+def main():
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, interrupt)
+    try:
+        return measure()
+    except Interrupted:
+        print('\ninterrupted: nothing was measured yet', file=sys.stderr)
+        return 130
 
 
 if __name__ == '__main__':

@@ -211,6 +211,7 @@ def parse_arguments():
 
 
 def main():
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))    # by way of execute(), which ends the test
     options = parse_arguments()
     build = Path(options.build).resolve()
     tests = find_tests(build, options.only)

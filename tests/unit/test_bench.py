@@ -23,6 +23,7 @@ import bench_memory  # noqa: E402
 import bench_programs  # noqa: E402
 import bench_server  # noqa: E402
 import bench_steps  # noqa: E402
+import bench_summary  # noqa: E402
 import perf_exact  # noqa: E402
 from perf_lockstep import ToolError  # noqa: E402
 
@@ -37,21 +38,21 @@ class Summary(unittest.TestCase):
         for case in ("depth", "burst", "memory", "timers"):
             rows = [row(case, "rss_bytes", 8000, variant="after", depth=128),
                     row(case, "pte_bytes", None, status="failed", why="broke off", depth=128)]
-            self.assertIn("FAILED: broke off", bench.told(rows))
-            self.assertNotIn("no summary", bench.told(rows))
-        self.assertEqual(bench.told([row("depth", "rss_bytes", 8000)]), "8 B/unit")
+            self.assertIn("FAILED: broke off", bench_summary.told(rows))
+            self.assertNotIn("no summary", bench_summary.told(rows))
+        self.assertEqual(bench_summary.told([row("depth", "rss_bytes", 8000)]), "8 B/unit")
 
     def test_timers_that_broke_off(self):
         started = row("timers", "ns_per_op", 12.0)
-        self.assertEqual(bench.told([started]), "12 ns to start")
+        self.assertEqual(bench_summary.told([started]), "12 ns to start")
         whole = [started, row("timers", "cpu_ns_per_op", 90.0), row("timers", "rss_bytes", 90000),
                  row("timers", "pte_bytes", 10000)]
-        self.assertEqual(bench.told(whole), "12 ns to start, 90 ns of CPU, 100 B each")
+        self.assertEqual(bench_summary.told(whole), "12 ns to start, 90 ns of CPU, 100 B each")
 
     def test_it_never_raises(self):
-        self.assertEqual(bench.told([]), "no rows")
-        self.assertIn("no summary", bench.told([row("server", "p99_ns", 1.0)]))
-        self.assertIn("stopped at 1000: full", bench.told([row("memory", "rss_bytes", None, status="stopped",
+        self.assertEqual(bench_summary.told([]), "no rows")
+        self.assertIn("no summary", bench_summary.told([row("server", "p99_ns", 1.0)]))
+        self.assertIn("stopped at 1000: full", bench_summary.told([row("memory", "rss_bytes", None, status="stopped",
                                                                why="full")]))
 
 
@@ -211,6 +212,53 @@ class Silent(unittest.TestCase):
             self.gone()
         found = bench_counts.kernel_account(self.program("cat >/dev/null; echo 1 2; echo 3 4"), "yield", 10, "")
         self.assertEqual(found[2], 4)
+
+
+class Interrupts(unittest.TestCase):
+    """The suite itself, with a made-up gosbench that hangs where the test says."""
+
+    GOSBENCH = """#!/bin/sh
+case $1 in
+--list) printf 'contender\\tgossamer\\t0\\tx\\ty\\n' ;;
+--anchor) while read line; do echo 1000; done ;;
+--topology*) [ $WHERE = start ] && echo >$MARK && exec sleep 30 >/dev/null 2>&1 ;;
+*) echo >$MARK; exec sleep 30 >/dev/null 2>&1 ;;
+esac
+"""
+
+    def interrupted(self, where, number):
+        """(exit status, output, env.json or None without a folder) when the signal comes while gosbench hangs."""
+        with tempfile.TemporaryDirectory() as folder:
+            gosbench, mark = os.path.join(folder, "gosbench"), os.path.join(folder, "mark")
+            with open(gosbench, "w", encoding="utf-8") as file:
+                file.write(self.GOSBENCH)
+            os.chmod(gosbench, 0o755)
+            out = os.path.join(folder, "results")
+            with subprocess.Popen([sys.executable, os.path.join(ROOT, "scripts", "bench.py"), "--gosbench", gosbench,
+                                   "--profile", "quick", "--only", "bound", "--out", out, "--more", folder],
+                                  env=dict(os.environ, WHERE=where, MARK=mark), text=True, stdout=subprocess.PIPE,
+                                  stderr=subprocess.STDOUT) as suite:
+                while not os.path.exists(mark) and suite.poll() is None:
+                    time.sleep(0.01)
+                suite.send_signal(number)
+                said = suite.stdout.read()
+            runs = os.listdir(out)
+            if not runs:
+                return suite.returncode, said, None
+            with open(os.path.join(out, runs[0], "env.json"), encoding="utf-8") as file:
+                return suite.returncode, said, json.load(file)
+
+    def test_before_the_first_launch(self):
+        for number in (signal.SIGINT, signal.SIGTERM):
+            status, said, env = self.interrupted("start", number)
+            self.assertEqual((status, env), (130, None), said)
+            self.assertIn("nothing was measured yet", said)
+            self.assertNotIn("Traceback", said)
+
+    def test_in_a_launch(self):
+        status, said, env = self.interrupted("run", signal.SIGTERM)
+        self.assertEqual((status, env["complete"]), (130, False), said)
+        self.assertIn("finished rows are kept", said)
 
 
 class Turns(unittest.TestCase):
