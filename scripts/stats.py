@@ -30,14 +30,17 @@ def median(values):
 
 def confidence(n, k):
     """Probability that the median lies between the k-th smallest and the k-th largest of n samples, k from 1."""
-    return 1.0 - 2.0 * sum(comb(n, i) for i in range(k)) / 2.0 ** n
+    return 1.0 - 2 * sum(comb(n, i) for i in range(k)) / 2 ** n    # of whole numbers: no float holds 2 ** 1024
 
 
 def interval_rank(n, wanted=WANTED_CONFIDENCE):
     """The largest k whose interval still has the wanted confidence; 1 when none has."""
-    rank = 1
-    while 2 * (rank + 1) <= n and confidence(n, rank + 1) >= wanted:
-        rank += 1
+    rank, term, below = 1, 1, 1    # the last of the coefficients that confidence(n, rank) adds up, and their sum
+    while 2 * (rank + 1) <= n:
+        term = term * (n - rank + 1) // rank
+        if 1.0 - 2 * (below + term) / 2 ** n < wanted:
+            break
+        rank, below = rank + 1, below + term
     return rank
 
 

@@ -46,6 +46,12 @@ class Interval(unittest.TestCase):
                 inside = sum(rank <= sum(signs) <= n - rank for signs in itertools.product((0, 1), repeat=n))
                 self.assertAlmostEqual(stats.confidence(n, rank), inside / 2 ** n)
 
+    def test_many_samples(self):
+        got = stats.estimate(range(1, 3002))
+        self.assertEqual(got.median, 1501)
+        self.assertGreaterEqual(got.confidence, 0.95)
+        self.assertLess(got.high - got.low, 3 * 3001 ** 0.5)
+
     @unittest.skipIf(scipy is None, "scipy is not installed")
     def test_against_scipy(self):
         for n in range(6, 60):
