@@ -19,11 +19,16 @@ def need(tool, package):
         raise rows.ResultsError(f"{tool} is not installed; run `make setup`, or install {package}")
 
 
+# What fontconfig says where the home folder cannot be written: it does without a cache, and the picture is drawn.
+HARMLESS = "Fontconfig error: No writable cache directories"
+
+
 def run_tool(command, folder):
     """Runs a tool in the folder; gnuplot exits 0 on some errors, so a word on standard error fails too."""
     done = subprocess.run(command, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
                           env=dict(os.environ, SOURCE_DATE_EPOCH="0"))    # a PDF's date: the same data, the same bytes
-    said = (done.stderr.strip() or done.stdout.strip()).splitlines()
+    stderr = [line for line in done.stderr.strip().splitlines() if line.strip() != HARMLESS]
+    said = stderr or done.stdout.strip().splitlines()
     if done.returncode != 0 or said:
         raise rows.ResultsError(f"{command[0]}: {' '.join(said) or f'exit code {done.returncode}'}")
 

@@ -11,6 +11,7 @@ import unittest
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path[:0] = [os.path.join(ROOT, folder) for folder in ("plots", "scripts")]
+import plots  # noqa: E402
 import report_losses  # noqa: E402
 import rows as run_rows  # noqa: E402
 
@@ -287,6 +288,14 @@ class Pipeline(unittest.TestCase):
         self.write("results/env.json", "{")
         for script in both:
             self.refused(1, *script, "--results", "results", says="env.json")
+
+    def test_a_missing_cache_of_fonts_is_no_failure(self):
+        said = "echo 'Fontconfig error: No writable cache directories' >&2; "
+        plots.run_tool(["sh", "-c", said * 2], self.folder)
+        for script, words in ((said + "echo 'cannot open' >&2", "^sh: cannot open$"), (said + "exit 3", "exit code 3"),
+                              ("echo oh", "^sh: oh$")):
+            with self.assertRaisesRegex(run_rows.ResultsError, words):
+                plots.run_tool(["sh", "-c", script], self.folder)
 
     def test_readme_needs_its_markers(self):
         self.make(small_run())
