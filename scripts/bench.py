@@ -441,7 +441,11 @@ def measure():
     dropped = sorted(k for k in os.environ if k.startswith('GOS_'))
     if dropped:
         print(f"bench.py: {', '.join(dropped)} set in the environment: not passed on, runs must be comparable")
-    folder, suite, env = new_folder(args.out), None, None
+    try:
+        folder = new_folder(args.out)
+    except OSError as error:
+        fail(f"--out='{args.out}': {error.strerror}: {error.filename}")
+    suite = env = None
     try:
         suite = Suite(args, {name: table[name] for name in names}, folder)
         env = bench_env.describe(args, folder, ROOT)

@@ -25,11 +25,11 @@ def plan(add, cases, contenders):
 
 def kernel_account(program, row, ops, debug):
     """(minor faults, context switches, operations) of a process that did about `ops` operations, on one CPU."""
-    with subprocess.Popen([program, row], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-                          env=dict(os.environ, GOS_DEBUG=debug),
+    with subprocess.Popen([program, row], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0,
+                          env=dict({k: v for k, v in os.environ.items() if not k.startswith('GOS_')}, GOS_DEBUG=debug),
                           preexec_fn=lambda: os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})) as child:
         try:
-            child.stdin.write(perf_exact.requests(ops))
+            child.stdin.write(perf_exact.requests(ops).encode())
             child.stdin.close()
             answers = answer_of(child.stdout, perf_exact.LIMIT, inf)
         except BaseException as error:

@@ -37,8 +37,12 @@ def merge(run, into, node):
     place = os.path.join(kind, f'{node}-{start}')
     if os.path.exists(place):
         fail(f'{place} is there already')
-    shutil.copytree(os.path.realpath(run), place + '.part')
-    os.rename(place + '.part', place)
+    try:
+        shutil.copytree(os.path.realpath(run), place + '.part')
+        os.rename(place + '.part', place)
+    except OSError:
+        shutil.rmtree(place + '.part', ignore_errors=True)    # or it would be in the way of the next attempt
+        raise
     return place
 
 
@@ -69,8 +73,11 @@ def main():
     if not args.into or not args.runs:
         fail('say --into FOLDER and a run')
     node = re.sub(r'[^A-Za-z0-9.-]', '-', args.node)
-    for run in args.runs:
-        print(merge(run, args.into, node))
+    try:
+        for run in args.runs:
+            print(merge(run, args.into, node))
+    except OSError as error:
+        fail(f"--into='{args.into}': {error}")
     return 0
 
 

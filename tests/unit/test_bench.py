@@ -212,6 +212,10 @@ class Silent(unittest.TestCase):
             self.gone()
         found = bench_counts.kernel_account(self.program("cat >/dev/null; echo 1 2; echo 3 4"), "yield", 10, "")
         self.assertEqual(found[2], 4)
+        with mock.patch.dict(os.environ, GOS_PROCS="7"):    # what bench.py says is not passed on
+            program = self.program("cat >/dev/null; echo 1 2; echo 3 ${GOS_PROCS:-4}")
+            found = bench_counts.kernel_account(program, "yield", 10, "")
+        self.assertEqual(found[2], 4)
 
 
 class Interrupts(unittest.TestCase):
@@ -254,6 +258,14 @@ esac
             self.assertEqual((status, env), (130, None), said)
             self.assertIn("nothing was measured yet", said)
             self.assertNotIn("Traceback", said)
+
+    def test_places_that_cannot_be_written(self):
+        for script, words in (("bench.py", ("--gosbench", "/bin/true", "--only", "api", "--out")),
+                              ("merge_results.py", (os.path.join(ROOT, "results", "reference"), "--into"))):
+            done = subprocess.run([sys.executable, os.path.join(ROOT, "scripts", script), *words, "/proc/none/x"],
+                                  capture_output=True, text=True, check=False)
+            self.assertEqual((done.returncode, done.stderr.count("\n")), (2, 1), done.stderr)
+            self.assertIn("No such file", done.stderr)
 
     def test_in_a_launch(self):
         status, said, env = self.interrupted("run", signal.SIGTERM)
