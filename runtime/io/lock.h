@@ -17,6 +17,7 @@
 
 #include <stdbool.h>
 
+#include "base/atomics.h"
 #include "include/gossamer.h"
 #include "io/real.h"
 
@@ -102,6 +103,15 @@ typedef struct gos__handler_change {
     int former_flags;
     bool wraps;
 } gos__handler_change;
+
+/* By number, 1: siginterrupt was called for it, so that later handlers have no SA_RESTART. */
+extern uint8_t gos__unrestarted[_NSIG];
+
+/* What `signal` installs a handler with. */
+static inline int gos__signal_flags(int number)
+{
+    return number > 0 && number < _NSIG && gos__load_relaxed(&gos__unrestarted[number]) ? 0 : SA_RESTART;
+}
 
 /* Behind gos_signal_notify (plain_notify.c). */
 int gos__signal_notify(gos_chan *chan, int number);

@@ -17,6 +17,7 @@
 
 static gos__action_handler *handlers[_NSIG];
 static int flags[_NSIG]; /* as the program gave them */
+uint8_t gos__unrestarted[_NSIG];
 
 int gos__plain_pthread_sigmask(int how, const sigset_t *set, sigset_t *old)
 {
@@ -120,6 +121,7 @@ int gos__plain_sigaction(int number, const struct sigaction *action, struct siga
 
 #if !GOS_SAN
 GOS_EXPORT int sigaltstack(const stack_t *stack, stack_t *old);
+GOS_EXPORT int siginterrupt(int number, int interrupts);
 
 /* A worker's thread keeps the signal stack that it has, whatever a task asks for: the next task may be interrupted on
  * its nursery, and the memory be given back by then. */
@@ -127,10 +129,21 @@ int sigaltstack(const stack_t *stack, stack_t *old)
 {
     return (int)syscall(SYS_sigaltstack, gos__self.task ? NULL : stack, old);
 }
+
+/* libc's own would change the kernel's flags alone, not those that a parked call goes by. */
+int siginterrupt(int number, int interrupts)
+{
+    struct sigaction action;
+    if (sigaction(number, NULL, &action))
+        return -1;
+    gos__store_relaxed(&gos__unrestarted[number], interrupts != 0);
+    action.sa_flags = interrupts ? action.sa_flags & ~SA_RESTART : action.sa_flags | SA_RESTART;
+    return sigaction(number, &action, NULL);
+}
 #endif
 
 gos__handler *gos__plain_signal(int number, gos__handler *handler)
 {
-    struct sigaction action = { .sa_handler = handler, .sa_flags = SA_RESTART }, old;
+    struct sigaction action = { .sa_handler = handler, .sa_flags = gos__signal_flags(number) }, old;
     return gos__plain_sigaction(number, &action, &old) ? SIG_ERR : old.sa_handler;
 }

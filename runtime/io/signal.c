@@ -71,6 +71,6 @@ int gos__io_sigaction(int number, const struct sigaction *action, struct sigacti
 
 gos__handler *gos__io_signal(int number, gos__handler *handler)
 {
-    struct sigaction action = { .sa_handler = handler, .sa_flags = SA_RESTART }, old;
+    struct sigaction action = { .sa_handler = handler, .sa_flags = gos__signal_flags(number) }, old;
     return gos__io_sigaction(number, &action, &old) ? SIG_ERR : old.sa_handler;
 }

@@ -11,6 +11,8 @@
 #include "arch/syscall.h"
 #include "tests/test.h"
 
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations" /* sigset and its like are what is tested */
+
 enum { ROUNDS = 200, TASKS = 30 };
 
 sighandler_t bsd_signal(int, sighandler_t);
@@ -99,7 +101,16 @@ static int run(void *unused)
     expect_safe(SIGURG, 1);
     CHECK(__sysv_signal(SIGURG, handler) == SIG_DFL); /* the former was for once */
     expect_safe(SIGURG, 1);
+    CHECK(signal(SIGUSR2, SIG_DFL) == handler);
+    CHECK(sigset(SIGUSR2, handler) == SIG_DFL);
+    expect_safe(SIGUSR2, 0);
+    CHECK(sigset(SIGUSR2, SIG_DFL) == handler);
+    CHECK(ssignal(SIGUSR2, handler) == SIG_DFL);
+    CHECK_EQ(siginterrupt(SIGUSR2, 1), 0);
+    expect_safe(SIGUSR2, 0);
+    CHECK_EQ(siginterrupt(SIGUSR2, 0), 0);
     CHECK(signal(SIGKILL, handler) == SIG_ERR);
+    CHECK(sigset(SIGKILL, handler) == SIG_ERR);
     CHECK_EQ(sigaction(1000, &action, NULL), -1);
     return 0;
 }
