@@ -45,7 +45,8 @@ GOS_NOINLINE int gos__io_lot_wait(const void *key, int why, int64_t deadline, in
         int parked = gos__fd_park(&wait.wait);
         if (wait.wait.interrupts)
             gos__fd_done(&wait.wait);
-        gos__lot_leave(&wait);
+        if (gos__lot_leave(&wait) && parked < 0 && gos__lot_any()) /* woken while something else ended its wait */
+            gos__lot_wake_from(key, 0);
         if (parked == -ETIMEDOUT || parked == -EINTR)
             return -parked;
         if (parked)

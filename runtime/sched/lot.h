@@ -8,8 +8,9 @@
  *     W3  park, unless woken since W1            C3  wake one who is enlisted for it, or all
  *     W4  leave, try, from W1 again
  *
- * Either W2 sees C1 or C2 sees W1, which is a full fence too. Who was woken and did not need it wakes the next
- * one. A waiter is woken once: by C3 or by its deadline.
+ * Either W2 sees C1 or C2 sees W1, which is a full fence too. A parked waiter is woken once: by C3, its deadline or a
+ * handler. Who was woken by C3 and does not need it wakes the next one; so does who gives up although C3 came, since a
+ * handler was noticed between W2 and W3.
  *
  * Who may not take the runtime's locks (a signal handler above the runtime's own code, which sem_post may be called in)
  * leaves a word for the monitor, which wakes everybody: each looks again.
