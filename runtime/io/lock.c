@@ -175,6 +175,12 @@ int gos__io_pthread_mutex_unlock(pthread_mutex_t *mutex)
 
 /* ---- rwlocks ---- */
 
+/*
+ * Who waits to read is enlisted apart from who waits to write (gos__lot_second_key): a wake-up that comes to a writer
+ * is of no use while readers are in, and other readers could come in then. A release wakes a reader, or a writer where
+ * there is none; a reader that got in wakes the next one. So either all who wait to read come in, or a writer is in,
+ * whose release wakes one again; and the release of the last reader wakes a writer.
+ */
 static int try_read(void *lock)
 {
     return gos__real_pthread_rwlock_tryrdlock(lock);
@@ -203,7 +209,6 @@ static GOS_NOINLINE int block_to_write(pthread_rwlock_t *lock, clockid_t clock, 
     return result;
 }
 
-/* One release wakes one waiter, so a reader that got in lets the next one look. */
 static GOS_NOINLINE int wait_to_read(pthread_rwlock_t *lock, clockid_t clock, const struct timespec *until)
 {
     int64_t deadline = clock == -1 ? INT64_MAX : gos__io_deadline_on(clock, until);
@@ -213,8 +218,8 @@ static GOS_NOINLINE int wait_to_read(pthread_rwlock_t *lock, clockid_t clock, co
         return block_to_read(lock, clock, until);
     int result = gos__io_lot_wait(lock, GOS_WAIT_RWMUTEX, deadline, try_read, lock, NULL);
     if (result == -1)
-        return block_to_read(lock, clock, until);
-    if (gos__lot_any())
+        result = block_to_read(lock, clock, until);
+    if (!result && gos__lot_any())
         gos__lot_wake_from(lock, 0);
     return result;
 }
@@ -232,7 +237,8 @@ static GOS_NOINLINE int wait_to_write(pthread_rwlock_t *lock, clockid_t clock, c
         return EINVAL;
     if (lock->__data.__shared || lock->__data.__cur_writer == gos__self.tid)
         return block_to_write(lock, clock, until);
-    int result = gos__io_lot_wait(lock, GOS_WAIT_RWMUTEX, deadline, try_write, lock, NULL);
+    const void *key = gos__lot_second_key(lock);
+    int result = gos__io_lot_wait(key, GOS_WAIT_RWMUTEX, deadline, try_write, lock, NULL);
     return result == -1 ? block_to_write(lock, clock, until) : result;
 }
 
@@ -281,8 +287,8 @@ int gos__io_pthread_rwlock_unlock(pthread_rwlock_t *lock)
 {
     bool was_writer = lock->__data.__cur_writer == gos__self.tid;
     int result = gos__real_pthread_rwlock_unlock(lock);
-    if (gos__lot_any())
-        gos__lot_wake_from(lock, 0);
+    if (gos__lot_any() && !gos__lot_wake_from(lock, 0))
+        gos__lot_wake_from(gos__lot_second_key(lock), 0);
     if (was_writer && !result)
         disown();
     return result;

@@ -7,10 +7,9 @@
 #include "io/wait.h"
 #include "sched/worker.h"
 
-static void wake(const void *key, int all)
+static int wake(const void *key, int all)
 {
-    if (gos__lot_any())
-        gos__lot_wake_plain(key, all);
+    return gos__lot_any() && gos__lot_wake_plain(key, all);
 }
 
 int gos__plain_pthread_mutex_lock(pthread_mutex_t *mutex)
@@ -155,7 +154,8 @@ int gos__plain_pthread_rwlock_clockwrlock(pthread_rwlock_t *lock, clockid_t cloc
 int gos__plain_pthread_rwlock_unlock(pthread_rwlock_t *lock)
 {
     int result = GOS_REAL(pthread_rwlock_unlock)(lock);
-    wake(lock, 0);
+    if (!wake(lock, 0))
+        wake(gos__lot_second_key(lock), 0); /* io/lock.c: who waits to write */
     return result;
 }
 

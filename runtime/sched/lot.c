@@ -52,19 +52,20 @@ static bool end(gos__lot_wait *wait, gos__task **woken)
     return true;
 }
 
-/* key NULL: whatever they wait for. */
-static gos__task *wake_in(bucket *bucket, const void *key, bool all)
+/* key NULL: whatever they wait for. Whether there was one. */
+static bool wake_in(bucket *bucket, const void *key, bool all, gos__task **woken)
 {
-    gos__task *woken = NULL;
+    bool any = false;
     for (gos__lot_wait *wait = bucket->first, *next; wait; wait = next) {
         next = wait->next;
         if (key && wait->key != key)
             continue;
         unlink_from(bucket, wait);
-        if (end(wait, &woken) && !all)
+        any |= end(wait, woken);
+        if (any && !all)
             break;
     }
-    return woken;
+    return any;
 }
 
 /* ---- waiting ---- */
@@ -96,19 +97,22 @@ int gos__lot_leave_c(gos__lot_wait *wait)
 
 /* ---- waking ---- */
 
-void gos__lot_wake_task(const void *key, int all)
+int gos__lot_wake_task(const void *key, int all)
 {
+    gos__task *woken = NULL;
     bucket *bucket = bucket_of(key);
     gos__spin_lock(&bucket->lock);
-    gos__task *woken = wake_in(bucket, key, all);
+    bool any = wake_in(bucket, key, all, &woken);
     gos__spin_unlock(&bucket->lock);
     gos__fd_ready_all(woken, true);
+    return any;
 }
 
-static void leave_word(void)
+static int leave_word(void)
 {
     gos__store_release(&left_word, 1u);
     gos__monitor_poke();
+    return 1;
 }
 
 /* A handler may interrupt who holds the lock, and then would wait for itself. */
@@ -122,21 +126,22 @@ static bool lock_patiently(gos__spin *lock)
     return false;
 }
 
-void gos__lot_wake_plain(const void *key, int all)
+int gos__lot_wake_plain(const void *key, int all)
 {
-    if (gos__self.in_runtime || !lock_patiently(&gos__rt_lock)) { /* that lock: the run does not end meanwhile */
-        leave_word();
-        return;
-    }
+    int any;
+    if (gos__self.in_runtime || !lock_patiently(&gos__rt_lock)) /* that lock: the run does not end meanwhile */
+        return leave_word();
     bucket *bucket = bucket_of(key);
     if (lock_patiently(&bucket->lock)) {
-        gos__task *woken = wake_in(bucket, key, all);
+        gos__task *woken = NULL;
+        any = wake_in(bucket, key, all, &woken);
         gos__spin_unlock(&bucket->lock);
         gos__fd_ready_all(woken, false);
     } else {
-        leave_word();
+        any = leave_word();
     }
     gos__spin_unlock(&gos__rt_lock);
+    return any;
 }
 
 bool gos__lot_is_left(void)
@@ -150,8 +155,9 @@ void gos__lot_attend(void)
         return;
     gos__exchange_seq(&left_word, 0u); /* seq: before the look */
     for (int i = 0; i < BUCKETS; i++) {
+        gos__task *woken = NULL;
         gos__spin_lock(&buckets[i].lock);
-        gos__task *woken = wake_in(&buckets[i], NULL, true);
+        wake_in(&buckets[i], NULL, true, &woken);
         gos__spin_unlock(&buckets[i].lock);
         gos__fd_ready_all(woken, false);
     }

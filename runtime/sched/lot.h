@@ -32,6 +32,18 @@ struct gos__lot_wait {
     uint32_t futex;    /* 1: woken; of a thread that runs no task */
 };
 
+/* Other waiters for the same object, who are woken apart from those under its own address. */
+static inline const void *gos__lot_second_key(const void *object)
+{
+    return (const char *)object + 1;
+}
+
+/* What a key is of: such objects are at even addresses. */
+static inline uintptr_t gos__lot_object_of(const void *key)
+{
+    return (uintptr_t)key & ~(uintptr_t)1;
+}
+
 /* How many are enlisted. */
 extern uint32_t gos__lot_n;
 
@@ -50,10 +62,10 @@ void gos__lot_enlist_c(gos__lot_wait *wait, const void *key, int first, int why)
 int gos__lot_leave(gos__lot_wait *wait);
 int gos__lot_leave_c(gos__lot_wait *wait);
 
-/* Wakes one, or all, who wait for this. From a task; from elsewhere. */
-void gos__lot_wake_from(const void *key, int all);
-void gos__lot_wake_task(const void *key, int all);
-void gos__lot_wake_plain(const void *key, int all);
+/* Wakes one, or all, who wait for this; 0: there was none. From a task; from elsewhere. */
+int gos__lot_wake_from(const void *key, int all);
+int gos__lot_wake_task(const void *key, int all);
+int gos__lot_wake_plain(const void *key, int all);
 
 /* Whether somebody left that word; on the monitor: wakes all then. */
 bool gos__lot_is_left(void);

@@ -17,7 +17,7 @@ void gos__subject_of(const gos__task *task, uint8_t why, gos__subject *subject)
     }
     const gos__lot_wait *wait = (const gos__lot_wait *)noted;
     if (why != GOS_WAIT_FD)
-        subject->address = (uintptr_t)wait->key;
+        subject->address = gos__lot_object_of(wait->key);
     else if (!wait->wait.is_listed && wait->wait.n) {
         const gos__fd_record *record = gos__load_relaxed(&wait->wait.records); /* once: the task may begin to run */
         if (gos__is_on_stack(task, (uintptr_t)record, sizeof *record))
