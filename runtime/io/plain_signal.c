@@ -33,10 +33,18 @@ int gos__plain_sigprocmask(int how, const sigset_t *set, sigset_t *old)
     return -1;
 }
 
-/* A signal for one thread is none for the main task, unless that thread called gos_run: the monitor. */
+/* The main task runs on this thread, or is pinned to it. In the runtime `task` may be one that has left it. */
+static bool has_main(void)
+{
+    const gos__task *task = gos__self.in_runtime ? gos__self.pinned_task : gos__self.task;
+    return task && gos__is_main(task);
+}
+
+/* A signal for one thread is none for the main task, unless that has it; or the thread called gos_run: the monitor. */
 static bool is_for_main(const siginfo_t *info)
 {
-    return info->si_code != SI_TKILL || (gos__self.in_runtime && !gos__self.task && !gos__self.worker);
+    bool is_monitor = gos__self.in_runtime && !gos__self.task && !gos__self.worker;
+    return info->si_code != SI_TKILL || is_monitor || has_main();
 }
 
 static void handle(int number, siginfo_t *info, void *context)
