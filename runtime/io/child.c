@@ -99,12 +99,19 @@ static GOS_NOINLINE long wait_for_id(idtype_t type, id_t id, siginfo_t *found, i
     return gos__io_blocking(&request);
 }
 
+/* A descriptor that the program has made with PIDFD_NONBLOCK. */
+static bool is_prompt(idtype_t type, id_t id)
+{
+    long flags = type == P_PIDFD ? GOS_SYS(fcntl, (int)id, F_GETFL) : 0;
+    return flags > 0 && flags & O_NONBLOCK;
+}
+
 int gos__io_waitid(idtype_t type, id_t id, siginfo_t *info, int options)
 {
     siginfo_t found;
     long result = look(type, id, &found, options);
     if (!result && !(options & WNOHANG))
-        result = wait_for_id(type, id, &found, options);
+        result = is_prompt(type, id) ? -EAGAIN : wait_for_id(type, id, &found, options);
     if (info && result >= 0)
         *info = found;
     return (int)gos__io_result(result < 0 ? result : 0);

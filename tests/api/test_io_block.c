@@ -339,6 +339,25 @@ static void wait_for_one(void *arg)
     __atomic_fetch_add(&parked_children, -1, __ATOMIC_RELAXED);
 }
 
+/* A descriptor for a child that does not block says so. */
+static void prompt_pidfd(void)
+{
+    siginfo_t info = { .si_pid = 0 };
+    pid_t pid = start_child();
+    int fd = (int)syscall(SYS_pidfd_open, pid, O_NONBLOCK);
+    CHECK(fd >= 0);
+    CHECK_EQ(waitid(P_PIDFD, (id_t)fd, &info, WEXITED), -1);
+    CHECK_EQ(errno, EAGAIN);
+    CHECK_EQ(waitid(P_PIDFD, (id_t)fd, &info, WEXITED | WSTOPPED), -1);
+    CHECK_EQ(errno, EAGAIN);
+    CHECK_EQ(waitid(P_PIDFD, (id_t)fd, &info, WEXITED | WNOHANG), 0);
+    CHECK_EQ(kill(pid, SIGKILL), 0);
+    CHECK_EQ(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT), 0);
+    CHECK_EQ(waitid(P_PIDFD, (id_t)fd, &info, WEXITED), 0);
+    CHECK(info.si_pid == pid && info.si_code == CLD_KILLED);
+    CHECK_EQ(close(fd), 0);
+}
+
 static int run(void *arg)
 {
     (void)arg;
@@ -349,6 +368,7 @@ static int run(void *arg)
     while (gos_ntasks() > 1)
         gos_sleep(1000000);
     CHECK_EQ(parked_children, 0);
+    prompt_pidfd();
     /* Time limits, and what is done at once. */
     int epoll = epoll_create1(0);
     struct epoll_event event;
