@@ -4,23 +4,25 @@
  * line to the partner and back, and nothing else.
  *
  *     who waits                                       the partner
- *     M1  watch is 0, and nobody waits: in one piece  N1  watch is WATCHED or OFFERED: in one piece
- *         a receiver: (unlocked, WATCHED, 0)              (unlocked, WATCHED, 0) -> (unlocked, SERVED, element)
- *         a sender: (unlocked, OFFERED, element)          (unlocked, OFFERED, word) -> (unlocked, SERVED, word)
- *     M2  somebody waits after all? then M4 at once   N2  that failed: lock; still so: put or take the word,
- *     M3  until patience ends: SERVED? then take          watch = CLAIMED
- *         the word, watch = 0: done                   N3  unlock, then watch = SERVED
- *     M4  lock; still as at M1? then watch = 0,
- *         into the list, in front, and park; or,
- *         from M2, unlock, and as any task
+ *     M1  lock; nobody waits, nothing is in the ring, N1  watch is WATCHED or OFFERED: in one piece
+ *         it is open and watch 0? else unlock, and        (unlocked, WATCHED, 0) -> (unlocked, SERVED, element)
+ *         as any task                                     (unlocked, OFFERED, word) -> (unlocked, SERVED, word)
+ *     M2  a receiver: word = 0, watch = WATCHED;      N2  that failed: lock; still so: put or take the word,
+ *         a sender: word = element, watch = OFFERED;      watch = CLAIMED
+ *         unlock                                      N3  unlock, then watch = SERVED
+ *     M3  until patience ends: SERVED? then take
+ *         the word, watch = 0: done
+ *     M4  lock; still as at M2? then watch = 0,
+ *         into the list, in front, and park
  *     M5  else unlock, and as M3 when it is SERVED
  *
  * gos_chan_close does N2 and N3 too, with SHUT for SERVED. The partner does not touch the channel after SERVED, nor who
  * watched after watch = 0, and gos_chan_free waits for that: either may free the channel as soon as its call is done.
  * `watch` carries the tag of the watching worker, whose thread a child process does not have.
  *
- * Of two that come to the channel at once both want its line: it must not go back and forth while one of them holds the
- * lock, so neither takes it.
+ * From M2 on partners serve who watches before they put anything into the ring or a list. What went there before M1 is
+ * seen at M1, under the lock: else an element that came between the look and M2 would be overtaken by the next one, and
+ * a close would be followed by a send that succeeds.
  *
  * A task watches only where nobody waits in a list, so it is served before those that come later.
  */
@@ -37,19 +39,18 @@ static uint32_t watching(const gos__worker *worker, uint32_t state)
     return worker->tag * GOS_WATCH_STATES + state;
 }
 
+/* Without the lock a guess: whether M1 is worth it. */
 static bool is_quiet(const gos_chan *chan)
 {
     return !gos__load_relaxed(&chan->senders) && !gos__load_relaxed(&chan->receivers) &&
            !gos__load_relaxed(&chan->len) && !gos__load_relaxed(&chan->closed);
 }
 
-/* M1 */
+/* M1, M2 */
 static bool begin(gos_chan *chan, uint32_t mine, uint64_t word)
 {
-    if (GOS_CAS128)
-        return gos__cas128_seq(&chan->lock, 0, gos__load_relaxed(&chan->word), (uint64_t)mine << 32, word);
     gos__spin_lock(&chan->lock);
-    bool is_free = !gos__load_relaxed(&chan->watch);
+    bool is_free = !gos__load_relaxed(&chan->watch) && is_quiet(chan);
     if (is_free) {
         gos__store_relaxed(&chan->word, word);
         gos__store_relaxed(&chan->watch, mine);
@@ -58,7 +59,7 @@ static bool begin(gos_chan *chan, uint32_t mine, uint64_t word)
     return is_free;
 }
 
-/* What `watch` is when it is not `mine` any more; `mine`: patience has ended. */
+/* M3: what `watch` is when it is not `mine` any more; `mine`: patience has ended. */
 static uint32_t look(gos_chan *chan, uint32_t mine)
 {
     gos__worker *worker = gos__self.worker;
@@ -87,21 +88,14 @@ static bool give_up(gos_chan *chan, uint32_t mine)
     return false;
 }
 
-/* From M2 on. */
+/* From M3 on. */
 static int wait_for_partner(gos_chan *chan, uint32_t mine, uint64_t *word)
 {
-    uint32_t watch = mine;
-    bool is_alone = is_quiet(chan); /* M2: whoever went into a list before M1 let go of the lock before it */
-    if (gos__likely(is_alone))
-        watch = look(chan, mine); /* M3 */
+    uint32_t watch = look(chan, mine);
     if (gos__unlikely(watch == mine)) {
         if (give_up(chan, mine)) {
-            if (is_alone) {
-                gos__self.has_spun = 1;
-                return -EAGAIN;
-            }
-            gos__spin_unlock(&chan->lock);
-            return -EBUSY;
+            gos__self.has_spun = 1;
+            return -EAGAIN;
         }
         watch = gos__load_acquire(&chan->watch); /* pairs with N1, N3 */
     }

@@ -2,17 +2,22 @@
  * watch.pml: pinned tasks that watch a channel before they park in it (sync/watch.c, M1-M5, N1-N3), and who closes or
  * frees it meanwhile.
  *
- * SENDERS send ROUNDS elements each and RECEIVERS receive as many each, over a channel without a buffer; the first PINNED
- * of either kind watch, if they may. With CLOSES somebody closes the channel at any time; with FREES whose call is done
- * first may free it at once (one element then). Holds: what was sent is received once, and nothing else is; who is told
- * that the channel is closed has sent and received nothing; nobody waits for ever; nobody touches it when it is freed.
- * Stores are seen in their order: the locked instructions are what matters here.
+ * SENDERS send ROUNDS elements each and RECEIVERS receive as many each, over a channel with a buffer for CAPACITY; the
+ * first PINNED of either kind watch, if they may. With CLOSES somebody closes the channel at any time; with FREES whose
+ * call is done first may free it at once (one element then, and no buffer). Holds: what was sent is received once, by
+ * each receiver in the order in which one sender sent it, and nothing else is; who watches is served before nobody that
+ * came first, and not after a close; who is told that the channel is closed has sent and received nothing; nobody waits
+ * for ever; nobody touches it when it is freed. Stores are seen in their order: the locked instructions are what
+ * matters here.
  *
  * config: -DSENDERS=1 -DRECEIVERS=1 -DPINNED=1 -DROUNDS=3 -DCLOSES=0 -DFREES=0
  * config: -DSENDERS=2 -DRECEIVERS=1 -DPINNED=2 -DROUNDS=1 -DCLOSES=1 -DFREES=0
  * config: -DSENDERS=1 -DRECEIVERS=2 -DPINNED=1 -DROUNDS=2 -DCLOSES=0 -DFREES=0
  * config: -DSENDERS=1 -DRECEIVERS=1 -DPINNED=1 -DROUNDS=2 -DCLOSES=1 -DFREES=0
  * config: -DSENDERS=1 -DRECEIVERS=1 -DPINNED=1 -DROUNDS=1 -DCLOSES=0 -DFREES=1
+ * config: -DSENDERS=1 -DRECEIVERS=1 -DPINNED=1 -DROUNDS=3 -DCLOSES=1 -DFREES=0 -DCAPACITY=1
+ * config: -DSENDERS=1 -DRECEIVERS=1 -DPINNED=1 -DROUNDS=4 -DCLOSES=0 -DFREES=0 -DCAPACITY=2
+ * config: -DSENDERS=2 -DRECEIVERS=1 -DPINNED=2 -DROUNDS=1 -DCLOSES=1 -DFREES=0 -DCAPACITY=1
  * mutant: 1 -DSENDERS=1 -DRECEIVERS=1 -DPINNED=1 -DROUNDS=1 -DCLOSES=0 -DFREES=0  N1 looks at the state twice
  * mutant: 2 -DSENDERS=2 -DRECEIVERS=2 -DPINNED=1 -DROUNDS=1 -DCLOSES=0 -DFREES=0  N1 is a load and a store
  * mutant: 3 -DSENDERS=1 -DRECEIVERS=1 -DPINNED=1 -DROUNDS=1 -DCLOSES=0 -DFREES=0  N1 does not look at the lock
@@ -24,19 +29,26 @@
  * mutant: 9 -DSENDERS=1 -DRECEIVERS=1 -DPINNED=1 -DROUNDS=1 -DCLOSES=0 -DFREES=1  M3: watch = 0, then the word
  * mutant: 10 -DSENDERS=1 -DRECEIVERS=1 -DPINNED=1 -DROUNDS=1 -DCLOSES=1 -DFREES=0  close forgets who watches
  * mutant: 11 -DSENDERS=1 -DRECEIVERS=1 -DPINNED=1 -DROUNDS=1 -DCLOSES=0 -DFREES=1  M5 takes a claim for an answer
- * mutant: 12 -DSENDERS=1 -DRECEIVERS=2 -DPINNED=1 -DROUNDS=2 -DCLOSES=0 -DFREES=0  there is no M2
- * mutant: 13 -DSENDERS=1 -DRECEIVERS=2 -DPINNED=1 -DROUNDS=2 -DCLOSES=0 -DFREES=0  M1 does not look at the lock
+ * mutant: 12 -DSENDERS=1 -DRECEIVERS=1 -DPINNED=1 -DROUNDS=1 -DCLOSES=0 -DFREES=0  M1 reads the lists early
+ * mutant: 13 -DSENDERS=1 -DRECEIVERS=1 -DPINNED=1 -DROUNDS=1 -DCLOSES=0 -DFREES=0  M1 takes no lock
  * mutant: 14 -DSENDERS=2 -DRECEIVERS=1 -DPINNED=2 -DROUNDS=1 -DCLOSES=0 -DFREES=0  M1 does not look at the state
+ * mutant: 15 -DSENDERS=1 -DRECEIVERS=1 -DPINNED=1 -DROUNDS=2 -DCLOSES=0 -DFREES=0 -DCAPACITY=1  M1 reads the ring early
+ * mutant: 16 -DSENDERS=1 -DRECEIVERS=1 -DPINNED=1 -DROUNDS=1 -DCLOSES=1 -DFREES=0  M1 reads early whether it is open
+ * mutant: 17 -DSENDERS=1 -DRECEIVERS=1 -DPINNED=1 -DROUNDS=2 -DCLOSES=0 -DFREES=0 -DCAPACITY=1  M1 and M2 are one CAS
  */
 #define TASKS (SENDERS + RECEIVERS)
 #define EPIPE 99
 #define ELEMENTS (SENDERS * ROUNDS)
+#ifndef CAPACITY
+#define CAPACITY 0
+#endif
 
 mtype = { nobody, claimed, watched, offered, served, shut };
 
 mtype state = nobody; /* `watch` is this and whose it is */
 byte whose, word;
 bool lock, closed, freed;
+chan ring = [CAPACITY + 1] of { byte };
 chan receivers = [TASKS] of { byte };
 chan senders = [TASKS] of { byte };
 byte elem[TASKS];  /* of who is parked */
@@ -45,6 +57,8 @@ byte seen[ELEMENTS + 1];
 byte sent, received, done;
 
 #define TOUCH assert(!freed)
+#define HAS_LISTS (len(senders) + len(receivers) > 0)
+#define IS_QUIET (!HAS_LISTS && len(ring) == 0 && !closed)
 
 inline take_lock() { atomic { TOUCH; !lock -> lock = true } }
 inline unlock() { atomic { TOUCH; lock = false } }
@@ -77,9 +91,10 @@ inline serve(with, value)
             if
             :: ok ->
                 state = served;
+                assert(!closed && len(ring) == 0);
                 if
-                :: with == watched -> word = value
-                :: else -> value = before
+                :: with == watched -> assert(len(senders) == 0); word = value
+                :: else -> assert(len(receivers) == 0); value = before
                 fi
             :: else
             fi
@@ -113,35 +128,60 @@ inline serve_locked(with, value)
 inline watch(list, as, value)
 {
     ok = false;
-    may = false;
-    atomic { TOUCH; may = me_pinned && state == nobody && empty(senders) && empty(receivers) && !closed };
+    atomic { TOUCH; may = me_pinned && state == nobody && IS_QUIET && (as == watched || CAPACITY == 0) };
     if
     :: may ->
-        atomic { /* M1 */
-            TOUCH;
 #if MUTANT == 13
-            may = state == nobody;
-#elif MUTANT == 14
-            may = !lock;
-#else
+        may = state == nobody && IS_QUIET;
+#elif MUTANT == 17
+        atomic {
             may = !lock && state == nobody;
-#endif
             if
             :: may -> state = as; whose = me; word = value
             :: else
             fi
-        }
+        };
+        if
+        :: may && !IS_QUIET ->
+            take_lock();
+            if
+            :: state == as && whose == me -> state = nobody; may = false
+            :: else
+            fi;
+            unlock()
+        :: else
+        fi;
+#else
+        take_lock(); /* M1 */
+#if MUTANT == 12
+        may = state == nobody && len(ring) == 0 && !closed;
+#elif MUTANT == 14
+        may = IS_QUIET;
+#elif MUTANT == 15
+        may = state == nobody && !HAS_LISTS && !closed;
+#elif MUTANT == 16
+        may = state == nobody && !HAS_LISTS && len(ring) == 0;
+#else
+        may = state == nobody && IS_QUIET;
+#endif
+#endif
+#if MUTANT != 17
+        if
+        :: may ->
+            word = value; /* M2 */
+            atomic { state = as; whose = me }
+        :: else
+        fi;
+#endif
+#if MUTANT != 13 && MUTANT != 17
+        unlock()
+#endif
     :: else
     fi;
     if
     :: may ->
-#if MUTANT == 12
-        is_alone = true;
-#else
-        atomic { TOUCH; is_alone = empty(senders) && empty(receivers) && !closed }; /* M2 */
-#endif
         if
-        :: atomic { is_alone && (state != as || whose != me) -> skip } /* M3 */
+        :: atomic { state != as || whose != me -> skip } /* M3 */
         :: true -> /* the end of patience */
             take_lock(); /* M4 */
             if
@@ -152,11 +192,7 @@ inline watch(list, as, value)
 #endif
                 state = nobody;
                 may = false;
-                ok = is_alone;
-                if
-                :: !ok -> unlock()
-                :: else
-                fi
+                ok = true
             :: else -> unlock()
             fi
         fi
@@ -182,8 +218,7 @@ inline watch(list, as, value)
 #endif
         goto told
     :: else
-    fi;
-    is_alone = false
+    fi
 }
 
 inline park(list, value)
@@ -224,7 +259,7 @@ proctype sender(byte me; bool me_pinned)
 {
     byte round, value, before, whom, result, partner;
     mtype saw = nobody;
-    bool ok, may, is_alone;
+    bool ok, may;
     for (round : 1 .. ROUNDS) {
         value = me * ROUNDS + round;
         serve(watched, value);
@@ -246,7 +281,11 @@ proctype sender(byte me; bool me_pinned)
                 unlock();
                 answer[partner] = 1;
                 result = 1
-            :: !closed && state != watched && empty(receivers) ->
+            :: !closed && state != watched && empty(receivers) && len(ring) < CAPACITY ->
+                ring!value;
+                unlock();
+                result = 1
+            :: !closed && state != watched && empty(receivers) && len(ring) >= CAPACITY ->
 parks:          park(senders, value);
                 answer[me] != 0;
                 result = answer[me]
@@ -268,7 +307,8 @@ proctype receiver(byte me; bool me_pinned)
 {
     byte round, value, before, whom, result, partner;
     mtype saw = nobody;
-    bool ok, may, is_alone;
+    bool ok, may;
+    byte newest[SENDERS];
     for (round : 1 .. ELEMENTS / RECEIVERS) {
         value = 0;
         serve(offered, value);
@@ -283,14 +323,25 @@ proctype receiver(byte me; bool me_pinned)
             take_lock();
             if
             :: state == offered -> serve_locked(offered, value); result = 1
-            :: state != offered && nempty(senders) ->
+            :: state != offered && nempty(ring) ->
+                ring?value;
+                if
+                :: nempty(senders) ->
+                    senders?partner;
+                    ring!elem[partner];
+                    unlock();
+                    answer[partner] = 1
+                :: empty(senders) -> unlock()
+                fi;
+                result = 1
+            :: state != offered && empty(ring) && nempty(senders) ->
                 senders?partner;
                 value = elem[partner];
                 unlock();
                 answer[partner] = 1;
                 result = 1
-            :: state != offered && empty(senders) && closed -> unlock(); result = EPIPE
-            :: state != offered && empty(senders) && !closed ->
+            :: state != offered && empty(ring) && empty(senders) && closed -> unlock(); result = EPIPE
+            :: state != offered && empty(ring) && empty(senders) && !closed ->
 parks:          park(receivers, value);
                 answer[me] != 0;
                 result = answer[me];
@@ -301,6 +352,8 @@ told:   if
         :: result == EPIPE -> break
         :: else ->
             assert(value > 0 && value <= ELEMENTS && !seen[value]);
+            assert(value > newest[(value - 1) / ROUNDS]);
+            newest[(value - 1) / ROUNDS] = value;
             seen[value] = 1;
             received++
         fi
