@@ -433,6 +433,13 @@ void gos__chan_close_forgotten(gos_chan *chan)
     gos__chan_unlock(chan);
 }
 
+void gos__chan_renew(gos_chan *chan)
+{
+    gos__store_relaxed(&chan->senders, NULL);
+    gos__store_relaxed(&chan->receivers, NULL);
+    gos__store_relaxed(&chan->lock, 0u);
+}
+
 size_t gos__chan_len(gos_chan *chan)
 {
     require_chan(chan, "gos_chan_len");

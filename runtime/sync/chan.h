@@ -160,6 +160,9 @@ int gos__chan_get(gos_chan *chan, void *elem, gos__waiter **met);
 /* Closes it without a look at who is in its lists: tasks of a run that has ended. */
 void gos__chan_close_forgotten(gos_chan *chan);
 
+/* In a child process: who was at it is not there, nor who waited in it. */
+void gos__chan_renew(gos_chan *chan);
+
 /* Ends the wait of a waiter whom a put or get took out of its list; no channel is locked any more. */
 void gos__chan_met(gos__waiter *met, int result, bool hand_over);
 

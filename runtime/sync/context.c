@@ -2,9 +2,12 @@
  * context.c: a tree of ends. A context ends once, by a cancel or by its deadline, and all below it with it; what is
  * below an ended one is cut off, so that each may be freed when its owner likes.
  *
- * A tree's links and causes are under one spin lock, which is held for a step at a time: whoever ends a context goes
- * down to one that has no children, cuts it off, lets go of the lock, closes its channel, and goes on with its parent.
- * Several may do so at once.
+ * A tree's links and causes are under one spin lock, which is held for a step at a time: whoever ends a context closes
+ * its channel, goes down to one that has no children, lets go of the lock to close that one's channel, cuts it off, and
+ * goes on with its parent, up to where it began. What has not ended stays linked. So of several who are at one tree
+ * each finds all that is left, and closes also what another is just closing: all below has ended when a call returns,
+ * and no thread waits for another, which a child process may not have. Of a chain nobody goes the same way down twice,
+ * since one that has been cut off still knows its parent.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -16,45 +19,65 @@
 #include "sync/chan.h"
 #include "sync/sync.h"
 
-enum { LOCKS = 64 };
+enum { FORESTS = 64 };
+
+/* Somebody who is closing a channel, in its frame. */
+typedef struct closing {
+    struct closing *next;
+    gos_context *context;
+} closing;
+
+/* Trees share them. */
+typedef struct forest {
+    GOS_ALIGNED(GOS_FALSE_SHARING) gos__spin lock;
+    closing *closings;
+} forest;
+
+static forest forests[FORESTS];
 
 struct gos_context {
-    gos__spin *lock;
+    forest *forest;
     gos_context *next, **at; /* among its siblings; at: what points to it; NULL: it has been cut off, or is a root */
-    gos_context *parent; /* while `at` is set: then it is there */
+    gos_context *parent; /* stays where it is as long as its children: who climbs may come late */
     gos_context *children;
     gos_chan *done;
     gos_timer *timer;
     int64_t deadline;
     int cause;
-    uint32_t refs; /* its owner, its timer, who is closing its channel or that of a child */
+    uint32_t refs; /* its owner, its timer, its children, who is ending it */
     uint32_t runs; /* that had ended when somebody asked for its channel last */
-    bool ended;    /* its channel is closed, or is just being closed */
+    bool closed;   /* its channel */
 };
 
-/* Trees share them. */
-static struct {
-    GOS_ALIGNED(GOS_FALSE_SHARING) gos__spin lock;
-} locks[LOCKS];
-
-/* A child process finds whole trees, and nobody at work on them. */
 static void before_fork(void)
 {
-    for (int i = 0; i < LOCKS; i++)
-        gos__spin_lock(&locks[i].lock);
+    for (int i = 0; i < FORESTS; i++)
+        gos__spin_lock(&forests[i].lock);
 }
 
 static void after_fork(void)
 {
-    for (int i = 0; i < LOCKS; i++)
-        gos__spin_unlock(&locks[i].lock);
+    for (int i = 0; i < FORESTS; i++)
+        gos__spin_unlock(&forests[i].lock);
+}
+
+/* A child process finds whole trees. Who was ending one is not there: that is left for who ends what is above, and
+ * finds the channel's lock free. */
+static void after_fork_in_child(void)
+{
+    for (int i = 0; i < FORESTS; i++) {
+        for (const closing *it = forests[i].closings; it; it = it->next)
+            gos__chan_renew(it->context->done);
+        forests[i].closings = NULL;
+    }
+    after_fork();
 }
 
 static void fork_prepare(void)
 {
     static uint32_t is_done;
     if (gos__unlikely(!gos__load_relaxed(&is_done)) && !gos__exchange_seq(&is_done, 1u))
-        pthread_atfork(before_fork, after_fork, after_fork);
+        pthread_atfork(before_fork, after_fork, after_fork_in_child);
 }
 
 static void require_context(const gos_context *context, const char *what)
@@ -67,6 +90,7 @@ static void require_context(const gos_context *context, const char *what)
 static void link_to(gos_context *parent, gos_context *child)
 {
     child->parent = parent;
+    parent->refs++;
     child->next = parent->children;
     child->at = &parent->children;
     if (child->next)
@@ -84,16 +108,18 @@ static void cut_off(gos_context *context)
     context->at = NULL;
 }
 
-/* Lets go of the lock to free it, and takes it again. */
+/* Lets go of the lock to free it, and takes it again; so with those above, whose last child it was. */
 static void drop_locked(gos_context *context)
 {
-    gos__spin *lock = context->lock;
-    if (--context->refs)
-        return;
-    gos__spin_unlock(lock);
-    gos__chan_free(context->done);
-    free(context);
-    gos__spin_lock(lock);
+    gos__spin *lock = &context->forest->lock;
+    while (context && !--context->refs) {
+        gos_context *parent = context->parent;
+        gos__spin_unlock(lock);
+        gos__chan_free(context->done);
+        free(context);
+        gos__spin_lock(lock);
+        context = parent;
+    }
 }
 
 /* Tasks of a run that has ended since it was asked for may stand in the channel's lists, and are no more. */
@@ -105,14 +131,14 @@ static void close_channel(gos_context *context)
         gos__chan_close_forgotten(context->done);
 }
 
-/* Lets go of the lock for the channel, and takes it again. */
-static void end(gos_context *context)
+/* Lets go of the lock for the channel, and takes it again. It is closed then, whoever else is at it. */
+static void close_one(gos_context *context)
 {
-    gos__spin *lock = context->lock;
-    if (context->ended)
+    gos__spin *lock = &context->forest->lock;
+    if (context->closed)
         return;
-    context->ended = true;
-    context->refs++;
+    closing self = { context->forest->closings, context }, **at = &context->forest->closings;
+    *at = &self;
     gos_timer *timer = context->timer;
     context->timer = NULL;
     gos__spin_unlock(lock);
@@ -120,15 +146,20 @@ static void end(gos_context *context)
     bool called_off = timer && gos__timer_call_off(timer);
     gos__timer_free(timer);
     gos__spin_lock(lock);
+    while (*at != &self)
+        at = &(*at)->next;
+    *at = self.next;
+    context->closed = true;
     if (called_off)
         context->refs--; /* not the last */
-    drop_locked(context);
 }
 
-/* One that has no children, at or below this one; each on the way has a cause then. */
-static gos_context *lowest_below(gos_context *context, int cause)
+/* One that has no children, at or below this one, which has a cause; each on the way has one then, and gets no more
+ * children. */
+static gos_context *lowest_below(gos_context *context)
 {
     while (context->children) {
+        int cause = context->cause;
         context = context->children;
         if (!context->cause)
             gos__store_release(&context->cause, cause); /* pairs with the acquire in gos__context_cause */
@@ -136,17 +167,22 @@ static gos_context *lowest_below(gos_context *context, int cause)
     return context;
 }
 
-static void end_below(gos_context *context, int cause)
+/* It has a cause, and its caller a reference. */
+static void end(gos_context *context)
 {
-    gos_context *lowest = lowest_below(context, cause);
+    close_one(context); /* it hears of it first */
+    gos_context *at = context, *lowest = NULL;
+    at->refs++;
     while (lowest != context) {
-        gos_context *parent = lowest->parent;
-        parent->refs++;
+        lowest = lowest_below(at);
+        lowest->refs++;
+        at->refs--; /* not the last: it is the same, or above */
+        close_one(lowest);
         cut_off(lowest);
-        end(lowest);
-        bool is_linked = parent->at; /* else somebody else ends it, with all that is below */
-        drop_locked(parent);
-        lowest = lowest_below(is_linked ? parent : context, cause);
+        at = lowest == context ? NULL : lowest->parent;
+        if (at)
+            at->refs++;
+        drop_locked(lowest);
     }
 }
 
@@ -154,24 +190,21 @@ static void end_below(gos_context *context, int cause)
 
 static void drop(gos_context *context)
 {
-    gos__spin *lock = context->lock;
+    gos__spin *lock = &context->forest->lock;
     gos__spin_lock(lock);
     drop_locked(context);
     gos__spin_unlock(lock);
 }
 
-/* Ends it and all below; false: it had a cause already, and that counts. */
+/* Ends it and all below; false: it had a cause already, and that counts. All have ended when it returns. */
 static bool cancel(gos_context *context, int cause)
 {
-    gos__spin *lock = context->lock;
+    gos__spin *lock = &context->forest->lock;
     gos__spin_lock(lock);
     bool first = !context->cause;
     if (first)
         gos__store_release(&context->cause, cause); /* pairs with the acquire in gos__context_cause */
-    cause = context->cause;
-    cut_off(context);
     end(context);
-    end_below(context, cause);
     gos__spin_unlock(lock);
     return first;
 }
@@ -195,12 +228,12 @@ static bool start_timer(gos_context *context)
         context->refs--;
         return false;
     }
-    gos__spin_lock(context->lock);
-    bool ended = context->ended; /* somebody else's worker was quick */
-    if (!ended)
+    gos__spin_lock(&context->forest->lock);
+    bool has_fired = context->cause; /* somebody else's worker was quick */
+    if (!has_fired)
         context->timer = timer;
-    gos__spin_unlock(context->lock);
-    if (ended)
+    gos__spin_unlock(&context->forest->lock);
+    if (has_fired)
         gos__timer_free(timer);
     return true;
 }
@@ -227,7 +260,7 @@ gos_context *gos__context_new(gos_context *parent, int64_t deadline)
         return NULL;
     context->refs = 1;
     context->runs = gos__load_relaxed(&gos__runs_ended);
-    context->lock = parent ? parent->lock : &locks[gos__add_relaxed(&next, 1u) % LOCKS].lock;
+    context->forest = parent ? parent->forest : &forests[gos__add_relaxed(&next, 1u) % FORESTS];
     context->deadline = parent && parent->deadline <= deadline ? parent->deadline : deadline;
     int cause = deadline <= gos__own_clock() ? -ETIMEDOUT : 0;
     bool needs_timer = context->deadline != INT64_MAX && !(parent && parent->deadline <= deadline);
@@ -236,12 +269,12 @@ gos_context *gos__context_new(gos_context *parent, int64_t deadline)
         return NULL;
     }
     if (parent) {
-        gos__spin_lock(context->lock);
+        gos__spin_lock(&context->forest->lock);
         if (parent->cause)
             cause = parent->cause;
         else
             link_to(parent, context);
-        gos__spin_unlock(context->lock);
+        gos__spin_unlock(&context->forest->lock);
     }
     if (cause)
         cancel(context, cause);

@@ -55,6 +55,7 @@ static int children(void *unused)
         if (!child) {
             alarm(20);
             grow_and_cut(TIMES);
+            CHECK_EQ(gos_context_cancel(root, -EIO), 0); /* with all that others were just ending */
             CHECK_EQ(gos_signal_notify(chan, SIGUSR2), 0);
             CHECK_EQ(gos_signal_notify(NULL, SIGUSR2), 0);
             _exit(0);
