@@ -37,7 +37,7 @@ static uint32_t active; /* 1: a run exists */
 /* The last run's, for the next one: a signal handler that came late may still look at it (gos__monitor_poke). */
 static gos__runtime *kept;
 
-uint32_t gos__procs_asked, gos__runs_ended;
+uint32_t gos__procs_asked;
 gos__spin gos__rt_lock;
 
 gos__worker *gos__worker_new(uint32_t index)
@@ -305,6 +305,7 @@ static int run(int (*fn)(void *), void *arg)
     if (gos__env_get()->stats)
         print_stats(rt);
     int result = failed ? failed : rt->result;
+    gos__contexts_run_ends();
     gos__spin_lock(&gos__rt_lock); /* foreign threads that are inside go first */
     gos__netpoll_close();
     gos__lot_close();
@@ -314,7 +315,6 @@ static int run(int (*fn)(void *), void *arg)
     gos__procs_end(rt);
     gos__store_release(&gos__rt, NULL);
     gos__spin_unlock(&gos__rt_lock);
-    gos__add_relaxed(&gos__runs_ended, 1u);
     dismantle(rt, all_left);
     gos__seed_end();
     gos__store_release(&active, 0u);

@@ -198,9 +198,6 @@ extern gos__spin gos__rt_lock;
 /* By gos_procs, for the next run; 0: not asked. */
 extern uint32_t gos__procs_asked;
 
-/* How many runs have ended, and their parked tasks with them, which may stand in lists yet. */
-extern uint32_t gos__runs_ended;
-
 /* ---- guard.c ---- */
 
 /* On: the calling thread is not to end. */
@@ -387,6 +384,9 @@ void gos__watch_end(void);
 /* Of a run. */
 void gos__inspect_begin(void);
 void gos__inspect_end(void);
+
+/* sync/context.c: the workers have left, the stacks are still there, and gos__rt_lock is not held. */
+void gos__contexts_run_ends(void);
 
 /* Says so, with every task (debug/dump.c). */
 _Noreturn void gos__report_deadlock(void);

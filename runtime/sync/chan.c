@@ -424,12 +424,23 @@ int gos__chan_close(gos_chan *chan)
     return again ? -EPIPE : 0;
 }
 
-void gos__chan_close_forgotten(gos_chan *chan)
+static void keep_outsiders(gos__waiter **last)
+{
+    gos__waiter *kept = NULL;
+    while (*last) {
+        gos__waiter *waiter = (*last)->next;
+        gos__chan_remove(last, waiter);
+        if (!waiter->task)
+            gos__chan_append(&kept, waiter);
+    }
+    gos__store_relaxed(last, kept);
+}
+
+void gos__chan_forget_tasks(gos_chan *chan)
 {
     gos__chan_lock(chan);
-    gos__store_relaxed(&chan->closed, (uint16_t)1);
-    gos__store_relaxed(&chan->senders, NULL);
-    gos__store_relaxed(&chan->receivers, NULL);
+    keep_outsiders(&chan->senders);
+    keep_outsiders(&chan->receivers);
     gos__chan_unlock(chan);
 }
 

@@ -157,8 +157,8 @@ static inline void gos__chan_answer(gos_chan *chan, uint32_t state)
 int gos__chan_put(gos_chan *chan, const void *elem, gos__waiter **met);
 int gos__chan_get(gos_chan *chan, void *elem, gos__waiter **met);
 
-/* Closes it without a look at who is in its lists: tasks of a run that has ended. */
-void gos__chan_close_forgotten(gos_chan *chan);
+/* At the end of a run: its tasks do not wait here any more; threads without a task do. */
+void gos__chan_forget_tasks(gos_chan *chan);
 
 /* In a child process: who was at it is not there, nor who waited in it. */
 void gos__chan_renew(gos_chan *chan);

@@ -30,6 +30,7 @@ typedef struct closing {
 /* Trees share them. */
 typedef struct forest {
     GOS_ALIGNED(GOS_FALSE_SHARING) gos__spin lock;
+    gos_context *roots;
     closing *closings;
 } forest;
 
@@ -37,7 +38,7 @@ static forest forests[FORESTS];
 
 struct gos_context {
     forest *forest;
-    gos_context *next, **at; /* among its siblings; at: what points to it; NULL: it has been cut off, or is a root */
+    gos_context *next, **at; /* among its siblings, or roots; at: what points to it; NULL: it has been cut off */
     gos_context *parent; /* stays where it is as long as its children: who climbs may come late */
     gos_context *children;
     gos_chan *done;
@@ -45,7 +46,6 @@ struct gos_context {
     int64_t deadline;
     int cause;
     uint32_t refs; /* its owner, its timer, its children, who is ending it */
-    uint32_t runs; /* that had ended when somebody asked for its channel last */
     bool closed;   /* its channel */
 };
 
@@ -87,15 +87,24 @@ static void require_context(const gos_context *context, const char *what)
 
 /* ---- under the lock ---- */
 
-static void link_to(gos_context *parent, gos_context *child)
+static void link_to(gos_context **list, gos_context *context)
 {
+    context->next = *list;
+    context->at = list;
+    if (context->next)
+        context->next->at = &context->next;
+    *list = context;
+}
+
+/* False: it has ended. */
+static bool link_below(gos_context *parent, gos_context *child)
+{
+    if (parent->cause)
+        return false;
     child->parent = parent;
     parent->refs++;
-    child->next = parent->children;
-    child->at = &parent->children;
-    if (child->next)
-        child->next->at = &child->next;
-    parent->children = child;
+    link_to(&parent->children, child);
+    return true;
 }
 
 static void cut_off(gos_context *context)
@@ -122,15 +131,6 @@ static void drop_locked(gos_context *context)
     }
 }
 
-/* Tasks of a run that has ended since it was asked for may stand in the channel's lists, and are no more. */
-static void close_channel(gos_context *context)
-{
-    if (gos__load_relaxed(&context->runs) == gos__load_relaxed(&gos__runs_ended))
-        gos__chan_close(context->done);
-    else
-        gos__chan_close_forgotten(context->done);
-}
-
 /* Lets go of the lock for the channel, and takes it again. It is closed then, whoever else is at it. */
 static void close_one(gos_context *context)
 {
@@ -142,7 +142,7 @@ static void close_one(gos_context *context)
     gos_timer *timer = context->timer;
     context->timer = NULL;
     gos__spin_unlock(lock);
-    close_channel(context);
+    gos__chan_close(context->done);
     bool called_off = timer && gos__timer_call_off(timer);
     gos__timer_free(timer);
     gos__spin_lock(lock);
@@ -259,7 +259,6 @@ gos_context *gos__context_new(gos_context *parent, int64_t deadline)
     if (!context)
         return NULL;
     context->refs = 1;
-    context->runs = gos__load_relaxed(&gos__runs_ended);
     context->forest = parent ? parent->forest : &forests[gos__add_relaxed(&next, 1u) % FORESTS];
     context->deadline = parent && parent->deadline <= deadline ? parent->deadline : deadline;
     int cause = deadline <= gos__own_clock() ? -ETIMEDOUT : 0;
@@ -268,14 +267,12 @@ gos_context *gos__context_new(gos_context *parent, int64_t deadline)
         drop(context);
         return NULL;
     }
-    if (parent) {
-        gos__spin_lock(&context->forest->lock);
-        if (parent->cause)
-            cause = parent->cause;
-        else
-            link_to(parent, context);
-        gos__spin_unlock(&context->forest->lock);
-    }
+    gos__spin_lock(&context->forest->lock);
+    if (!parent)
+        link_to(&context->forest->roots, context);
+    else if (!link_below(parent, context))
+        cause = parent->cause;
+    gos__spin_unlock(&context->forest->lock);
     if (cause)
         cancel(context, cause);
     return context;
@@ -297,7 +294,6 @@ int gos__context_cause(gos_context *context)
 gos_chan *gos__context_done(gos_context *context)
 {
     require_context(context, "gos_context_done");
-    gos__store_relaxed(&context->runs, gos__load_relaxed(&gos__runs_ended));
     return context->done;
 }
 
@@ -313,4 +309,30 @@ void gos__context_free(gos_context *context)
         return;
     cancel(context, -ECANCELED);
     drop(context);
+}
+
+/* The one below it, or beside it, or beside the next above that has one there. */
+static gos_context *next_linked(const gos_context *context)
+{
+    if (context->children)
+        return context->children;
+    while (context && !context->next)
+        context = context->parent;
+    return context ? context->next : NULL;
+}
+
+/* Contexts outlive a run; its tasks do not wait for their ends any more, threads without a task do. */
+void gos__contexts_run_ends(void)
+{
+    for (int i = 0; i < FORESTS; i++) {
+        gos__spin_lock(&forests[i].lock);
+        while (forests[i].closings) { /* threads that are no workers, and may have tasks in hand; they use the run */
+            gos__spin_unlock(&forests[i].lock);
+            gos__give_way();
+            gos__spin_lock(&forests[i].lock);
+        }
+        for (gos_context *it = forests[i].roots; it; it = next_linked(it))
+            gos__chan_forget_tasks(it->done);
+        gos__spin_unlock(&forests[i].lock);
+    }
 }

@@ -2,13 +2,17 @@
  * trees of any shape, freed in any order, also while they end. */
 // timeout: 120
 // also: paged
+#define _GNU_SOURCE 1 /* gettid */
 #include <gossamer.h>
 #include <gossamer/context.h>
 
 #include <errno.h>
 #include <pthread.h>
 #include <stdbool.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
+#include "tests/blocked.h"
 #include "tests/test.h"
 
 static const int64_t ms = 1000000;
@@ -183,7 +187,7 @@ static void stress(void)
 
 /* ---- from one run to the next ---- */
 
-static gos_context *outlives, *left[2];
+static gos_context *outlives, *left[2], *again;
 
 static void wait_for_ever(void *context)
 {
@@ -195,6 +199,66 @@ static void select_for_ever(void *context)
     gos_case cases[] = { { .chan = gos_context_done(context), .op = GOS_RECV },
                          { .chan = gos_context_done(left[0]), .op = GOS_RECV } };
     gos_select(cases, 2, 60000 * ms);
+}
+
+static void wait_again(void *unused)
+{
+    (void)unused;
+    CHECK_EQ(gos_chan_recv(gos_context_done(again), NULL), -EPIPE);
+    gos_waitgroup_done(&all);
+}
+
+static void sleep_a_little(void *unused)
+{
+    (void)unused;
+    gos_sleep(ms);
+}
+
+/* One run leaves tasks that wait, and the next one asks again, with its tasks elsewhere. */
+static int ask_again(void *is_last)
+{
+    for (int i = 0; is_last && i < 200; i++)
+        CHECK_EQ(gos_go(sleep_a_little, NULL), 0);
+    gos_waitgroup_add(&all, 3);
+    for (int i = 0; i < 3; i++) {
+        CHECK_EQ(gos_go(wait_again, NULL), 0);
+        CHECK_EQ(gos_go(select_for_ever, again), 0);
+    }
+    gos_sleep(2 * ms);
+    if (is_last) {
+        CHECK_EQ(gos_context_cancel(again, -EIO), 0);
+        gos_waitgroup_wait(&all);
+    }
+    return 0;
+}
+
+/* A thread without a task waits through runs that have nothing to do with it. */
+static void *wait_through_runs(void *tid)
+{
+    *(_Atomic pid_t *)tid = gettid();
+    CHECK_EQ(gos_chan_recv_until(gos_context_done(left[1]), NULL, gos_now() + 30000 * ms), -EPIPE);
+    return NULL;
+}
+
+static void run_after_run(void)
+{
+    pthread_t thread;
+    _Atomic pid_t tid = 0;
+    again = gos_context_new(NULL, INT64_MAX);
+    for (int i = 0; i < 2; i++)
+        left[i] = gos_context_new(NULL, INT64_MAX);
+    CHECK_EQ(pthread_create(&thread, NULL, wait_through_runs, &tid), 0);
+    while (!tid || !blocks_in(tid, SYS_futex))
+        sched_yield();
+    for (int run = 0; run < 2; run++) {
+        all = (gos_waitgroup){ 0 };
+        CHECK_EQ(gos_run(ask_again, run ? again : NULL), 0);
+    }
+    CHECK_EQ(gos_context_cancel(left[1], -EIO), 0);
+    CHECK_EQ(pthread_join(thread, NULL), 0);
+    gos_context_free(again);
+    for (int i = 0; i < 2; i++)
+        gos_context_free(left[i]);
 }
 
 static int body(void *unused)
@@ -231,6 +295,7 @@ int main(void)
         gos_context_free(left[0]);
         CHECK_EQ(gos_context_cause(left[1]), -ECANCELED);
         gos_context_free(left[1]);
+        run_after_run();
     }
     return 0;
 }

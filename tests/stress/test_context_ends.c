@@ -1,5 +1,6 @@
 /* Whoever ends a context, at whatever time and beside whomever: when the call returns, it and all below it has ended,
- * with a cause and a closed channel; trees that are wide, deep, and anything between. Outside a run, and by tasks. */
+ * with a cause and a closed channel; trees that are wide, deep, and anything between. Outside a run, by tasks, and as
+ * a run ends. */
 // timeout: 120
 // also: paged
 #include <gossamer.h>
@@ -103,6 +104,47 @@ static int inside(void *unused)
     return 0;
 }
 
+/* ---- by a thread without a task, just as the run ends whose tasks wait ---- */
+
+static void wait_for_it(void *context)
+{
+    gos_chan_recv(gos_context_done(context), NULL);
+}
+
+static void *cancel_soon(void *draw)
+{
+    while (!begun)
+        sched_yield();
+    for (volatile uint64_t i = test_random(draw) % 100000; i > 0; i--)
+        ;
+    CHECK_EQ(gos_context_cancel(tree[0], -EIO), 0);
+    return NULL;
+}
+
+static int leave_waiting(void *unused)
+{
+    (void)unused;
+    for (int i = 0; i < n / 4; i++)
+        CHECK_EQ(gos_go(wait_for_it, tree[0]), 0);
+    gos_sleep(1000000);
+    begun = 1;
+    return 0;
+}
+
+static void at_the_end(void)
+{
+    uint64_t draw = seed;
+    for (int i = 0; i < 10 * rounds; i++) {
+        pthread_t thread;
+        begun = 0;
+        tree[0] = gos_context_new(NULL, INT64_MAX);
+        CHECK_EQ(pthread_create(&thread, NULL, cancel_soon, &draw), 0);
+        CHECK_EQ(gos_run(leave_waiting, NULL), 0);
+        CHECK_EQ(pthread_join(thread, NULL), 0);
+        gos_context_free(tree[0]);
+    }
+}
+
 int main(void)
 {
     const char *san = getenv("SAN");
@@ -113,5 +155,6 @@ int main(void)
     begun = ended = 0;
     gos_procs(ENDERS);
     CHECK_EQ(gos_run(inside, NULL), 0);
+    at_the_end();
     return 0;
 }
