@@ -134,8 +134,19 @@ GOS_NOINLINE long gos__io_send_parts(int fd, const struct iovec *parts, size_t n
     return (long)done;
 }
 
+/* MSG_FASTOPEN connects, and there is no connect that does not wait: block.c. */
+static bool connects(int flags)
+{
+    return gos__unlikely((flags & (MSG_FASTOPEN | MSG_DONTWAIT)) == MSG_FASTOPEN);
+}
+
 ssize_t gos__io_sendto(int fd, const void *buffer, size_t n, int flags, const struct sockaddr *to, socklen_t size)
 {
+    if (connects(flags)) {
+        gos__request whole = { .number = SYS_sendto,
+                               .arg = { fd, (long)buffer, (long)n, flags, (long)to, (long)size } };
+        return gos__io_result(gos__io_blocking(&whole));
+    }
     long put = GOS_SYS(sendto, fd, buffer, n, flags | MSG_DONTWAIT, to, size);
     if (gos__unlikely(flags & MSG_DONTWAIT))
         return gos__io_result(put);
@@ -156,6 +167,10 @@ ssize_t gos__io_send(int fd, const void *buffer, size_t n, int flags)
 
 ssize_t gos__io_sendmsg(int fd, const struct msghdr *message, int flags)
 {
+    if (connects(flags)) {
+        gos__request whole = { .number = SYS_sendmsg, .arg = { fd, (long)message, flags } };
+        return gos__io_result(gos__io_blocking(&whole));
+    }
     long put = GOS_SYS(sendmsg, fd, message, flags | MSG_DONTWAIT);
     if (gos__unlikely(flags & MSG_DONTWAIT))
         return gos__io_result(put);
@@ -171,6 +186,10 @@ ssize_t gos__io_sendmsg(int fd, const struct msghdr *message, int flags)
 /* A stream may have room for a part of the last one that was sent. */
 int gos__io_sendmmsg(int fd, struct mmsghdr *messages, unsigned n, int flags)
 {
+    if (connects(flags)) {
+        gos__request whole = { .number = SYS_sendmmsg, .arg = { fd, (long)messages, n, flags } };
+        return (int)gos__io_result(gos__io_blocking(&whole));
+    }
     long put;
     unsigned done = 0;
     do {

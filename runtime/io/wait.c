@@ -109,6 +109,14 @@ GOS_NOINLINE int gos__io_park_on(struct pollfd *fds, nfds_t n, int64_t deadline,
     return !result || result == -EBADF ? 0 : result == -ETIMEDOUT || result == -EINTR ? result : 1;
 }
 
+static GOS_NOINLINE bool is_ready(int fd, uint32_t events)
+{
+    struct pollfd now = { .fd = fd, .events = (short)events };
+    return GOS_SYS(poll, &now, 1, 0) > 0;
+}
+
+/* EAGAIN is not always the word of a call that would wait: datagrams after a shutdown, and a receiver that poll was not
+ * asked about, have it though poll says ready. Only the call itself, when it may wait, then says what there is. */
 GOS_NOINLINE long gos__io_again(gos__request *request, uint32_t events, int option, gos__fd_look *look)
 {
     int64_t deadline = 0;
@@ -116,7 +124,12 @@ GOS_NOINLINE long gos__io_again(gos__request *request, uint32_t events, int opti
     gos__io_signals signals = gos__io_signals_now(GOS_BY_UNRESTARTED);
     gos__fd_look now = look ? *look : gos__fd_look_at(fd);
     long result = look ? -EAGAIN : gos__io_make(request);
-    while (result == -EAGAIN) {
+    bool woken = now.word & GOS_FD_ENDED; /* there may be no report any more */
+    for (; result == -EAGAIN; woken = true) {
+        if (woken && is_ready(fd, events)) {
+            request->arg[request->flags_at] &= ~(long)MSG_DONTWAIT;
+            return gos__io_blocking(request);
+        }
         result = gos__io_park(fd, events, option, &deadline, &now, &signals);
         if (result < 0)
             return result;
