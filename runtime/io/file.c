@@ -17,7 +17,7 @@ ssize_t gos__io_read(int fd, void *buffer, size_t n)
     gos__fd_got(&look, got, n);
     if (got == -EAGAIN) {
         gos__request request = { SYS_recvfrom, { fd, (long)buffer, (long)n, MSG_DONTWAIT }, 3 };
-        got = gos__io_again(&request, GOS_POLL_IN, SO_RCVTIMEO, &look);
+        got = gos__io_again(&request, GOS_POLL_IN, SO_RCVTIMEO, &look, NULL);
     }
     if (got == -ENOTSOCK) {
         gos__request request = { .number = SYS_read, .arg = { fd, (long)buffer, (long)n } };
@@ -57,7 +57,7 @@ ssize_t gos__io_readv(int fd, const struct iovec *parts, int n)
         got = gos__io_polled(&request, GOS_POLL_IN, 0);
     } else if (got == -EAGAIN) {
         gos__request request = { SYS_recvmsg, { fd, (long)&message, MSG_DONTWAIT }, 2 };
-        got = gos__io_again(&request, GOS_POLL_IN, SO_RCVTIMEO, NULL);
+        got = gos__io_again(&request, GOS_POLL_IN, SO_RCVTIMEO, NULL, NULL);
     }
     return gos__io_result(got);
 }
@@ -84,6 +84,7 @@ static bool is_pipe(int fd)
 
 ssize_t gos__io_write(int fd, const void *buffer, size_t n)
 {
+    int64_t deadline = 0;
     long put = GOS_SYS(sendto, fd, buffer, n, MSG_DONTWAIT);
     if (put == -ENOTSOCK) {
         gos__request request = { .number = SYS_write, .arg = { fd, (long)buffer, (long)n } };
@@ -91,10 +92,10 @@ ssize_t gos__io_write(int fd, const void *buffer, size_t n)
             : n > PIPE_BUF && is_pipe(fd) ? write_pipe(fd, buffer, n) : gos__io_polled(&request, GOS_POLL_OUT, 0);
     } else if (put == -EAGAIN) {
         gos__request request = { SYS_sendto, { fd, (long)buffer, (long)n, MSG_DONTWAIT }, 3 };
-        put = gos__io_again(&request, GOS_POLL_OUT, SO_SNDTIMEO, NULL);
+        put = gos__io_again(&request, GOS_POLL_OUT, SO_SNDTIMEO, NULL, &deadline);
     }
     if (gos__unlikely(put >= 0 && (size_t)put < n))
-        put = gos__io_send_rest(fd, buffer, (size_t)put, n, 0);
+        put = gos__io_send_rest(fd, buffer, (size_t)put, n, 0, &deadline);
     return gos__io_result(put);
 }
 
@@ -115,6 +116,7 @@ static long writev_pipe(int fd, const struct iovec *parts, int n)
 ssize_t gos__io_writev(int fd, const struct iovec *parts, int n)
 {
     struct msghdr message = { .msg_iov = (struct iovec *)(uintptr_t)parts, .msg_iovlen = (size_t)n };
+    int64_t deadline = 0;
     long put = is_list(n) ? GOS_SYS(sendmsg, fd, &message, MSG_DONTWAIT) : -ENOTSOCK;
     if (put == -ENOTSOCK) {
         gos__request request = { .number = SYS_writev, .arg = { fd, (long)parts, n } };
@@ -125,10 +127,10 @@ ssize_t gos__io_writev(int fd, const struct iovec *parts, int n)
     }
     if (put == -EAGAIN) {
         gos__request request = { SYS_sendmsg, { fd, (long)&message, MSG_DONTWAIT }, 2 };
-        put = gos__io_again(&request, GOS_POLL_OUT, SO_SNDTIMEO, NULL);
+        put = gos__io_again(&request, GOS_POLL_OUT, SO_SNDTIMEO, NULL, &deadline);
     }
     if (put >= 0)
-        put = gos__io_send_parts(fd, parts, (size_t)n, (size_t)put, 0);
+        put = gos__io_send_parts(fd, parts, (size_t)n, (size_t)put, 0, &deadline);
     return gos__io_result(put);
 }
 

@@ -177,17 +177,18 @@ int gos__io_park(int fd, uint32_t events, int option, int64_t *deadline, const g
 int gos__io_park_on(struct pollfd *fds, nfds_t n, int64_t deadline, const gos__io_signals *signals);
 
 /* A request on a socket that has just given -EAGAIN: parks and repeats it until it gives something else. look: of
- * before the call; NULL: there was none, and it is made once more after one. */
-long gos__io_again(gos__request *request, uint32_t events, int option, gos__fd_look *look);
+ * before the call; NULL: there was none, and it is made once more after one. deadline: as gos__io_park, where the rest
+ * of the call shares it; or NULL. */
+long gos__io_again(gos__request *request, uint32_t events, int option, gos__fd_look *look, int64_t *deadline);
 
 /* A request on what may be no socket: parks until poll says that it will not block, then makes it. */
 long gos__io_polled(const gos__request *request, uint32_t events, int option);
 
-/* The rest of a send of which `done` bytes are on their way, as a blocking one owes it. */
-long gos__io_send_rest(int fd, const char *buffer, size_t done, size_t n, int flags);
+/* The rest of a send of which `done` bytes are on their way, as a blocking one owes it. deadline: of the whole call. */
+long gos__io_send_rest(int fd, const char *buffer, size_t done, size_t n, int flags, int64_t *deadline);
 
 /* The same for a list of buffers. */
-long gos__io_send_parts(int fd, const struct iovec *parts, size_t n, size_t done, int flags);
+long gos__io_send_parts(int fd, const struct iovec *parts, size_t n, size_t done, int flags, int64_t *deadline);
 
 /* Whether this socket option is the time limit of reads, under either of its two numbers. */
 static inline bool gos__io_sets_limit(int level, int option)

@@ -117,9 +117,10 @@ static GOS_NOINLINE bool is_ready(int fd, uint32_t events)
 
 /* EAGAIN is not always the word of a call that would wait: datagrams after a shutdown, and a receiver that poll was not
  * asked about, have it though poll says ready. Only the call itself, when it may wait, then says what there is. */
-GOS_NOINLINE long gos__io_again(gos__request *request, uint32_t events, int option, gos__fd_look *look)
+GOS_NOINLINE long gos__io_again(gos__request *request, uint32_t events, int option, gos__fd_look *look,
+                                int64_t *deadline)
 {
-    int64_t deadline = 0;
+    int64_t own = 0;
     int fd = (int)request->arg[0];
     gos__io_signals signals = gos__io_signals_now(GOS_BY_UNRESTARTED);
     gos__fd_look now = look ? *look : gos__fd_look_at(fd);
@@ -130,7 +131,7 @@ GOS_NOINLINE long gos__io_again(gos__request *request, uint32_t events, int opti
             request->arg[request->flags_at] &= ~(long)MSG_DONTWAIT;
             return gos__io_blocking(request);
         }
-        result = gos__io_park(fd, events, option, &deadline, &now, &signals);
+        result = gos__io_park(fd, events, option, deadline ? deadline : &own, &now, &signals);
         if (result < 0)
             return result;
         if (result)
