@@ -59,7 +59,9 @@ int gos__io_nanosleep(const struct timespec *time, struct timespec *left)
 int gos__io_clock_nanosleep(clockid_t clock, int flags, const struct timespec *time, struct timespec *left)
 {
     struct timespec now;
-    /* The clocks of CPU time, and what is not valid, go to the kernel. */
+    if (clock == CLOCK_THREAD_CPUTIME_ID)
+        return EINVAL; /* as the C library has it */
+    /* The clock of the process's CPU time, and what is not valid, go to the kernel. */
     if (!is_time(time) || (clock != CLOCK_REALTIME && clock != CLOCK_MONOTONIC && clock != CLOCK_BOOTTIME))
         return (int)-GOS_SYS(clock_nanosleep, clock, flags, time, left);
     if (!(flags & TIMER_ABSTIME)) {

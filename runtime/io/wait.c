@@ -25,7 +25,8 @@ int64_t gos__io_deadline(int64_t seconds, int64_t ns)
     int64_t now = gos_now();
     if (seconds >= (INT64_MAX - now) / 1000000000 - 1)
         return INT64_MAX;
-    return now + seconds * 1000000000 + ns;
+    int64_t deadline;
+    return __builtin_add_overflow(now + seconds * 1000000000, ns, &deadline) ? INT64_MAX : deadline;
 }
 
 static int64_t time_limit(int fd, int option)
