@@ -104,33 +104,50 @@ static nfds_t collect(struct pollfd *fds, int n, const fd_set *in, const fd_set 
     return count;
 }
 
-static int keep(fd_set *set, const struct pollfd *fd, int events)
+static const short kinds[3] = { POLLIN | POLLHUP | POLLERR, POLLOUT | POLLERR, POLLPRI };
+
+/* How many bits are left; with `keep` they alone stay. */
+static GOS_NOINLINE long bits_of(const struct pollfd *fds, nfds_t n, fd_set *const sets[3], bool keep)
 {
-    if (!wants(set, fd->fd) || fd->revents & events)
-        return wants(set, fd->fd);
-    FD_CLR(fd->fd, set);
-    return 0;
+    long bits = 0;
+    for (nfds_t i = 0; i < n; i++) {
+        if (fds[i].revents & POLLNVAL)
+            return -EBADF;
+        for (int k = 0; k < 3; k++) {
+            bool is_set = wants(sets[k], fds[i].fd), stays = is_set && fds[i].revents & kinds[k];
+            bits += stays;
+            if (keep && is_set && !stays)
+                FD_CLR(fds[i].fd, sets[k]);
+        }
+    }
+    return bits;
+}
+
+/* Blocks the thread. */
+static GOS_NOINLINE long select_directly(int n, fd_set *const sets[3], int64_t deadline)
+{
+    int64_t ns = deadline - gos_now();
+    struct timespec time = { .tv_sec = ns > 0 ? ns / 1000000000 : 0, .tv_nsec = ns > 0 ? ns % 1000000000 : 0 };
+    gos__request request = { .number = SYS_pselect6, .arg = { n, (long)sets[0], (long)sets[1], (long)sets[2],
+                                                              deadline == INT64_MAX ? 0 : (long)&time } };
+    return gos__io_blocking(&request);
 }
 
 /* Looks, with a time limit of zero, and then parks on what was asked for. */
 static GOS_NOINLINE long select_until(int n, fd_set *in, fd_set *out, fd_set *special, int64_t deadline)
 {
     struct pollfd fds[FD_SETSIZE];
+    fd_set *const sets[3] = { in, out, special };
     nfds_t count = collect(fds, n, in, out, special);
     long ready = GOS_SYS(poll, fds, count, 0);
     if (!ready && gos_now() < deadline)
         ready = poll_until(fds, count, deadline);
     if (ready < 0)
         return ready;
-    long bits = 0;
-    for (nfds_t i = 0; i < count; i++) {
-        if (fds[i].revents & POLLNVAL)
-            return -EBADF;
-        bits += keep(in, &fds[i], POLLIN | POLLHUP | POLLERR);
-        bits += keep(out, &fds[i], POLLOUT | POLLERR);
-        bits += keep(special, &fds[i], POLLPRI);
-    }
-    return bits;
+    long bits = bits_of(fds, count, sets, false);
+    if (ready && !bits) /* an end or an error, of which poll always tells, where select was not asked for it */
+        return select_directly(n, sets, deadline);
+    return bits < 0 ? bits : bits_of(fds, count, sets, true);
 }
 
 int gos__io_select(int n, fd_set *in, fd_set *out, fd_set *special, struct timeval *timeout)

@@ -110,6 +110,45 @@ static void selects(void)
     CHECK(select(-1, NULL, NULL, NULL, &limit) == -1 && errno == EINVAL);
 }
 
+/* poll always tells of an end; select does where reading was asked for. What is refused leaves the sets alone. */
+static void ends_and_refusals(void)
+{
+    int ends[2];
+    fd_set in, special;
+    FD_ZERO(&in);
+    FD_ZERO(&special);
+    CHECK_EQ(pipe(ends), 0);
+    close(ends[1]);
+    FD_SET(ends[0], &special);
+    struct timeval limit = { .tv_usec = 20000 };
+    int64_t before = gos_now();
+    CHECK_EQ(select(ends[0] + 1, NULL, NULL, &special, &limit), 0);
+    is_about(before, 20);
+    CHECK(!FD_ISSET(ends[0], &special));
+    before = gos_now();
+    FD_SET(ends[0], &special);
+    CHECK_EQ(pselect(ends[0] + 1, NULL, NULL, &special, &(struct timespec){ .tv_nsec = 5 * MS }, NULL), 0);
+    is_about(before, 5);
+
+    FD_SET(ends[0], &special);
+    FD_SET(pairs[7][0], &in); /* which becomes ready, though the other is it at once */
+    later(&pairs[7][1]);
+    CHECK_EQ(select(FD_SETSIZE, &in, NULL, &special, NULL), 1);
+    CHECK(FD_ISSET(pairs[7][0], &in) && !FD_ISSET(ends[0], &special));
+    take(pairs[7][0]);
+    FD_SET(ends[0], &in);
+    FD_SET(ends[0], &special);
+    CHECK_EQ(select(FD_SETSIZE, &in, NULL, &special, NULL), 1);
+    CHECK(FD_ISSET(ends[0], &in) && !FD_ISSET(ends[0], &special) && !FD_ISSET(pairs[7][0], &in));
+
+    FD_SET(pairs[7][0], &in);
+    FD_SET(ends[1], &in);
+    CHECK_EQ(select(FD_SETSIZE, &in, NULL, NULL, NULL), -1);
+    CHECK_EQ(errno, EBADF);
+    CHECK(FD_ISSET(pairs[7][0], &in) && FD_ISSET(ends[1], &in));
+    close(ends[0]);
+}
+
 static void epolls(void)
 {
     int epoll = epoll_create1(0);
@@ -149,6 +188,7 @@ static int run(void *arg)
         CHECK(!socketpair(AF_UNIX, SOCK_STREAM, 0, pairs[i]));
     polls();
     selects();
+    ends_and_refusals();
     epolls();
     time_limits();
     return 0;
