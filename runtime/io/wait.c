@@ -1,6 +1,9 @@
 /* wait.c: parking a call that would block, and trying again. */
+#define _GNU_SOURCE 1 /* SPLICE_F_NONBLOCK */
+#include <asm/termbits.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -38,7 +41,25 @@ static int64_t time_limit(int fd, int option)
     return limit.tv_sec < INT64_MAX / 1000000000 - 1 ? limit.tv_sec * 1000000000 + limit.tv_usec * 1000 : INT64_MAX;
 }
 
-/* What the socket itself says: whether it blocks, and for how long at most. As gos__io_park. */
+/*
+ * Whether a read does not wait for what poll waits for: a terminal's with VMIN 0 ends by VTIME or at once, and a FIFO's
+ * gives 0 until the first writer comes, if it was opened with O_NONBLOCK. vmsplice tells who has no writer, but would
+ * take the data that it finds: into what cannot be written it takes none.
+ *
+ * A pipe's end has no flags at all; what was opened by name has O_LARGEFILE from the kernel, so pipes are not asked.
+ */
+static GOS_NOINLINE bool reads_at_once(int fd, long flags)
+{
+    static const char no_room;
+    const struct iovec part = { .iov_base = (void *)(uintptr_t)&no_room, .iov_len = 1 };
+    struct termios terminal;
+    int number;
+    if (!GOS_SYS(ioctl, fd, TCGETS, &terminal)) /* of a pseudoterminal's master the other end's */
+        return !(terminal.c_lflag & ICANON) && !terminal.c_cc[VMIN] && GOS_SYS(ioctl, fd, TIOCGPTN, &number);
+    return (flags & O_ACCMODE) == O_RDONLY && !GOS_SYS(vmsplice, fd, &part, 1, SPLICE_F_NONBLOCK);
+}
+
+/* What the descriptor itself says: whether it blocks, and for how long at most. As gos__io_park. */
 static GOS_NOINLINE int ask(int fd, uint32_t events, int option, int64_t *limit)
 {
     long flags = GOS_SYS(fcntl, fd, F_GETFL);
@@ -48,6 +69,8 @@ static GOS_NOINLINE int ask(int fd, uint32_t events, int option, int64_t *limit)
         return -EAGAIN;
     if ((flags & O_ACCMODE) == (events & GOS_POLL_OUT ? O_RDONLY : O_WRONLY))
         return 1; /* an error, which the call itself gives */
+    if (!option && events & GOS_POLL_IN && flags && reads_at_once(fd, flags))
+        return 1;
     *limit = time_limit(fd, option);
     return 0;
 }
@@ -159,7 +182,9 @@ GOS_NOINLINE long gos__io_polled(const gos__request *request, uint32_t events, i
         int result = gos__io_park(fd.fd, events, option, &deadline, NULL, &signals);
         if (result == -EAGAIN && deadline)
             return result;
-        if (result == 1 || result == -EAGAIN) /* O_NONBLOCK: the call says so itself */
+        if (result == 1)
+            return gos__io_blocking(request);
+        if (result == -EAGAIN) /* O_NONBLOCK: the call says so itself */
             break;
         if (result)
             return result;
