@@ -30,8 +30,14 @@ static GOS_NOINLINE void prepare_nudge(void)
 /* Which of them the kernel makes again after a handler with SA_RESTART: signal(7). */
 static bool is_restarted(long number)
 {
-    return number == SYS_wait4 || number == SYS_waitid || number == SYS_flock || number == SYS_fcntl ||
-           number == SYS_connect;
+    switch (number) {
+    case SYS_wait4: case SYS_waitid: case SYS_flock: case SYS_fcntl: case SYS_connect:
+    case SYS_read: case SYS_readv: case SYS_recvfrom: case SYS_recvmsg: case SYS_sendto: case SYS_sendmsg:
+    case SYS_sendmmsg:
+        return true;
+    default:
+        return false;
+    }
 }
 
 /* The main task's is ended by handlers, on whichever thread the kernel runs them. */
