@@ -121,7 +121,7 @@ def figures(run):
 def protocol(run):
     """The rows of a contender's process, as the suite reads them while it runs."""
     arm = bench_steps.Arm.__new__(bench_steps.Arm)
-    arm.path, arm.read, arm.series, arm.refused = run / "rows.jsonl", 0, None, 0
+    arm.path, arm.read, arm.series, arm.refused, arm.excused = run / "rows.jsonl", 0, None, 0, False
     for row in arm.rows():
         rows.check_row(row, "")
     return 0
