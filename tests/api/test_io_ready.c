@@ -2,6 +2,7 @@
  * blocking call would give. */
 // timeout: 30
 // also: paged
+// not-with: thread (it does not see the runtime close descriptors whose numbers this gets)
 // not-with: emulator (qemu 7 tells neither of a datagram socket's end nor in which system call a thread sleeps)
 #define _GNU_SOURCE 1 /* struct mmsghdr */
 #include <gossamer.h>

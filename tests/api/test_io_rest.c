@@ -109,6 +109,20 @@ static void send_all(void *unused)
     gos_waitgroup_done(&all);
 }
 
+/* What the next call is told. Now and then a sender that finds room comes just between its look and the reset, and gets
+ * the error itself; it is parked most of the time. */
+static int sends(void)
+{
+    connect_ends();
+    start(send_all);
+    await_parked(ends[0], 1);
+    reset(ends[1]);
+    gos_waitgroup_wait(&all);
+    close(ends[0]);
+    CHECK(result > 0 && result < BIG && next == -1);
+    return next_error;
+}
+
 static void errors(void)
 {
     for (int more = 0; more < 7; more += 3) {
@@ -117,14 +131,8 @@ static void errors(void)
         receives(true, more);
         CHECK_EQ(next, 0); /* a local socket's is used up */
     }
-    connect_ends();
-    start(send_all);
-    await_parked(ends[0], 1);
-    reset(ends[1]);
-    gos_waitgroup_wait(&all);
-    close(ends[0]);
-    CHECK(result > 0 && result < BIG);
-    CHECK(next == -1 && next_error == ECONNRESET);
+    for (int tries = 0; sends() != ECONNRESET; tries++)
+        CHECK(next_error == EPIPE && tries < 50);
 }
 
 /* ---- time limits ---- */

@@ -8,6 +8,7 @@
 #include <pthread.h>
 
 #include "tests/debug/dumped.h"
+#include "tests/parked.h"
 
 #if defined(GOS_ASAN) || defined(GOS_TSAN)
 enum { SANITIZED = 1, MANY = 1000 };
@@ -131,6 +132,8 @@ static int run(void *unused)
     start(1, pinned);
     while (entered < MANY + 4)
         gos_sleep(1000000);
+    await_tasks(receiver, GOS_WAIT_RECV, MANY);
+    await_tasks(deep, GOS_WAIT_RECV, 3);
     gos_sleep(10000000);
     char *text = dumped();
     CHECK_EQ(gos_ntasks(), MANY + 9);

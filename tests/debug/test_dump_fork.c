@@ -5,7 +5,9 @@
 #include <gossamer.h>
 
 #include <signal.h>
+#include <stdbool.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -15,10 +17,20 @@ enum { CHILDREN = 8 };
 
 static char text[10000];
 
+/* Its runtime has begun, which it does with threads of its own. */
+static bool has_threads(pid_t child)
+{
+    char path[40];
+    struct stat tasks;
+    snprintf(path, sizeof path, "/proc/%d/task", (int)child);
+    return !stat(path, &tasks) && tasks.st_nlink > 3; /* a folder each, and two */
+}
+
 /* What the child has written of its main task, when there is all of it. */
-static const char *line_of_main(int fd)
+static const char *line_of_main(int fd, pid_t child)
 {
     for (;;) {
+        CHECK_EQ(waitpid(child, NULL, WNOHANG), 0); /* it goes on */
         ssize_t length = pread(fd, text, sizeof text - 1, 0);
         CHECK(length >= 0);
         text[length] = 0;
@@ -29,9 +41,9 @@ static const char *line_of_main(int fd)
     }
 }
 
-static void check_age(int fd)
+static void check_age(int fd, pid_t child)
 {
-    const char *line = line_of_main(fd);
+    const char *line = line_of_main(fd, child);
     fputs(text, stderr); /* shown on failure */
     CHECK(!strncmp(line, "[descriptor, ", 13));
     char *unit;
@@ -56,10 +68,13 @@ static int run(void *unused)
             _exit(1);
         }
     }
+    for (int i = 0; i < CHILDREN; i++)
+        while (!has_threads(children[i]))
+            gos_sleep(1000000);
     gos_sleep(3000000000);
     for (int i = 0; i < CHILDREN; i++) {
         CHECK_EQ(kill(children[i], SIGQUIT), 0);
-        check_age(fileno(files[i]));
+        check_age(fileno(files[i]), children[i]);
         CHECK(!kill(children[i], SIGKILL) && waitpid(children[i], NULL, 0) == children[i]);
     }
     return 0;
