@@ -267,6 +267,16 @@ void gos__run_forked(void)
     active = 0;
 }
 
+/* Threads that were left behind hold their workers; who wants one now, from outside of the run, gets it. */
+static void take_from_abandoned(gos__runtime *rt)
+{
+    for (uint32_t i = 0; i < rt->made; i++) {
+        gos__spin_lock(&rt->workers[i]->lock);
+        rt->workers[i]->thread = NULL;
+        gos__spin_unlock(&rt->workers[i]->lock);
+    }
+}
+
 static int run(int (*fn)(void *), void *arg)
 {
     if (gos__self.worker || gos__exchange_seq(&active, 1u))
@@ -305,6 +315,8 @@ static int run(int (*fn)(void *), void *arg)
     if (gos__env_get()->stats)
         print_stats(rt);
     int result = failed ? failed : rt->result;
+    if (!all_left)
+        take_from_abandoned(rt);
     gos__contexts_run_ends();
     gos__spin_lock(&gos__rt_lock); /* foreign threads that are inside go first */
     gos__netpoll_close();
