@@ -129,7 +129,7 @@ int gos__plain_sigaction(int number, const struct sigaction *action, struct siga
 
 #if !GOS_SAN
 GOS_EXPORT int sigaltstack(const stack_t *stack, stack_t *old);
-GOS_EXPORT int siginterrupt(int number, int interrupts);
+GOS_EXPORT __attribute__((weak)) int siginterrupt(int number, int interrupts); /* weak: as in os/libc.c */
 
 /* A worker's thread keeps the signal stack that it has, whatever a task asks for: the next task may be interrupted on
  * its nursery, and the memory be given back by then. */

@@ -56,20 +56,23 @@ void gos__handlers_to_signal_stacks(void)
 #ifndef SANITIZED
 
 /* Names that libc's headers hide. */
-GOS_EXPORT sighandler_t bsd_signal(int sig, sighandler_t handler);
+/* A program may have something of its own by such a name, which the headers need not even declare. */
+#define OLD_NAME GOS_EXPORT __attribute__((weak))
+
+OLD_NAME sighandler_t bsd_signal(int sig, sighandler_t handler);
 GOS_EXPORT sighandler_t __sysv_signal(int sig, sighandler_t handler);
-GOS_EXPORT sighandler_t sysv_signal(int sig, sighandler_t handler);
+OLD_NAME sighandler_t sysv_signal(int sig, sighandler_t handler);
 GOS_EXPORT int __sigpause(int sig_or_mask, int is_sig);
 GOS_EXPORT int __xpg_sigpause(int sig);
-GOS_EXPORT int bsd_sigpause(int mask) __asm__("sigpause"); /* which the headers make another name of the one above */
+OLD_NAME int bsd_sigpause(int mask) __asm__("sigpause"); /* which the headers make another name of the one above */
 GOS_EXPORT _Noreturn void __longjmp_chk(jmp_buf target, int value);
 
-GOS_EXPORT sighandler_t bsd_signal(int sig, sighandler_t handler)
+OLD_NAME sighandler_t bsd_signal(int sig, sighandler_t handler)
 {
     return signal(sig, handler);
 }
 
-GOS_EXPORT sighandler_t ssignal(int sig, sighandler_t handler)
+OLD_NAME sighandler_t ssignal(int sig, sighandler_t handler)
 {
     return signal(sig, handler);
 }
@@ -81,7 +84,7 @@ GOS_EXPORT sighandler_t __sysv_signal(int sig, sighandler_t handler)
     return sigaction(sig, &action, &former) ? SIG_ERR : former.sa_handler;
 }
 
-GOS_EXPORT sighandler_t sysv_signal(int sig, sighandler_t handler)
+OLD_NAME sighandler_t sysv_signal(int sig, sighandler_t handler)
 {
     return __sysv_signal(sig, handler);
 }
@@ -96,23 +99,23 @@ static int change_mask(int how, int sig)
     return sigaddset(&set, sig) || sigprocmask(how, &set, &former) ? -1 : sigismember(&former, sig);
 }
 
-GOS_EXPORT int sighold(int sig)
+OLD_NAME int sighold(int sig)
 {
     return change_mask(SIG_BLOCK, sig) < 0 ? -1 : 0;
 }
 
-GOS_EXPORT int sigrelse(int sig)
+OLD_NAME int sigrelse(int sig)
 {
     return change_mask(SIG_UNBLOCK, sig) < 0 ? -1 : 0;
 }
 
-GOS_EXPORT int sigignore(int sig)
+OLD_NAME int sigignore(int sig)
 {
     struct sigaction action = { .sa_handler = SIG_IGN };
     return sigaction(sig, &action, NULL);
 }
 
-GOS_EXPORT sighandler_t sigset(int sig, sighandler_t handler)
+OLD_NAME sighandler_t sigset(int sig, sighandler_t handler)
 {
     bool holds = handler == SIG_HOLD;
     struct sigaction action = { .sa_handler = handler }, former;
@@ -142,12 +145,12 @@ static int change_masks(int how, int mask)
     return sigprocmask(how, &set, &former) ? -1 : (int)former.__val[0];
 }
 
-GOS_EXPORT int sigblock(int mask)
+OLD_NAME int sigblock(int mask)
 {
     return change_masks(SIG_BLOCK, mask);
 }
 
-GOS_EXPORT int sigsetmask(int mask)
+OLD_NAME int sigsetmask(int mask)
 {
     return change_masks(SIG_SETMASK, mask);
 }
@@ -165,7 +168,7 @@ GOS_EXPORT int __xpg_sigpause(int sig)
     return __sigpause(sig, 1);
 }
 
-GOS_EXPORT int bsd_sigpause(int mask)
+OLD_NAME int bsd_sigpause(int mask)
 {
     return __sigpause(mask, 0);
 }
