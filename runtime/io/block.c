@@ -28,13 +28,16 @@ static GOS_NOINLINE void prepare_nudge(void)
 }
 
 /* Which of them the kernel makes again after a handler with SA_RESTART: signal(7). */
-static bool is_restarted(long number)
+static bool is_restarted(const gos__request *request)
 {
-    switch (number) {
-    case SYS_wait4: case SYS_waitid: case SYS_flock: case SYS_fcntl: case SYS_connect:
-    case SYS_read: case SYS_readv: case SYS_recvfrom: case SYS_recvmsg: case SYS_sendto: case SYS_sendmsg:
-    case SYS_sendmmsg:
+    int fd = (int)request->arg[0];
+    switch (request->number) {
+    case SYS_wait4: case SYS_waitid: case SYS_flock: case SYS_fcntl: case SYS_connect: case SYS_read: case SYS_readv:
         return true;
+    case SYS_recvfrom: case SYS_recvmsg: case SYS_recvmmsg:
+        return gos__io_time_limit(fd, SO_RCVTIMEO) == INT64_MAX;
+    case SYS_sendto: case SYS_sendmsg: case SYS_sendmmsg:
+        return gos__io_time_limit(fd, SO_SNDTIMEO) == INT64_MAX;
     default:
         return false;
     }
@@ -43,7 +46,7 @@ static bool is_restarted(long number)
 /* The main task's is ended by handlers, on whichever thread the kernel runs them. */
 static GOS_NOINLINE long block_main(const gos__request *request)
 {
-    enum gos__interrupts by = is_restarted(request->number) ? GOS_BY_UNRESTARTED : GOS_BY_ANY;
+    enum gos__interrupts by = is_restarted(request) ? GOS_BY_UNRESTARTED : GOS_BY_ANY;
     prepare_nudge();
     gos_block_begin();
     gos__nudged former = gos__nudge_from_here(gos__self.tid, by);

@@ -176,6 +176,12 @@ int gos__io_park(int fd, uint32_t events, int option, int64_t *deadline, const g
 /* Parks until one of these is ready or until the deadline. 0: look again; 1: as above; -ETIMEDOUT; -EINTR. */
 int gos__io_park_on(struct pollfd *fds, nfds_t n, int64_t deadline, const gos__io_signals *signals);
 
+/* Whether poll calls it ready for what was asked. What is in the error queue of a socket alone makes no call ready. */
+bool gos__io_is_ready(struct pollfd *now);
+
+/* What SO_RCVTIMEO or SO_SNDTIMEO says, in nanoseconds; INT64_MAX: nothing. */
+int64_t gos__io_time_limit(int fd, int option);
+
 /* A request on a socket that has just given -EAGAIN: parks and repeats it until it gives something else. look: of
  * before the call; NULL: there was none, and it is made once more after one. deadline: as gos__io_park, where the rest
  * of the call shares it; or NULL. */

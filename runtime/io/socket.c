@@ -42,7 +42,7 @@ static GOS_NOINLINE size_t move_rest(gos__request *request, int64_t *deadline)
     gos__io_signals signals = gos__io_signals_now(GOS_BY_UNRESTARTED);
     size_t done = 0;
     while (request->arg[2]) {
-        bool is_ready = GOS_SYS(poll, &now, 1, 0);
+        bool is_ready = gos__io_is_ready(&now);
         int parked = is_ready ? 1 : gos__io_park(now.fd, (uint32_t)now.events, option, deadline, NULL, &signals);
         if (!parked)
             continue;

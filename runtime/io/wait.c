@@ -32,7 +32,7 @@ int64_t gos__io_deadline(int64_t seconds, int64_t ns)
     return __builtin_add_overflow(now + seconds * 1000000000, ns, &deadline) ? INT64_MAX : deadline;
 }
 
-static int64_t time_limit(int fd, int option)
+int64_t gos__io_time_limit(int fd, int option)
 {
     struct timeval limit = { .tv_sec = 0 };
     socklen_t size = sizeof limit;
@@ -71,7 +71,7 @@ static GOS_NOINLINE int ask(int fd, uint32_t events, int option, int64_t *limit)
         return 1; /* an error, which the call itself gives */
     if (!option && events & GOS_POLL_IN && flags && reads_at_once(fd, flags))
         return 1;
-    *limit = time_limit(fd, option);
+    *limit = gos__io_time_limit(fd, option);
     return 0;
 }
 
@@ -133,14 +133,24 @@ GOS_NOINLINE int gos__io_park_on(struct pollfd *fds, nfds_t n, int64_t deadline,
     return !result || result == -EBADF ? 0 : result == -ETIMEDOUT || result == -EINTR ? result : 1;
 }
 
-static GOS_NOINLINE bool is_ready(int fd, uint32_t events)
+GOS_NOINLINE bool gos__io_is_ready(struct pollfd *now)
 {
-    struct pollfd now = { .fd = fd, .events = (short)events };
-    return GOS_SYS(poll, &now, 1, 0) > 0;
+    return GOS_SYS(poll, now, 1, 0) > 0 && now->revents & (now->events | POLLHUP | POLLNVAL);
 }
 
 /* EAGAIN is not always the word of a call that would wait: datagrams after a shutdown, and a receiver that poll was not
- * asked about, have it though poll says ready. Only the call itself, when it may wait, then says what there is. */
+ * asked about, have it though poll says ready. Only the call itself, when it may wait, then says what there is. Whether
+ * this is such a one: it gave EAGAIN, has it again though poll said ready, and so once more: not only because somebody
+ * else was quicker. Else *result is what it gave. */
+static GOS_NOINLINE bool must_wait_inside(const gos__request *request, uint32_t events, long *result)
+{
+    struct pollfd now = { .fd = (int)request->arg[0], .events = (short)events };
+    if (!gos__io_is_ready(&now))
+        return false;
+    *result = gos__io_make(request);
+    return *result == -EAGAIN && gos__io_is_ready(&now);
+}
+
 GOS_NOINLINE long gos__io_again(gos__request *request, uint32_t events, int option, gos__fd_look *look,
                                 int64_t *deadline)
 {
@@ -151,10 +161,12 @@ GOS_NOINLINE long gos__io_again(gos__request *request, uint32_t events, int opti
     long result = look ? -EAGAIN : gos__io_make(request);
     bool woken = now.word & GOS_FD_ENDED; /* there may be no report any more */
     for (; result == -EAGAIN; woken = true) {
-        if (woken && is_ready(fd, events)) {
+        if (woken && must_wait_inside(request, events, &result)) {
             request->arg[request->flags_at] &= ~(long)MSG_DONTWAIT;
             return gos__io_blocking(request);
         }
+        if (result != -EAGAIN)
+            break;
         result = gos__io_park(fd, events, option, deadline ? deadline : &own, &now, &signals);
         if (result < 0)
             return result;

@@ -10,6 +10,7 @@
 #include <arpa/inet.h>
 #include <dirent.h>
 #include <errno.h>
+#include <linux/net_tstamp.h>
 #include <netinet/in.h>
 #include <stddef.h>
 #include <sys/socket.h>
@@ -77,6 +78,35 @@ static void ends(void)
             CHECK(udp >= 0 && !bind(udp, (struct sockaddr *)&any, sizeof any));
             end_of_datagrams(udp, how, shut);
         }
+}
+
+/* ---- an error queue, which poll speaks of unasked ---- */
+
+static void read_closed(void *arg)
+{
+    char byte;
+    CHECK_EQ(recv(*(int *)arg, &byte, 1, 0), -1);
+    gos_waitgroup_done(&all);
+}
+
+static void error_queue(void)
+{
+    struct sockaddr_in to = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    socklen_t size = sizeof to;
+    int on = SOF_TIMESTAMPING_TX_SOFTWARE | SOF_TIMESTAMPING_SOFTWARE;
+    int receiver = socket(AF_INET, SOCK_DGRAM, 0), fd = socket(AF_INET, SOCK_DGRAM, 0);
+    CHECK(!bind(receiver, (struct sockaddr *)&to, size) && !getsockname(receiver, (struct sockaddr *)&to, &size));
+    CHECK_EQ(connect(fd, (struct sockaddr *)&to, size), 0);
+    CHECK_EQ(setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPING, &on, sizeof on), 0);
+    gos_waitgroup_add(&all, 1);
+    CHECK_EQ(gos_go(read_closed, &fd), 0);
+    await_parked(fd, 1);
+    CHECK_EQ(send(fd, "x", 1, 0), 1); /* it wakes the reader, for whom there is nothing */
+    gos_sleep(5000000);
+    await_parked(fd, 1);
+    close(fd);
+    gos_waitgroup_wait(&all);
+    close(receiver);
 }
 
 /* ---- a receiver that the sender is not connected to ---- */
@@ -171,6 +201,7 @@ static int run(void *unused)
     (void)unused;
     fast_opens();
     full_receiver();
+    error_queue();
     ends();
     return 0;
 }

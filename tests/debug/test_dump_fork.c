@@ -1,7 +1,7 @@
 /* In a child process, too, a dump tells how long a task has waited. Several children, since often the monitor has seen
  * the clock before the task notes when its wait began. */
 // not-with: emulator (qemu 7 ends in a child process that starts threads)
-// not-with: thread (it starts no threads in a child of threads)
+// not-with: address thread (a child of threads has their locks as they were, or may start none)
 #include <gossamer.h>
 
 #include <signal.h>
