@@ -15,8 +15,11 @@ enum { MOST_STARTS = 20000000, MOST_TURNS = 61 };
 enum { SLEEP_NS = 50000, YIELDS = 4 };
 
 static gos_waitgroup all, crowd;
-static int has_run, stop;
-static int64_t due, turns, all_turns, sleeps;
+/* Atomic: on a busy machine the worker may be taken from a thread that has not run for long, which then runs on beside
+ * the next task for a moment. */
+static _Atomic int has_run, stop;
+static _Atomic int64_t due, turns;
+static int64_t all_turns, sleeps;
 
 static void waits(void *unused)
 {
