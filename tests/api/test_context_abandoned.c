@@ -44,7 +44,7 @@ static void start_and_block(void *unused)
     while (waiters() < WAITERS)
         gos_yield();
     for (;;)
-        syscall(SYS_pause);
+        syscall(SYS_ppoll, NULL, 0, NULL, NULL, 0);
 }
 
 static void compute(void *unused)
