@@ -248,8 +248,9 @@ static void run_after_run(void)
     for (int i = 0; i < 2; i++)
         left[i] = gos_context_new(NULL, INT64_MAX);
     CHECK_EQ(pthread_create(&thread, NULL, wait_through_runs, &tid), 0);
-    while (!tid || !blocks_in(tid, SYS_futex))
-        sched_yield();
+    /* An emulator's threads are in calls of the machine below. */
+    for (int i = 0; i < 2000 && !(tid && blocks_in(tid, SYS_futex)); i++)
+        usleep(1000);
     for (int run = 0; run < 2; run++) {
         all = (gos_waitgroup){ 0 };
         CHECK_EQ(gos_run(ask_again, run ? again : NULL), 0);
