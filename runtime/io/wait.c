@@ -46,7 +46,8 @@ int64_t gos__io_time_limit(int fd, int option)
  * gives 0 until the first writer comes, if it was opened with O_NONBLOCK. vmsplice tells who has no writer, but would
  * take the data that it finds: into what cannot be written it takes none.
  *
- * A pipe's end has no flags at all; what was opened by name has O_LARGEFILE from the kernel, so pipes are not asked.
+ * What was opened by name has O_LARGEFILE from the kernel. Pipes, eventfds and their like have no such flag and are
+ * not asked, which each of their waits would pay for.
  */
 static GOS_NOINLINE bool reads_at_once(int fd, long flags)
 {
@@ -69,7 +70,7 @@ static GOS_NOINLINE int ask(int fd, uint32_t events, int option, int64_t *limit)
         return -EAGAIN;
     if ((flags & O_ACCMODE) == (events & GOS_POLL_OUT ? O_RDONLY : O_WRONLY))
         return 1; /* an error, which the call itself gives */
-    if (!option && events & GOS_POLL_IN && flags && reads_at_once(fd, flags))
+    if (!option && events & GOS_POLL_IN && flags & ~O_ACCMODE && reads_at_once(fd, flags))
         return 1;
     *limit = gos__io_time_limit(fd, option);
     return 0;

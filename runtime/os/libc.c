@@ -55,10 +55,10 @@ void gos__handlers_to_signal_stacks(void)
 
 #ifndef SANITIZED
 
-/* Names that libc's headers hide. */
 /* A program may have something of its own by such a name, which the headers need not even declare. */
 #define OLD_NAME GOS_EXPORT __attribute__((weak))
 
+/* Names that libc's headers hide. */
 OLD_NAME sighandler_t bsd_signal(int sig, sighandler_t handler);
 GOS_EXPORT sighandler_t __sysv_signal(int sig, sighandler_t handler);
 OLD_NAME sighandler_t sysv_signal(int sig, sighandler_t handler);

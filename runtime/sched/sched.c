@@ -113,11 +113,17 @@ static GOS_NOINLINE gos__task *periodic(gos__worker *worker)
     return task;
 }
 
-void gos__count_switch(gos__worker *worker)
+/* What the look that is due with this switch has found to go on with. */
+static inline gos__task *count_switch(gos__worker *worker)
 {
     uint32_t tick = worker->tick + 1;
-    gos__store_relaxed(&worker->tick, tick); /* as in choose */
-    gos__task *task = tick == worker->periodic_at ? periodic(worker) : NULL;
+    gos__store_relaxed(&worker->tick, tick); /* the monitor and thieves look at it */
+    return gos__unlikely(tick == worker->periodic_at) ? periodic(worker) : NULL;
+}
+
+void gos__count_switch(gos__worker *worker)
+{
+    gos__task *task = count_switch(worker);
     if (task)
         gos__push_front(worker, task);
 }
@@ -180,11 +186,7 @@ static inline gos__task *choose(gos__worker *worker)
             if (gos__attend(worker, &next))
                 return next;
         }
-        gos__task *task = NULL;
-        uint32_t tick = worker->tick + 1;
-        gos__store_relaxed(&worker->tick, tick); /* the monitor and thieves look at it */
-        if (gos__unlikely(tick == worker->periodic_at))
-            task = periodic(worker);
+        gos__task *task = count_switch(worker);
         if (!task)
             task = gos__likely(worker->back != worker->front) ? pop_front(worker) : gos__find(worker);
         gos__compiler_fence(); /* R2 (claim.h), partner: the membarrier of C2 */
