@@ -21,6 +21,8 @@ US = "gossamer"
 AGAIN, SLOWED = "aa", "aa-slow"   # gossamer once more, and made slower on purpose: controls, no contenders
 NO_CONTENDERS = ("check", "bound", "programs")   # cases whose `contender` is a build or a bound
 REPEATED = ("yield", "handover", "spawn", "bound", "scale", "sync", "programs")   # the same thing again and again
+# Whose `n` is a number of operations that each launch finds anew; elsewhere it is what was asked for.
+CALIBRATED = ("yield", "handover", "check", "bound", "api")
 BUILDS = ("plain", "checked")   # of the same code, in the case check
 RAW = "raw"   # bounds that no contender takes part in
 

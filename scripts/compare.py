@@ -24,7 +24,6 @@ import stats  # noqa: E402  (beside this file)
 LEAST_FLOOR = 0.02
 EXACT = ('instructions', 'system_calls', 'futexes')    # beginnings of metrics that need no interval
 KEY = ('case', 'contender', 'variant', 'n', 'threads', 'depth', 'layout', 'metric')
-CALIBRATED = ('yield', 'handover', 'check', 'bound', 'api')    # their n is how often, which each launch finds anew
 CONTROLS = {results.AGAIN: results.US, 'plain-b': 'plain-a'}   # the same thing measured twice
 NO_ROWS = (results.AGAIN, results.SLOWED, 'plain-a', 'plain-b')
 
@@ -75,7 +74,7 @@ def heading(name, env):
 
 def key_of(row):
     key = [row.get(name) if row.get(name) is not None else '' for name in KEY]
-    if row['case'] in CALIBRATED:
+    if row['case'] in results.CALIBRATED:
         key[KEY.index('n')] = ''
     return tuple(key)
 

@@ -81,8 +81,6 @@ def environment_table(env):
     return "\n".join(lines)
 
 
-# Cases whose `n` is a number of operations that each launch calibrates for itself; elsewhere it is what was asked for.
-CALIBRATED = ("yield", "handover", "check", "bound", "api")
 OVER_TIME = ("burst",)    # one repetition, looked at again and again
 
 
@@ -92,7 +90,7 @@ def sampled(run, case):
     for row in run.select(case):
         if row["value"] is not None and not row.get("rejected"):
             key = (row["contender"], row["variant"], row["threads"], row["metric"], row.get("depth"),
-                   row.get("layout"), 0 if case in CALIBRATED else row["n"])
+                   row.get("layout"), 0 if case in rows.CALIBRATED else row["n"])
             launches = groups.setdefault(key, {})
             launches[row["launch"]] = launches.get(row["launch"], 0) + 1
     return list(groups.values())
