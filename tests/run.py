@@ -212,6 +212,9 @@ def parse_arguments():
 
 def main():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))    # by way of execute(), which ends the test
+    # A shell's background job ignores these two, and so would the tests.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGQUIT, signal.SIG_DFL)
     options = parse_arguments()
     build = Path(options.build).resolve()
     tests = find_tests(build, options.only)

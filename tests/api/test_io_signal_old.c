@@ -37,9 +37,9 @@ static __attribute__((noinline)) int error(void)
 
 static int run(void *unused);
 
-static bool main_is_parked(void)
+static void await_main(void)
 {
-    return parked_tasks((void (*)(void *))(uintptr_t)run, GOS_WAIT_FD);
+    await_tasks((void (*)(void *))(uintptr_t)run, GOS_WAIT_FD, 1);
 }
 
 static void start(void (*fn)(void *), void *arg)
@@ -59,8 +59,7 @@ static void interrupt(void *unused)
 {
     pthread_t thread;
     (void)unused;
-    while (!main_is_parked())
-        gos_yield();
+    await_main();
     CHECK_EQ(pthread_create(&thread, NULL, kill_once, NULL), 0);
     CHECK_EQ(pthread_join(thread, NULL), 0);
     gos_waitgroup_done(&all);

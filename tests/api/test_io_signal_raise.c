@@ -37,8 +37,7 @@ static int run(void *unused);
 
 static void await_main(void)
 {
-    while (!parked_tasks((void (*)(void *))(uintptr_t)run, GOS_WAIT_FD))
-        gos_yield();
+    await_tasks((void (*)(void *))(uintptr_t)run, GOS_WAIT_FD, 1);
 }
 
 static void *kill_main(void *unused)

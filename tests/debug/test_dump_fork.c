@@ -82,6 +82,5 @@ static int run(void *unused)
 
 int main(void)
 {
-    signal(SIGQUIT, SIG_DFL); /* a shell's background job ignores it, and then there is no dump */
     return gos_run(run, NULL);
 }

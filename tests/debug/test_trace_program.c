@@ -11,10 +11,12 @@
 
 #include "tests/test.h"
 
-enum { SLEEPERS = 40, SLEEPS = 5, RECEIVERS = 30, SPINNERS = 60, MOST_SPINNERS = 1500, YIELDS = 1000000 };
+enum { SLEEPERS = 40, SLEEPS = 5, RECEIVERS = 30, SPINNERS = 60, MOST_SPINNERS = 1500 };
+#define HOT_NS 500000000 /* the monitor gives new budgets meanwhile, also on a busy machine */
 
 static gos_waitgroup group;
 static gos_chan *chan;
+static _Atomic long yields;
 
 static gos_stats counters(void)
 {
@@ -72,8 +74,9 @@ static __attribute__((noinline)) int deep(int n)
 static void yielder(void *unused)
 {
     (void)unused;
-    for (int i = 0; i < YIELDS; i++)
-        gos_yield();
+    for (int64_t end = gos_now() + HOT_NS; gos_now() < end; yields += 1000)
+        for (int i = 0; i < 1000; i++)
+            gos_yield();
     gos_waitgroup_done(&group);
 }
 
@@ -121,6 +124,7 @@ static int hot(void *unused)
     (void)unused;
     start(yielder, 2);
     gos_waitgroup_wait(&group);
+    printf("yields %ld\n", yields);
     return 0;
 }
 

@@ -12,9 +12,9 @@ import unittest
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 
-def take_interrupts():
-    """A shell's background job ignores them, and so would all that it starts."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+def ignore_interrupts():
+    """As a shell has its background jobs begin."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 class Ended(unittest.TestCase):
@@ -32,7 +32,8 @@ class Ended(unittest.TestCase):
             script = os.path.join(self.folder, "tests", "run.py")
             with subprocess.Popen([sys.executable, script, "--build", self.folder],
                                   env={k: v for k, v in os.environ.items() if k not in ("SAN", "EMULATOR", "ARCH")},
-                                  stdout=subprocess.PIPE, stderr=subprocess.STDOUT, preexec_fn=take_interrupts) as run:
+                                  preexec_fn=ignore_interrupts, stdout=subprocess.PIPE,
+                                  stderr=subprocess.STDOUT) as run:
                 while not os.path.exists(self.pid) and run.poll() is None:
                     time.sleep(0.01)
                 run.send_signal(number)
