@@ -239,6 +239,9 @@ bool gos__fd_is_ready(int fd, uint32_t events);
 int gos__poll_wait(const gos__poll *poll, gos__poll_event *events, int room, int64_t deadline);
 void gos__poll_ring(const gos__poll *poll);
 
+/* Whether the kernel has refused to wait by the nanosecond (epoll_pwait2, Linux 5.11), so that waits end by the ms. */
+bool gos__poll_is_coarse(void);
+
 /* ---- processors (cpus.c, by hwloc) ---- */
 
 /* CPUs this process may use: affinity, cpuset and the cgroup's CPU quota considered; at least 1. */

@@ -110,15 +110,21 @@ static int wait_ms(const gos__poll *poll, gos__poll_event *events, int room, int
     return (int)syscall(SYS_epoll_pwait, poll->fd, events, room, ms > 1000000 ? 1000000 : (int)ms, NULL, 0);
 }
 
+static uint32_t is_coarse; /* a hint: set once the kernel refused */
+
+bool gos__poll_is_coarse(void)
+{
+    return gos__load_relaxed(&is_coarse);
+}
+
 static int wait_ns(const gos__poll *poll, gos__poll_event *events, int room, int64_t ns)
 {
-    static uint32_t is_old;
-    if (!ns || gos__load_relaxed(&is_old))
+    if (!ns || gos__poll_is_coarse())
         return wait_ms(poll, events, room, ns);
     struct timespec time = { .tv_sec = ns / 1000000000, .tv_nsec = ns % 1000000000 };
     int n = (int)syscall(SYS_epoll_pwait2, poll->fd, events, room, ns == INT64_MAX ? NULL : &time, NULL, 0);
     if (n < 0 && (errno == ENOSYS || errno == EPERM)) { /* EPERM: a seccomp filter that does not know it */
-        gos__store_relaxed(&is_old, 1u);
+        gos__store_relaxed(&is_coarse, 1u);
         n = wait_ms(poll, events, room, ns);
     }
     return n;

@@ -246,6 +246,10 @@ static void print_stats(const gos__runtime *rt)
     gos__warn("stats: ready before they ran, of %lld: half below %lld ns, 99 %% below %lld ns, all below %lld ns",
               (long long)counted, (long long)gos__waits_below(waits, 50), (long long)gos__waits_below(waits, 99),
               (long long)gos__waits_below(waits, 100));
+    if (gos__vm_guard_is_mapping())
+        gos__warn("stats: this kernel has no MADV_GUARD_INSTALL (Linux 6.13): each guard takes two mappings");
+    if (gos__poll_is_coarse())
+        gos__warn("stats: this kernel refuses epoll_pwait2 (Linux 5.11): sleeps may end up to 1 ms late");
 }
 
 /* The end of a run. What an abandoned thread may still touch stays where it is for ever. */
