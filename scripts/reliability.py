@@ -25,13 +25,20 @@ NEEDED = {"kind": str, "name": str, "count": (int, float), "found": (int, float)
 
 # For each kind: heading, what it means, and columns: heading and field.
 COLUMNS = {
+    "tests": ("Tests under every tool", """\
+The whole test suite under each sanitizer (address: with undefined as well; memcheck: a part) and with the runtime's own
+checks of its locks and lists, by each compiler, and as aarch64 in an emulator. Skipped is what cannot be had under a
+tool; each such test says why. `make nightly`.""",
+              [("tests", "name"), ("passed", "count"), ("failed", "found"), ("skipped", "skipped"),
+               ("seconds", "seconds")]),
     "faults": ("Faults survived", """\
-Each call that the runtime makes to the kernel, the C library and hwloc is made to fail: at each place in the code (a
-site: the call and its caller), with each error that it can have, at the first call there, at a later one and at all of
-them; and many at random. The program under test uses everything (tests/fault/everything.c), on one and two workers, on
-paged stacks, with cold stacks packed and with everything observed. It has to end with right sums and nothing left over,
-to be told by the interface that something was refused, or to end with one line that says what is missing. A call that
-the list of calls does not have fails the test. `make check-faults`, tests/fault/sweep.py.""",
+Each call that the runtime makes to the kernel, the C library and hwloc is made to fail: at each place in the code
+that the program under test comes to (a site: the call and its caller), with each error that it can have, at the first
+call there, at a later one and at all of them; and many at random. That program uses everything
+(tests/fault/everything.c), on one and two workers, on paged stacks, with cold stacks packed and with everything
+observed. It has to end with right sums and nothing left over, to be told by the interface that something was refused,
+or to end with one line that says what is missing. A call that the list of calls does not have fails the test. `make
+check-faults`, tests/fault/sweep.py.""",
                [("sweep", "name"), ("faults", "count"), ("sites", "sites"), ("calls", "calls"),
                 ("calls that failed", "injected"), ("survived", "survived"), ("of these with a refusal", "refused"),
                 ("ended with a line", "fatal"), ("findings", "found")]),
@@ -41,7 +48,9 @@ step that the protocol counts on, and must be caught. `make check-model`, tests/
                [("models", "name"), ("states", "count"), ("configurations", "configs"), ("mutants made", "mutants"),
                 ("mutants caught", "caught"), ("findings", "found")]),
     "fuzz": ("Inputs tried", """\
-Programs, environment strings, result files and requests made of random bytes. tests/fuzz.""",
+What random bytes become: programs of tasks, channels, selects, closes and timeouts (api), networks of channels whose
+outcome a sequential model knows (net), environment strings (env), result files and lines of the protocol between the
+suite and its contenders (results). tests/fuzz.""",
              [("target", "name"), ("inputs", "count"), ("seconds", "seconds"), ("corpus", "corpus"),
               ("findings", "found")]),
     "soak": ("Endurance", """\
@@ -122,10 +131,7 @@ def page(by_kind):
         heading, text, columns = COLUMNS.get(kind, (kind.capitalize(), "", [("run", "name"), ("count", "count"),
                                                                              ("findings", "found")]))
         lines += [f"## {heading}", ""] + ([*text.splitlines(), ""] if text else [])
-        lines += table(columns, records) if records else ["No run is recorded."]
-        if records:
-            when = sorted({f"`{record['commit']}`" for record in records if record.get("commit")})
-            lines += ["", f"Of {', '.join(when)}."] if when else []
+        lines += table([*columns, ("of", "commit")], records) if records else ["No run is recorded."]
         lines.append("")
     return "\n".join(lines).rstrip() + "\n"
 

@@ -2,7 +2,6 @@
  * thread, and no other task is taken for the owner meanwhile. */
 // also: paged
 // env: GOS_PROCS=2
-// env: TSAN_OPTIONS=report_mutex_bugs=0
 #define _GNU_SOURCE 1
 #include <gossamer.h>
 

@@ -2,6 +2,7 @@
 """Traces are what the format says, and what the program did: counts, order, arrows; whole after every kind of end."""
 # timeout: 120
 # not-with: address thread (their builds record, but their reports and stacks are others)
+# (one of the ends is SIGSEGV, which clang's library would make an exit of)
 # env: UBSAN_OPTIONS=handle_segv=0
 import collections
 import errno

@@ -21,6 +21,7 @@ enum { NAMES = sizeof names / sizeof *names, LONGEST = 400 };
 static const char *const words[] = {
     "1", "2", "256", "257", "0", "65536", "1g", "64k", "9223372036854775807", "9223372036854775808", "-1", "k", "cold",
     "cold=", "trim=", "schedtrace=", "contention=", "contention=f", "paged", "nobind", "stats", ",", ",,",
+    "clear", "trace=", "trace=f", "flight", "flight=", "flight=f", "noflight",
     "=", " ", "0x10", "1.5", "86400000", "86400001", "e9", "%s%n", "\n", "\xff",
 };
 enum { WORDS = sizeof words / sizeof *words };

@@ -317,9 +317,16 @@ void soak_processes(gos__rng *rng)
     if (!pid)
         child();
     wait_for(pid);
+    pid = fork();
+    CHECK(pid >= 0);
+    if (!pid) {
+        execve("/bin/true", argv, env);
+        _exit(127);
+    }
+    wait_for(pid);
     CHECK_EQ(posix_spawn(&pid, "/bin/true", NULL, NULL, argv, env), 0);
     wait_for(pid);
-    did(2);
+    did(3);
     gos_sleep(soak_draw(rng, 20) * MS);
 }
 

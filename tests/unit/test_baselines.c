@@ -3,7 +3,8 @@
  *
  *     test_baselines [name [units]]     one contender only; parks that many units at once and says how far it came
  *
- * The coroutine baselines change stacks in ways that thread sanitizer does not know: left out under it.
+ * The coroutine baselines change stacks in ways that thread sanitizer does not know: left out under it. A guard that is
+ * met has to end the process by SIGSEGV itself, which the sanitizers would catch and make an exit of.
  */
 // not-with: emulator (qemu 7 ends in a child process that starts threads)
 // build: plain
