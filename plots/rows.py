@@ -73,6 +73,7 @@ TELLING = (US, "gossamer-cold", "gossamer-fixed", "fixed", "pthread", "go", "jav
 MEMORY_PARTS = ("rss_bytes", "pte_bytes", "kernel_stack_bytes")
 FIELDS = {"case": str, "contender": str, "variant": str, "n": int, "threads": int, "launch": int, "rep": int,
           "metric": str, "units_asked": int, "units_made": int, "status": str, "why": str}
+MOST_THREADS = 8192   # as many processors Linux can be built for: some reports go through all numbers up to it
 # What some rows have besides.
 OPTIONAL = {"depth": (int,), "layout": (str,), "link": (int,), "ops": (int,), "rate": (int,), "rejected": (bool,),
             "round": (int,), "cpu_share": (int, float), "at_ms": (int, float), "samples": (list,), "anchor_ns": (list,)}
@@ -123,6 +124,8 @@ def check_row(row, where):
     for field, kinds in OPTIONAL.items():
         if field in row and type(row[field]) not in kinds:
             raise ResultsError(f"{where}: field `{field}` is not of type {kinds[-1].__name__}; see results/README.md")
+    if not 0 <= row["threads"] <= MOST_THREADS:
+        raise ResultsError(f"{where}: field `threads` is not from 0 to {MOST_THREADS}; see results/README.md")
     value = row.get("value")
     if "value" not in row or not (value is None or type(value) in (int, float) and math.isfinite(value)):
         raise ResultsError(f"{where}: field `value` is missing or not a number; see results/README.md")

@@ -98,7 +98,7 @@ def run_driver(command, name, seconds):
     done = subprocess.run(command, capture_output=True, text=True, errors="replace", env=env, check=False)
     count = re.search(r"^(\d+) executions", done.stdout, re.MULTILINE)
     if done.returncode:
-        (B / f"{name}.log").write_text(done.stdout + done.stderr)
+        (B / f"{name}.log").write_text(f"{done.stdout}{done.stderr}status {done.returncode}\n")
         print(f"fuzz: {name}: found something: {B / name}.log says what")
     return int(count[1]) if count else 0, int(done.returncode != 0)
 

@@ -169,6 +169,7 @@ static int outside(void *unused)
     pthread_t thread;
     char *text;
     start(5, receiver);
+    await_tasks(receiver, GOS_WAIT_RECV, 5);
     CHECK_EQ(pthread_create(&thread, NULL, from_outside, &text), 0);
     CHECK_EQ(pthread_join(thread, NULL), 0);
     look_at_single(text, (const char *const[]){ "5 tasks like", "[chan receive", NULL });

@@ -11,6 +11,7 @@ import io
 import json
 import os
 import random
+import resource
 import shutil
 import sys
 import tempfile
@@ -30,6 +31,7 @@ import report  # noqa: E402
 import rows  # noqa: E402
 
 COUNT = 40
+MEMORY = 4 << 30   # a reader that wants more has lost count: that is a finding, and not the end of other processes
 VALUES = [None, "", "x", "\n", -1, 0, 1, 1 << 70, 0.5, 1e308, -0.0, float("nan"), float("inf"), True, [], {}, [1],
           {"a": 1}, "gossamer", "ok", "failed", "stopped"]
 
@@ -186,6 +188,7 @@ def fuzz(scratch, draw):
 def main():
     seed = os.environ.get("SEED") or "1"
     print(f"seed {seed}", file=sys.stderr)
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     with tempfile.TemporaryDirectory() as scratch:
         inputs, findings = fuzz(Path(scratch), random.Random(seed))
     for (name, _, _), wrong in findings.items():

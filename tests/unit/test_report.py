@@ -3,6 +3,7 @@
 """plots/plots.py and scripts/report.py on made-up runs: same bytes twice, nobody dropped, refusals change nothing."""
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -278,6 +279,7 @@ class Pipeline(unittest.TestCase):
                            (whole.replace('"units_made"', '"made"', 1), "`units_made`"),
                            (whole.replace('"ok"', '"fi\\ne"', 1), "unknown status 'fi\\ne'"),
                            (whole.replace('"rep": 0', '"rep": 0, "depth": {}', 1), "field `depth` is not of type int"),
+                           (re.sub('"threads": [0-9]+', f'"threads": {1 << 70}', whole, count=1), "not from 0 to 8192"),
                            (json.dumps(row("yield", "x", value="1")), "`value`"),
                            (json.dumps(row("yield", "x", value=float("nan"))), "`value`"),
                            (json.dumps(row("yield", "x", value=None)), "without a value")):
