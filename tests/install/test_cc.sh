@@ -45,7 +45,7 @@ all() {
     # shellcheck disable=SC2086
     run "gossamer-cc, static $1" "$cc_wrapped" -O2 $1 $here/third_tasks.c $static -o "$tmp/static"
     thunks third_add "$tmp/static"
-    run "run: static $1" "$tmp/static"
+    run "run: static, and by dlopen $1" env THIRD="$tmp/libthird.so" "$tmp/static"
     # shellcheck disable=SC2046,SC2086
     run "pkg-config $2" "$CC" -O2 $(pkg-config --cflags $2) $here/third_tasks.c $shared $(pkg-config --libs $2) \
         -o "$tmp/pc"

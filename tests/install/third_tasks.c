@@ -17,6 +17,7 @@ static gos_waitgroup all;
 static int failed;
 static const struct ops *volatile ops;
 static long (*volatile add_by_name)(long, long, const char **);
+static long (*volatile add_opened)(long, long, const char **); /* of a library that only dlopen has brought */
 static long (*volatile plug)(long, const char **);
 static long (*volatile add_by_address)(long, long, const char **) = third_add;
 
@@ -42,6 +43,8 @@ static NOINLINE void adds(const char *top)
     APART("table", top, 9, f(4, 5, &where));
     if (add_by_name)
         APART("dlsym", top, 9, add_by_name(4, 5, &where));
+    if (add_opened)
+        APART("dlopen", top, 11, add_opened(5, 6, &where));
     APART("address", top, 9, add_by_address(4, 5, &where));
 }
 
@@ -155,8 +158,10 @@ static int run(void *unused)
     ops = third_ops();
     void *self = dlopen(NULL, RTLD_NOW), *library = getenv("PLUG") ? dlopen(getenv("PLUG"), RTLD_NOW) : NULL;
     *(void **)&add_by_name = dlsym(self, "third_add");
+    void *third = getenv("THIRD") ? dlopen(getenv("THIRD"), RTLD_NOW | RTLD_LOCAL) : NULL;
+    *(void **)&add_opened = third ? dlsym(third, "third_add") : NULL;
     *(void **)&plug = library ? dlsym(library, "plug") : NULL;
-    if (getenv("PLUG") && (!add_by_name || !plug)) {
+    if ((getenv("PLUG") && (!add_by_name || !plug)) || (getenv("THIRD") && !add_opened)) {
         fprintf(stderr, "dlopen: %s\n", dlerror());
         return 2;
     }
