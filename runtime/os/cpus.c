@@ -12,7 +12,20 @@
 static hwloc_topology_t topology;
 static hwloc_cpuset_t usable; /* NULL: hwloc could not tell */
 
-static void load(void)
+/* hwloc has a lock of its own, which a child that is forked meanwhile would find held for ever. */
+static pthread_mutex_t loading = PTHREAD_MUTEX_INITIALIZER;
+
+void gos__cpus_before_fork(void)
+{
+    pthread_mutex_lock(&loading);
+}
+
+void gos__cpus_after_fork(void)
+{
+    pthread_mutex_unlock(&loading);
+}
+
+static void load_topology(void)
 {
     if (hwloc_topology_init(&topology))
         return;
@@ -26,6 +39,13 @@ static void load(void)
     if (usable && affinity && !hwloc_get_cpubind(topology, affinity, HWLOC_CPUBIND_PROCESS))
         hwloc_bitmap_and(usable, usable, affinity);
     hwloc_bitmap_free(affinity);
+}
+
+static void load(void)
+{
+    pthread_mutex_lock(&loading);
+    load_topology();
+    pthread_mutex_unlock(&loading);
 }
 
 static void load_once(void)

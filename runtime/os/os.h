@@ -244,6 +244,10 @@ bool gos__poll_is_coarse(void);
 
 /* ---- processors (cpus.c, by hwloc) ---- */
 
+/* Around a fork: it waits until nobody is in hwloc, for some milliseconds at the beginning of the first run. */
+void gos__cpus_before_fork(void);
+void gos__cpus_after_fork(void);
+
 /* CPUs this process may use: affinity, cpuset and the cgroup's CPU quota considered; at least 1. */
 int gos__cpu_count(void);
 
