@@ -45,7 +45,7 @@
 #   RUNS          perf-check-aa: 30 by default
 #   ONLY          check, fuzz: only tests whose name contains this
 #   TIME          fuzz: seconds; 60 by default
-#   SEED          check, check-faults, soak, bench, perf-check: repeats the draws of a run that printed this seed
+#   SEED          check, check-faults, check-soak, soak, bench, perf-check: repeats the draws of a run that printed this seed
 #   SAN           address, undefined or thread: build with that sanitizer
 #   CHECKS        0 to 3: level of the runtime's own assertions; 0 by default
 #   CC            gcc (default), clang or a path; CXX follows it
@@ -86,7 +86,8 @@ endif
 
 # ---- bad input ends here, before anything is touched
 
-TARGETS := all bench check check-faults check-layers check-model check-soak check-valgrind clean compare doctor fuzz help install man \
+TARGETS := all bench check check-faults check-layers check-model check-soak check-valgrind clean compare doctor fuzz \
+           help install man \
            perf-budget perf-check perf-check-aa plots programs reliability report setup setup-cross setup-fuzz setup-peers \
            soak setup-programs nightly uninstall
 TARGETS += deb dist
@@ -281,7 +282,8 @@ say   = $(if $(Q),@printf '  %-5s %s\n' $1 $2)
 keep  = @mkdir -p $(@D); text='$(subst ','\'',$1)'; \
 	[ "$$text" = "$$(cat $@ 2>/dev/null)" ] || printf '%s\n' "$$text" >$@
 
-.PHONY: all bench check check-faults check-layers check-model check-soak check-valgrind clean compare doctor fuzz help install man \
+.PHONY: all bench check check-faults check-layers check-model check-soak check-valgrind clean compare doctor fuzz \
+        help install man \
         nightly perf-budget perf-check perf-check-aa plots reliability report soak setup setup-cross setup-fuzz setup-peers \
         uninstall FORCE
 FORCE:

@@ -12,20 +12,7 @@
 static hwloc_topology_t topology;
 static hwloc_cpuset_t usable; /* NULL: hwloc could not tell */
 
-/* hwloc has a lock of its own, which a child that is forked meanwhile would find held for ever. */
-static pthread_mutex_t loading = PTHREAD_MUTEX_INITIALIZER;
-
-void gos__cpus_before_fork(void)
-{
-    pthread_mutex_lock(&loading);
-}
-
-void gos__cpus_after_fork(void)
-{
-    pthread_mutex_unlock(&loading);
-}
-
-static void load_topology(void)
+static void load(void)
 {
     if (hwloc_topology_init(&topology))
         return;
@@ -41,14 +28,7 @@ static void load_topology(void)
     hwloc_bitmap_free(affinity);
 }
 
-static void load(void)
-{
-    pthread_mutex_lock(&loading);
-    load_topology();
-    pthread_mutex_unlock(&loading);
-}
-
-static void load_once(void)
+void gos__cpus_read(void)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     pthread_once(&once, load);
@@ -56,7 +36,7 @@ static void load_once(void)
 
 int gos__cpu_count(void)
 {
-    load_once();
+    gos__cpus_read();
     int count = usable ? hwloc_bitmap_weight(usable) : 1;
     int64_t allowed = gos__cpu_quota("/sys/fs/cgroup", "/proc/self/cgroup");
     if (allowed < count)
@@ -67,7 +47,7 @@ int gos__cpu_count(void)
 /* NULL: there are fewer. */
 static hwloc_obj_t unit_at(int index)
 {
-    load_once();
+    gos__cpus_read();
     int count = usable ? hwloc_get_nbobjs_inside_cpuset_by_type(topology, usable, HWLOC_OBJ_PU) : 0;
     if (index < 0 || index >= count)
         return NULL;

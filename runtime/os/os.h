@@ -244,9 +244,9 @@ bool gos__poll_is_coarse(void);
 
 /* ---- processors (cpus.c, by hwloc) ---- */
 
-/* Around a fork: it waits until nobody is in hwloc, for some milliseconds at the beginning of the first run. */
-void gos__cpus_before_fork(void);
-void gos__cpus_after_fork(void);
+/* Asks hwloc, once a process and for some milliseconds; the functions below do so when it was not done. hwloc has a
+ * lock of its own, which a child that is forked meanwhile would find held for ever: a fork has to be waited out. */
+void gos__cpus_read(void);
 
 /* CPUs this process may use: affinity, cpuset and the cgroup's CPU quota considered; at least 1. */
 int gos__cpu_count(void);

@@ -36,7 +36,6 @@ static void before(void)
     gos__spin_lock(&gos__rt_lock);
     mask_before = mask;
     gos__cold_before_fork();
-    gos__cpus_before_fork();
     gos__stacks_lock();
 }
 
@@ -44,7 +43,6 @@ static void after_in_parent(void)
 {
     uint64_t mask = mask_before;
     gos__stacks_unlock();
-    gos__cpus_after_fork();
     gos__cold_after_fork();
     gos__spin_unlock(&gos__rt_lock);
     gos__signals_restore(mask);
@@ -68,7 +66,6 @@ static void without_task(void)
 static void set_up_child(void)
 {
     gos__cold_in_child();
-    gos__cpus_after_fork();
     gos__stacks_unlock();
     gos__spin_forget_all();
     gos__rt_lock = 0;

@@ -281,12 +281,23 @@ static void take_from_abandoned(gos__runtime *rt)
     }
 }
 
+/* Under the lock that a fork takes, as in gos__procs_foreign; no handler forks on this thread meanwhile. */
+static void read_cpus(void)
+{
+    uint64_t mask = gos__signals_block();
+    gos__spin_lock(&gos__rt_lock);
+    gos__cpus_read();
+    gos__spin_unlock(&gos__rt_lock);
+    gos__signals_restore(mask);
+}
+
 static int run(int (*fn)(void *), void *arg)
 {
     if (gos__self.worker || gos__exchange_seq(&active, 1u))
         return -EBUSY;
     gos__env_get();
     int failed = gos__fork_prepare();
+    read_cpus();
     failed = failed ? failed : gos__stacks_open();
     gos__runtime *rt = failed ? NULL : runtime_new(fn, arg);
     if (!rt) {

@@ -299,9 +299,7 @@ inline enqueue(k)
 
 inline lock_all()
 {
-#if MUTANT == 2
-    take_lock(CHAN(who, 0)); take_lock(CHAN(who, 1));
-#elif MUTANT == 10
+#if MUTANT == 2 || MUTANT == 10
     take_lock(CHAN(who, 0)); take_lock(CHAN(who, 1));
 #else
     if
