@@ -150,10 +150,7 @@ class Silent(unittest.TestCase):
     def setUp(self):
         self.folder = tempfile.mkdtemp(prefix="gossamer-bench-")
         self.addCleanup(shutil.rmtree, self.folder)
-        for module, name in ((bench_server, "PATIENCE"), (bench_programs, "PATIENCE"), (perf_exact, "LIMIT")):
-            patch = mock.patch.object(module, name, 0.3)
-            patch.start()
-            self.addCleanup(patch.stop)
+        self.patience(60)
         self.started, popen = [], subprocess.Popen
 
         def start(*words, **more):
@@ -162,6 +159,13 @@ class Silent(unittest.TestCase):
         patch = mock.patch.object(subprocess, "Popen", start)
         patch.start()
         self.addCleanup(patch.stop)
+
+    def patience(self, seconds):
+        """How long a program is waited for: short only for one that never answers."""
+        for module, name in ((bench_server, "PATIENCE"), (bench_programs, "PATIENCE"), (perf_exact, "LIMIT")):
+            patch = mock.patch.object(module, name, seconds)
+            patch.start()
+            self.addCleanup(patch.stop)
 
     def program(self, script):
         path = os.path.join(self.folder, "program")
@@ -179,11 +183,14 @@ class Silent(unittest.TestCase):
         for script, words in (("exec sleep 20", "no answer within"), ("echo hello", "did not start: hello"),
                               ("printf listen; exec sleep 20", "no answer within"),
                               ("echo 'no port' >&2; exit 1", "did not start: no port")):
+            self.patience(0.3 if "sleep" in script else 60)
             with self.assertRaisesRegex(OSError, words):
                 bench_server.Server(self.program(script), {}, cpus)
             self.gone()
+        self.patience(60)
         mute = self.program("trap '' USR1; echo listening 80; for i in 1 2 3 4 5; do sleep 4; done")
         server = bench_server.Server(mute, {}, cpus)
+        self.patience(0.3)
         with self.assertRaisesRegex(OSError, "no answer within"):
             server.counts(signal.SIGUSR1)
         server.end()
@@ -199,6 +206,7 @@ class Silent(unittest.TestCase):
 
     def test_programs(self):
         server = bench_programs.Server(self.program("read line; exec sleep 20"), None, max(os.sched_getaffinity(0)))
+        self.patience(0.3)
         with self.assertRaisesRegex(OSError, "no answer within"):
             server.ask(3)
         server.child.kill()
@@ -207,9 +215,11 @@ class Silent(unittest.TestCase):
 
     def test_counts(self):
         for script in ("exec sleep 20", "echo 1 2; echo 3 4; exec sleep 20"):
+            self.patience(0.3)
             with self.assertRaisesRegex(ToolError, "no answer within"):
                 bench_counts.kernel_account(self.program(script), "yield", 10, "")
             self.gone()
+        self.patience(60)
         found = bench_counts.kernel_account(self.program("cat >/dev/null; echo 1 2; echo 3 4"), "yield", 10, "")
         self.assertEqual(found[2], 4)
         with mock.patch.dict(os.environ, GOS_PROCS="7"):    # what bench.py says is not passed on
