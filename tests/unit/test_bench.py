@@ -69,6 +69,10 @@ class Memory(unittest.TestCase):
             code, _, err, _ = self.run_it("echo stop; exit 3")
             self.assertEqual((code, err), (3, ""))
 
+    def test_what_ends_before_it_is_told_to_go_on(self):
+        code, _, err, seen = self.run_it("exec 0<&-; echo stop; sleep 0.3; exit 3")
+        self.assertEqual((code, err, len(seen)), (3, "", 1))
+
     def test_what_cannot_be_read_is_not_waited_for(self):
         with mock.patch.object(bench_memory, "text_of", side_effect=FileNotFoundError("smaps_rollup")):
             code, out, err, seen = self.run_it("echo row; echo stop; read line; exec sleep 60")
@@ -210,7 +214,15 @@ class Silent(unittest.TestCase):
         with self.assertRaisesRegex(OSError, "no answer within"):
             server.ask(3)
         server.child.kill()
+        server.child.wait()
+        with self.assertRaises(OSError):
+            server.ask(3)
         server.end()
+        self.gone()
+        anchor = bench_steps.Anchor(self.program("exit 0"))
+        anchor.child.wait()
+        self.assertEqual(anchor.read(), 0)
+        anchor.end()
         self.gone()
 
     def test_counts(self):
@@ -309,6 +321,7 @@ class Turns(unittest.TestCase):
         self.assertEqual(self.ended("exit 0"), ["failed"])
         self.assertEqual(self.ended(cannot), ["not-run"])
         self.assertEqual(self.ended(f"echo ready; read line; {good}", 0), ["ok", "failed"])
+        self.assertEqual(self.ended("exec 0<&-; echo ready", 0), ["failed"])
         self.assertEqual(self.ended("echo ready; read line", 2), ["failed"])
         # Where turns were taken again, the last turn is its last one.
         self.assertEqual(self.ended(f"echo ready; read line; {good}", 2), ["ok"])
