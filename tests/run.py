@@ -36,6 +36,7 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+ENDINGS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
 KEYS = ("timeout", "expect-exit", "expect-signal", "expect-stderr", "expect", "env", "argv", "also", "build",
         "not-with", "arch")
 DIRECTIVE = re.compile(r"(?:^|\s)(?://|#) ?([a-z-]+):(?: (.*))?$")
@@ -103,9 +104,13 @@ def execute(test, env, timeout):
     """Runs it in a process group of its own; gives its status (None: timed out), standard and error output."""
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         command = test.command if not env.get("EMULATOR") else shlex.split(env["EMULATOR"]) + test.command
+        # Whoever ends this program between fork and `try` would leave the test running.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDINGS)
         child = subprocess.Popen(command, cwd=ROOT, env=test.environment(env), stdin=subprocess.DEVNULL,
-                                 stdout=out, stderr=err, start_new_session=True)
+                                 stdout=out, stderr=err, start_new_session=True,
+                                 preexec_fn=lambda: signal.pthread_sigmask(signal.SIG_SETMASK, before))
         try:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
             status = child.wait(timeout)
         except subprocess.TimeoutExpired:
             status = None

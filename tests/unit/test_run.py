@@ -27,11 +27,20 @@ class Ended(unittest.TestCase):
         with open(os.path.join(self.folder, "tests", "some", "test_long.sh"), "w", encoding="utf-8") as file:
             file.write(f"echo $$ >{self.pid}.part\nmv {self.pid}.part {self.pid}\nexec sleep 30\n")
 
-    def test_by_any_signal(self):
+    def test_while_it_starts_it(self):
+        """The call that starts a test has not returned when the test runs: as on a busy machine."""
+        with open(os.path.join(self.folder, "sitecustomize.py"), "w", encoding="utf-8") as file:
+            file.write("import subprocess, time\nstart = subprocess.Popen.__init__\n\n\n"
+                       "def late(*words, **more):\n    start(*words, **more)\n    time.sleep(0.3)\n\n\n"
+                       "subprocess.Popen.__init__ = late\n")
+        self.test_by_any_signal(PYTHONPATH=self.folder)
+
+    def test_by_any_signal(self, **more):
         for number, status in ((signal.SIGTERM, 143), (signal.SIGINT, 130)):
             script = os.path.join(self.folder, "tests", "run.py")
             with subprocess.Popen([sys.executable, script, "--build", self.folder],
-                                  env={k: v for k, v in os.environ.items() if k not in ("SAN", "EMULATOR", "ARCH")},
+                                  env={k: v for k, v in dict(os.environ, **more).items()
+                                       if k not in ("SAN", "EMULATOR", "ARCH")},
                                   preexec_fn=ignore_interrupts, stdout=subprocess.PIPE,
                                   stderr=subprocess.STDOUT) as run:
                 while not os.path.exists(self.pid) and run.poll() is None:
