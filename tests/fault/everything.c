@@ -26,9 +26,8 @@ static char **chosen;
 
 static bool is_plausible(int error)
 {
-    /* The last three: whoever is at the other end was refused something. */
-    static const int errors[] = { ENOMEM, EAGAIN, EMFILE, ENOSPC, EPERM, ENOSYS, EINVAL, EIO, EPIPE, ECONNRESET,
-                                  ECONNREFUSED };
+    /* The last two: whoever is at the other end was refused something. */
+    static const int errors[] = { ENOMEM, EAGAIN, EMFILE, ENOSPC, EPERM, ENOSYS, EINVAL, EIO, EPIPE, ECONNRESET };
     for (size_t i = 0; i < sizeof errors / sizeof *errors; i++)
         if (errors[i] == error)
             return true;
